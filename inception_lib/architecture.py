@@ -1,0 +1,506 @@
+"""A network as data: what the layers are, and nothing else.
+
+Everything else in this library is derived from these frozen dataclasses: the arithmetic
+(`counting`), the torch modules (`network`), the drawings (`figures`), the tables that the widgets
+multiply (`widgets`). This module imports no torch.
+
+Sizes are channels first: a shape is `(channels, height, width)`, or `(features,)` once flattened.
+
+Sources: Szegedy et al., "Going deeper with convolutions" (CVPR 2015, arXiv 1409.4842), named
+"the paper" here; where the paper is silent, BVLC's `models/bvlc_googlenet/train_val.prototxt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from inception_lib.errors import ArchitectureError
+
+Shape = tuple[int, ...]
+
+
+# --------------------------------------------------------------------------------------- layers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv:
+    """A convolution, with what follows it directly: batch normalisation (if any), then ReLU.
+
+    `in_channels`, if given, is a claim that `walk` checks against what really arrives.
+    """
+
+    name: str
+    out_channels: int
+    kernel: int | tuple[int, int]
+    stride: int = 1
+    padding: int | tuple[int, int] = 0
+    groups: int | Literal["depthwise"] = 1
+    bias: bool = True
+    batch_norm: bool = False
+    relu: bool = True
+    in_channels: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Max or average pooling over a window.
+
+    `ceil=True` rounds the output size up, as Caffe does; a last window that would start outside
+    the input is dropped, as in both Caffe and torch.
+    """
+
+    name: str
+    op: Literal["max", "average"]
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    ceil: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalPool:
+    """Average pooling onto an `output` x `output` grid whatever the input's; 1 is global average pooling."""
+
+    name: str
+    output: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class LRN:
+    """Local response normalisation across channels: x / (k + alpha/size * sum of squares) ** beta."""
+
+    name: str
+    size: int = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropout:
+    """Dropout with probability `p` of dropping; nothing at test time."""
+
+    name: str
+    p: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear:
+    """A fully connected layer on all its inputs, flattened in (channel, row, column) order."""
+
+    name: str
+    out_features: int
+    bias: bool = True
+    relu: bool = False
+    in_features: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branch:
+    """One path through a module: layers one after the other."""
+
+    name: str
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branches:
+    """A module: branches that see the same input, their outputs concatenated along the channels.
+
+    `out_channels`, if given, is a claim that `walk` checks against the sum of the branches.
+    """
+
+    name: str
+    branches: tuple[Branch, ...]
+    out_channels: int | None = None
+
+
+Layer = Conv | Pool | GlobalPool | LRN | Dropout | Linear | Branches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """An auxiliary classifier, fed with the output of the layer named `after`.
+
+    `loss_weight` is its share in the training loss (the paper: 0.3); at test time it is not there.
+    """
+
+    name: str
+    after: str
+    layers: tuple[Layer, ...]
+    loss_weight: float = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """A whole network: an input shape, layers in order, and auxiliary heads."""
+
+    name: str
+    input: tuple[int, int, int]
+    layers: tuple[Layer, ...]
+    heads: tuple[Head, ...] = ()
+
+    def __post_init__(self) -> None:
+        for _ in walk(self):  # a network that cannot exist is refused here, by the name of its layer
+            pass
+
+    @property
+    def classes(self) -> int:
+        """Number of outputs of the main classifier."""
+        return next(step.out_shape[0] for step in reversed(list(walk(self))) if step.head is None)
+
+    def without_heads(self) -> Architecture:
+        """The same network as it is at test time."""
+        return replace(self, heads=())
+
+
+# ------------------------------------------------------------------------------------- shapes
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer met by `walk`.
+
+    `path` is unique in the network (`inception_3a/5x5_reduce`); `module` and `branch` say where it
+    stands (`inception_3a`, `5x5`), each empty where there is none; `head` names the auxiliary head.
+    """
+
+    path: str
+    module: str
+    branch: str
+    head: str | None
+    layer: Layer
+    in_shape: Shape
+    out_shape: Shape
+
+
+def walk(architecture: Architecture) -> Iterator[Step]:
+    """Every layer in order, with the shapes of its input and output; heads come after the trunk.
+
+    A `Branches` is yielded after its branches, as the concatenation.
+
+    Raises:
+        ArchitectureError: the network cannot exist; the sentence begins with the layer's path.
+    """
+    if len(architecture.input) != 3 or min(architecture.input) < 1:
+        raise ArchitectureError(
+            f"{architecture.name}: an input is (channels, height, width), each at least 1, "
+            f"not {architecture.input}.")
+    outputs: dict[str, Shape] = {}
+    shape: Shape = architecture.input
+    seen: set[str] = set()
+
+    def run(layers: tuple[Layer, ...], shape: Shape, prefix: str, module: str, branch: str, head: str | None):
+        for layer in layers:
+            path = prefix + layer.name
+            if path in seen:
+                raise ArchitectureError(f"{path}: two layers have this name.")
+            seen.add(path)
+            if isinstance(layer, Branches):
+                outs = []
+                for part in layer.branches:
+                    end = yield from run(part.layers, shape, f"{path}/", path, part.name, head)
+                    outs.append((part.name, end))
+                out = _concatenate(path, layer, outs)
+                yield Step(path, path, "", head, layer, shape, out)
+            else:
+                out = _out_shape(path, layer, shape)
+                yield Step(path, module, branch, head, layer, shape, out)
+            if not prefix:
+                outputs[layer.name] = out
+            shape = out
+        return shape
+
+    yield from run(architecture.layers, shape, "", "", "", None)
+    for head in architecture.heads:
+        if head.after not in outputs:
+            raise ArchitectureError(f"{head.name}: there is no layer named {head.after!r} to stand on.")
+        yield from run(head.layers, outputs[head.after], f"{head.name}/", head.name, "", head.name)
+
+
+def pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    """(rows, columns) of a kernel or padding given as one number or two."""
+    return (value, value) if isinstance(value, int) else value
+
+
+def _positive(path: str, what: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ArchitectureError(f"{path}: {what} must be a whole number of at least 1, not {value!r}.")
+
+
+def _grid(path: str, shape: Shape, kernel, stride: int, padding, ceil: bool = False) -> tuple[int, int]:
+    """Height and width after a window of `kernel` moves over a grid."""
+    if len(shape) != 3:
+        raise ArchitectureError(f"{path}: needs a grid (channels, height, width), but {_text(shape)} arrives.")
+    sizes = []
+    _positive(path, "the stride", stride)
+    for n, k, p in zip(shape[1:], pair(kernel), pair(padding), strict=True):
+        _positive(path, "the kernel", k)
+        if not isinstance(p, int) or p < 0:
+            raise ArchitectureError(f"{path}: the padding must be a whole number of at least 0, not {p!r}.")
+        if k > n + 2 * p:
+            rows, columns = pair(kernel)
+            raise ArchitectureError(
+                f"{path}: a {rows}x{columns} kernel is larger than its padded input "
+                f"({shape[1] + 2 * pair(padding)[0]}x{shape[2] + 2 * pair(padding)[1]}).")
+        over = n + 2 * p - k
+        size = (-(-over // stride) if ceil else over // stride) + 1
+        if ceil and (size - 1) * stride >= n + p:  # the last window would see only padding
+            size -= 1
+        sizes.append(size)
+    return sizes[0], sizes[1]
+
+
+def _out_shape(path: str, layer: Layer, shape: Shape) -> Shape:
+    """Output shape of one layer, its own claims checked."""
+    match layer:
+        case Conv():
+            _positive(path, "the number of output channels", layer.out_channels)
+            grid = _grid(path, shape, layer.kernel, layer.stride, layer.padding)
+            if layer.in_channels not in (None, shape[0]):
+                raise ArchitectureError(
+                    f"{path}: is declared with {layer.in_channels} input channels, but {shape[0]} arrive.")
+            groups = groups_of(layer, shape[0])
+            _positive(path, "the number of groups", groups)
+            if shape[0] % groups or layer.out_channels % groups:
+                raise ArchitectureError(
+                    f"{path}: {groups} groups do not divide {shape[0]} input and "
+                    f"{layer.out_channels} output channels.")
+            return (layer.out_channels, *grid)
+        case Pool():
+            if pair(layer.padding)[0] * 2 > layer.kernel:
+                raise ArchitectureError(f"{path}: a padding of {layer.padding} is more than half of "
+                                        f"the {layer.kernel}x{layer.kernel} window.")
+            return (shape[0], *_grid(path, shape, layer.kernel, layer.stride, layer.padding, layer.ceil))
+        case GlobalPool():
+            _positive(path, "the output grid", layer.output)
+            if len(shape) != 3:
+                raise ArchitectureError(f"{path}: needs a grid to pool, but {_text(shape)} arrives.")
+            return (shape[0], layer.output, layer.output)
+        case LRN():
+            _positive(path, "the size", layer.size)
+            return shape
+        case Dropout():
+            if not 0 <= layer.p < 1:
+                raise ArchitectureError(f"{path}: the dropout probability must be in [0, 1), not {layer.p}.")
+            return shape
+        case Linear():
+            _positive(path, "the number of outputs", layer.out_features)
+            features = size_of(shape)
+            if layer.in_features not in (None, features):
+                raise ArchitectureError(
+                    f"{path}: is declared with {layer.in_features} inputs, but {features} arrive.")
+            return (layer.out_features,)
+    raise ArchitectureError(f"{path}: {type(layer).__name__} is not a layer.")
+
+
+def _concatenate(path: str, layer: Branches, outs: list[tuple[str, Shape]]) -> Shape:
+    if not outs:
+        raise ArchitectureError(f"{path}: a module needs at least one branch.")
+    first_name, first = outs[0]
+    for name, shape in outs:
+        if shape[1:] != first[1:]:
+            raise ArchitectureError(
+                f"{path}: branch {first_name} gives {_text(first)} and branch {name} {_text(shape)}, "
+                f"and only equal grids can be concatenated.")
+    total = sum(shape[0] for _, shape in outs)
+    if layer.out_channels not in (None, total):
+        widths = " + ".join(str(shape[0]) for _, shape in outs)
+        raise ArchitectureError(f"{path}: is declared to give {layer.out_channels} channels, but its "
+                                f"branches give {widths} = {total}.")
+    return (total, *first[1:])
+
+
+def groups_of(conv: Conv, in_channels: int) -> int:
+    """The number of groups of a convolution, as a number."""
+    return in_channels if conv.groups == "depthwise" else conv.groups
+
+
+def size_of(shape: Shape) -> int:
+    """How many numbers a tensor of this shape holds."""
+    total = 1
+    for n in shape:
+        total *= n
+    return total
+
+
+def _text(shape: Shape) -> str:
+    return f"{shape[1]}x{shape[2]}x{shape[0]}" if len(shape) == 3 else f"{shape[0]} features"
+
+
+# ---------------------------------------------------------------------------------- GoogLeNet
+
+
+class Widths(NamedTuple):
+    """The six widths of an Inception module, in the order of the paper's Table 1."""
+
+    n1x1: int
+    reduce3x3: int
+    n3x3: int
+    reduce5x5: int
+    n5x5: int
+    pool_proj: int
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the concatenation: the two reductions are inside, not in the output."""
+        return self.n1x1 + self.n3x3 + self.n5x5 + self.pool_proj
+
+
+#: The paper's Table 1, columns #1x1 to "pool proj".
+PAPER_WIDTHS: dict[str, Widths] = {
+    "3a": Widths(64, 96, 128, 16, 32, 32),
+    "3b": Widths(128, 128, 192, 32, 96, 64),
+    "4a": Widths(192, 96, 208, 16, 48, 64),
+    "4b": Widths(160, 112, 224, 24, 64, 64),
+    "4c": Widths(128, 128, 256, 24, 64, 64),
+    "4d": Widths(112, 144, 288, 32, 64, 64),
+    "4e": Widths(256, 160, 320, 32, 128, 128),
+    "5a": Widths(256, 160, 320, 32, 128, 128),
+    "5b": Widths(384, 192, 384, 48, 128, 128),
+}
+
+#: Google's released "Inception5h" graph differs from the printed table in two cells.
+INCEPTION5H_WIDTHS = PAPER_WIDTHS | {
+    "4a": PAPER_WIDTHS["4a"]._replace(n3x3=204),
+    "5a": PAPER_WIDTHS["5a"]._replace(reduce5x5=48),
+}
+
+Variant = Literal["paper", "inception5h", "torchvision"]
+Stem = Literal["plain", "separable"]
+VARIANTS: tuple[Variant, ...] = ("paper", "inception5h", "torchvision")
+
+
+def inception_module(name: str, widths: Widths, *, large_kernel: int = 5, batch_norm: bool = False,
+                     ceil_pool: bool = False, out_channels: int | None = None) -> Branches:
+    """The Inception module with dimension reductions (the paper's figure 2b).
+
+    `large_kernel` is the kernel of the "5x5" branch: 5, or 3 in torchvision's network.
+    """
+    def conv(name: str, out: int, kernel: int) -> Conv:
+        return Conv(name=name, out_channels=out, kernel=kernel, padding=kernel // 2,
+                    bias=not batch_norm, batch_norm=batch_norm)
+
+    return Branches(name=name, out_channels=out_channels, branches=(
+        Branch(name="1x1", layers=(conv("1x1", widths.n1x1, 1),)),
+        Branch(name="3x3", layers=(conv("3x3_reduce", widths.reduce3x3, 1), conv("3x3", widths.n3x3, 3))),
+        Branch(name="5x5", layers=(conv("5x5_reduce", widths.reduce5x5, 1),
+                                   conv("5x5", widths.n5x5, large_kernel))),
+        Branch(name="pool", layers=(Pool(name="pool", op="max", kernel=3, padding=1, ceil=ceil_pool),
+                                    conv("pool_proj", widths.pool_proj, 1))),
+    ))
+
+
+def naive_module(name: str, widths: Widths) -> Branches:
+    """The naive Inception module (the paper's figure 2a): no reductions and no pool projection.
+
+    It takes the widths of the three convolutions from `widths`; the pool passes all its input on.
+    """
+    def conv(name: str, out: int, kernel: int) -> Conv:
+        return Conv(name=name, out_channels=out, kernel=kernel, padding=kernel // 2)
+
+    return Branches(name=name, branches=(
+        Branch(name="1x1", layers=(conv("1x1", widths.n1x1, 1),)),
+        Branch(name="3x3", layers=(conv("3x3", widths.n3x3, 3),)),
+        Branch(name="5x5", layers=(conv("5x5", widths.n5x5, 5),)),
+        Branch(name="pool", layers=(Pool(name="pool", op="max", kernel=3, padding=1),)),
+    ))
+
+
+def scaled(channels: int, width: float) -> int:
+    """A channel count under a width multiplier: rounded half up, never below 1."""
+    return max(1, int(channels * width + 0.5))
+
+
+def googlenet(variant: Variant = "paper", *, width: float = 1.0, classes: int = 1000, heads: bool = True,
+              stem: Stem = "plain", input_size: int = 224) -> Architecture:
+    """GoogLeNet, in the variant asked for.
+
+    Args:
+        variant: `paper`: the widths printed in Table 1; ReLU, LRN, no batch normalisation.
+            `inception5h`: the same with the two widths that Google's released graph has otherwise.
+            `torchvision`: torchvision's network: batch normalisation, no LRN, no biases in its
+            convolutions, 3x3 instead of 5x5, a 2x2/2 pool before 5a, dropout 0.2.
+        width: multiplies every channel count but the number of classes.
+        classes: outputs of each classifier.
+        heads: with the two auxiliary classifiers, on 4a and 4d.
+        stem: `plain`: a 7x7 convolution; `separable`: a depthwise 7x7 with multiplier 8, then a
+            1x1. That the paper's network had a separable first layer is an inference: it is what
+            the printed 2.7K parameters and 34M operations fit.
+        input_size: height and width of the input, in pixels.
+
+    Raises:
+        ArchitectureError: the network cannot exist, for instance because the input is too small.
+
+    Source: the paper's section 5 and Table 1; strides, paddings, rounding, LRN constants and the
+    order of pooling and LRN from BVLC's prototxt, on both of which the paper is silent.
+    """
+    if variant not in VARIANTS:
+        raise ArchitectureError(f"There is no variant {variant!r}; there are {', '.join(VARIANTS)}.")
+    if stem not in ("plain", "separable"):
+        raise ArchitectureError(f"There is no stem {stem!r}; there are plain and separable.")
+    if not 0 < width < float("inf"):
+        raise ArchitectureError(f"The width multiplier must be a finite number above 0, not {width}.")
+    theirs = variant == "torchvision"
+    table = INCEPTION5H_WIDTHS if variant == "inception5h" else PAPER_WIDTHS
+
+    def c(channels: int) -> int:
+        return scaled(channels, width)
+
+    def conv(name: str, out: int, kernel: int, stride: int = 1) -> Conv:
+        return Conv(name=name, out_channels=c(out), kernel=kernel, stride=stride, padding=kernel // 2,
+                    bias=not theirs, batch_norm=theirs)
+
+    def pool(name: str, kernel: int = 3) -> Pool:
+        return Pool(name=name, op="max", kernel=kernel, stride=2, ceil=True)
+
+    def norm(name: str) -> tuple[LRN, ...]:
+        return () if theirs else (LRN(name=name),)
+
+    def module(key: str) -> Branches:
+        return inception_module(f"inception_{key}", Widths(*map(c, table[key])),
+                                large_kernel=3 if theirs else 5, batch_norm=theirs, ceil_pool=theirs)
+
+    def head(name: str, after: str) -> Head:
+        shrink = (GlobalPool(name="pool", output=4) if theirs
+                  else Pool(name="pool", op="average", kernel=5, stride=3, ceil=True))
+        return Head(name=name, after=after, layers=(
+            shrink,
+            conv("conv", 128, 1),
+            Linear(name="fc", out_features=c(1024), relu=True),
+            Dropout(name="dropout", p=0.7),
+            Linear(name="classifier", out_features=classes),
+        ))
+
+    if stem == "plain":
+        first: tuple[Layer, ...] = (conv("conv1", 64, 7, stride=2),)
+    else:
+        first = (
+            Conv(name="conv1_depthwise", out_channels=3 * c(8), kernel=7, stride=2, padding=3,
+                 groups="depthwise", bias=False, relu=False),
+            conv("conv1", 64, 1),
+        )
+    return Architecture(
+        name=f"googlenet-{variant}",
+        input=(3, input_size, input_size),
+        layers=(
+            *first,
+            pool("pool1"),
+            *norm("norm1"),
+            conv("conv2_reduce", 64, 1),
+            conv("conv2", 192, 3),
+            *norm("norm2"),
+            pool("pool2"),
+            module("3a"), module("3b"),
+            pool("pool3"),
+            module("4a"), module("4b"), module("4c"), module("4d"), module("4e"),
+            pool("pool4", kernel=2 if theirs else 3),
+            module("5a"), module("5b"),
+            GlobalPool(name="pool5"),
+            Dropout(name="dropout", p=0.2 if theirs else 0.4),
+            Linear(name="classifier", out_features=classes),
+        ),
+        heads=(head("aux1", "inception_4a"), head("aux2", "inception_4d")) if heads else (),
+    )
