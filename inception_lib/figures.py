@@ -1,0 +1,177 @@
+"""Drawings and plots of the book, made from the data, with one palette and one style.
+
+A figure is shown as inline SVG whose text and lines take the colour of the page around them, so it
+can be read in light and in dark; photographs inside it stay as they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from inception_lib.architecture import Branches, Conv, Pool, pair
+
+#: One colour per branch, everywhere in the book (Okabe and Ito's palette, safe for colour-blind readers).
+COLORS = {
+    "1x1": "#0072B2",
+    "3x3": "#E69F00",
+    "5x5": "#009E73",
+    "pool": "#CC79A7",
+    "accent": "#D55E00",
+    "muted": "#8A8A8A",
+}
+
+_INK = "#010203"  # stands for "the colour of the page's text" until the SVG is written
+
+_STYLE = {
+    "figure.figsize": (7.2, 3.6),
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "inception_lib",
+    "font.family": "sans-serif",
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "axes.titlecolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "text.color": _INK,
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+    "hatch.color": _INK,
+    "axes.prop_cycle": matplotlib.cycler(color=[COLORS[k] for k in ("1x1", "3x3", "5x5", "pool", "accent")]),
+}
+
+
+def use_style() -> None:
+    """Set the book's style for every plot that follows, and let matplotlib show nothing by itself."""
+    matplotlib.use("agg")
+    plt.rcParams.update(_STYLE)
+
+
+def to_svg(fig: Figure, alt: str) -> str:
+    """The figure as an SVG element with `alt` as its accessible name; text follows the page's colour."""
+    with io.StringIO() as buffer:
+        fig.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+        svg = buffer.getvalue()
+    svg = svg[svg.index("<svg"):].replace(_INK, "currentColor")
+    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)  # the page's own typeface
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    width, height = (float(n) for n in re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg).groups())
+    start = (f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" '
+             f'style="width:100%;max-width:{width * 4 / 3:.0f}px;height:auto" '
+             f'viewBox="0 0 {width:g} {height:g}" ')
+    return re.sub(r'<svg [^>]*?(?=xmlns)', start, re.sub(r' viewBox="[^"]*"', "", svg, count=1), count=1)
+
+
+class Picture:
+    """A shown figure: inline SVG for pages and notebooks, PNG where only images can be shown."""
+
+    def __init__(self, fig: Figure, alt: str):
+        self.alt = alt
+        self._svg = to_svg(fig, alt)
+        with io.BytesIO() as buffer:
+            fig.savefig(buffer, format="png", dpi=120, bbox_inches="tight", facecolor="white")
+            self._png = buffer.getvalue()
+
+    def __repr__(self) -> str:
+        return f"Figure: {self.alt}"
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        bundle = {
+            "text/plain": repr(self),
+            "text/html": f'<figure class="inception-figure">{self._svg}</figure>',
+            "image/png": base64.b64encode(self._png).decode(),
+        }
+        return bundle, {"image/png": {"alt": self.alt}}
+
+
+def show(fig: Figure, alt: str) -> Picture:
+    """Show `fig` with the text `alt` for those who cannot see it. Call it last in a cell."""
+    if not alt.strip():
+        raise ValueError("a figure needs a text that says what it shows")
+    picture = Picture(fig, alt)
+    plt.close(fig)
+    return picture
+
+
+def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, ylabel: str, title: str = "",
+         colors: Mapping[str, str] | None = None, stacked: bool = True, ax=None) -> Figure:
+    """Bars over `labels`, one colour per entry of `series`, stacked or side by side."""
+    colors = COLORS | dict(colors or {})
+    ax = ax or plt.subplots()[1]
+    base = [0.0] * len(labels)
+    width = 0.75 if stacked else 0.8 / len(series)
+    for i, (name, values) in enumerate(series.items()):
+        at = [x + (0 if stacked else (i - (len(series) - 1) / 2) * width) for x in range(len(labels))]
+        ax.bar(at, values, width, bottom=base if stacked else None, label=name, color=colors.get(name))
+        if stacked:
+            base = [b + v for b, v in zip(base, values, strict=True)]
+    ax.set_xticks(range(len(labels)), labels)
+    ax.set_ylabel(ylabel)
+    ax.set_title(title, pad=28 if title and len(series) > 1 else None)
+    if len(series) > 1:  # above the bars, where it cannot cover one
+        ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=len(series), handlelength=1.2)
+    return ax.figure
+
+
+def _label(layer: Conv | Pool) -> str:
+    if isinstance(layer, Pool):
+        return f"{layer.kernel}x{layer.kernel} {layer.op} pool"
+    rows, columns = pair(layer.kernel)
+    return f"{rows}x{columns} conv, {layer.out_channels}"
+
+
+def draw_module(module: Branches, *, title: str = "") -> Figure:
+    """Draw an Inception module, data flowing upwards as in the paper's figure 2; widths from the data."""
+    depth = max(len(branch.layers) for branch in module.branches)
+    n = len(module.branches)
+    fig, ax = plt.subplots(figsize=(7.2, 1.1 * (depth + 2)))
+    ax.set_xlim(-0.6, n - 0.4)
+    ax.set_ylim(-0.45, depth + 1.45)
+    ax.axis("off")
+    ax.set_title(title)
+
+    def box(x: float, y: float, text: str, color: str, width: float = 0.86, filled: bool = True) -> None:
+        ax.add_patch(FancyBboxPatch((x - width / 2, y - 0.22), width, 0.44, boxstyle="round,pad=0.02",
+                                    facecolor=color if filled else "none", edgecolor=color, linewidth=1.8,
+                                    alpha=0.92))
+        ink = "white" if filled and color in (COLORS["1x1"],) else "black" if filled else _INK
+        ax.text(x, y, text, ha="center", va="center", fontsize=10, color=ink)
+
+    def arrow(start: tuple[float, float], end: tuple[float, float]) -> None:
+        ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": _INK, "lw": 1, "shrinkA": 0,
+                                                "shrinkB": 0})
+
+    middle = (n - 1) / 2
+    for x, branch in enumerate(module.branches):
+        color = COLORS.get(branch.name, COLORS["muted"])
+        below = (middle, 0.24)
+        for y, layer in enumerate(branch.layers, start=1):
+            # the layer that gives the branch its name is filled; what only changes the width is outlined
+            widens = layer.name == branch.name
+            box(x, y, _label(layer), color, filled=widens)
+            arrow(below, (x, y - 0.25))
+            below = (x, y + 0.24)
+        arrow(below, (middle + (x - middle) * 0.45, depth + 0.75))
+    last = [branch.layers[-1] for branch in module.branches]
+    total = str(sum(layer.out_channels for layer in last if isinstance(layer, Conv)))
+    if any(isinstance(layer, Pool) for layer in last):  # a pool passes on as many channels as it gets
+        total += " + the input's"
+    box(middle, 0, "previous layer", COLORS["muted"], width=1.5, filled=False)
+    box(middle, depth + 1, f"concatenate: {total} channels", COLORS["muted"], width=2.6, filled=False)
+    return fig
