@@ -233,7 +233,7 @@ def _positive(path: str, what: str, value: int) -> None:
 def _grid(path: str, shape: Shape, kernel, stride: int, padding, ceil: bool = False) -> tuple[int, int]:
     """Height and width after a window of `kernel` moves over a grid."""
     if len(shape) != 3:
-        raise ArchitectureError(f"{path}: needs a grid (channels, height, width), but {_text(shape)} arrives.")
+        raise ArchitectureError(f"{path}: needs a grid (channels, height, width); {_text(shape)} arrive.")
     sizes = []
     _positive(path, "the stride", stride)
     for n, k, p in zip(shape[1:], pair(kernel), pair(padding), strict=True):

@@ -275,8 +275,8 @@ class Counts:
 
         rule = "-" * len(write(head))
         body = [write(line) for line in lines]
-        parameters = f"{self.parameters:,} parameters, {self.flops:,} FLOPs."
-        return "\n".join([write(head), rule, *body[:-1], rule, body[-1], "", parameters, self.policy.describe()])
+        sums = f"{self.parameters:,} parameters, {self.flops:,} FLOPs."
+        return "\n".join([write(head), rule, *body[:-1], rule, body[-1], "", sums, self.policy.describe()])
 
     def __str__(self) -> str:
         return self.to_text()
