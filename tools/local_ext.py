@@ -1,0 +1,76 @@
+"""Small Sphinx extension: what Jupyter Book 1.x needs to build an honest page that stands alone.
+
+- The execution cache is keyed on everything a notebook's numbers come from, so that a changed library
+  is never shown with old numbers.
+- sphinx-thebe, which is not used here, writes a script error into every page: it is taken out.
+- Every page gets a description of its own, for search engines and link previews.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ("inception_lib", "data", "constraints.txt")
+DESCRIPTION_LENGTH = 155
+
+
+def sources_key(root: Path = ROOT) -> str:
+    """A hash of the library, its data, the pinned versions and the Python that runs them."""
+    digest = hashlib.sha256(platform.python_version().encode())
+    for name in SOURCES:
+        top = root / name
+        files = [top] if top.is_file() else sorted(top.rglob("*"))
+        for path in files:
+            if path.is_file() and "__pycache__" not in path.parts:
+                content = path.read_bytes()
+                digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def key_the_cache(app, config) -> None:
+    caches = Path(app.outdir).parent / ".jupyter_cache"
+    current = caches / sources_key()
+    # a changed path is a changed setting to Sphinx, so that it reads every page again
+    config.nb_execution_cache_path = str(current)
+    for old in caches.glob("*"):
+        if old.is_dir() and old != current:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def remove_thebe(app, config) -> None:
+    for name, listeners in app.events.listeners.items():
+        app.events.listeners[name] = [
+            listener for listener in listeners if not listener.handler.__module__.startswith("sphinx_thebe")
+        ]
+
+
+def describe(doctree: nodes.document) -> str:
+    """The page's first paragraph as plain text, cut at a word."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        text = " ".join(paragraph.astext().split())
+        if text:
+            if len(text) > DESCRIPTION_LENGTH:
+                text = text[:DESCRIPTION_LENGTH].rsplit(" ", 1)[0] + "…"
+            return text
+    return ""
+
+
+def finish_page(app, pagename, templatename, context, doctree) -> None:
+    context["css_files"] = [css for css in context.get("css_files", []) if "thebe" not in str(css)]
+    text = describe(doctree) if doctree is not None else ""
+    if text and 'name="description"' not in context.get("metatags", ""):
+        content = text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+        context["metatags"] = context.get("metatags", "") + f'\n<meta name="description" content="{content}" />'
+
+
+def setup(app):
+    app.connect("config-inited", remove_thebe)
+    app.connect("config-inited", key_the_cache)
+    app.connect("html-page-context", finish_page)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
