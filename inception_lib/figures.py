@@ -17,7 +17,17 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from inception_lib.architecture import Branches, Conv, Pool, pair
+from inception_lib.architecture import (
+    Architecture,
+    Branches,
+    Conv,
+    Linear,
+    Pool,
+    pair,
+    walk,
+)
+from inception_lib.counting import shape_text
+from inception_lib.paper import Audit
 
 #: One colour per branch, everywhere in the book (Okabe and Ito's palette, safe for colour-blind readers).
 COLORS = {
@@ -174,4 +184,80 @@ def draw_module(module: Branches, *, title: str = "") -> Figure:
         total += " + the input's"
     box(middle, 0, "previous layer", COLORS["muted"], width=1.5, filled=False)
     box(middle, depth + 1, f"concatenate: {total} channels", COLORS["muted"], width=2.6, filled=False)
+    return fig
+
+
+def draw_network(architecture: Architecture, *, title: str = "") -> Figure:
+    """Draw a network from input to classifier, one bar per layer, as long as it has channels.
+
+    A module's bar is divided by branch, in the order of concatenation. Auxiliary heads are marked
+    where they stand.
+    """
+    trunk = [step for step in walk(architecture) if step.head is None]
+    steps = [step for step in trunk if step.branch == ""]
+    widest = max(step.out_shape[0] for step in steps)
+    fig, ax = plt.subplots(figsize=(7.2, 0.27 * (len(steps) + 1)))
+    ax.set_xlim(0, widest * 1.16)
+    ax.set_ylim(len(steps) - 0.3, -1.4)
+    heads = {head.after: head.name for head in architecture.heads}
+    labels = []
+    for y, step in enumerate(steps):
+        left = 0
+        if isinstance(step.layer, Branches):
+            for branch in step.layer.branches:
+                out = next(s for s in reversed(trunk) if (s.module, s.branch) == (step.path, branch.name))
+                ax.barh(y, out.out_shape[0], 0.7, left=left, color=COLORS.get(branch.name, COLORS["muted"]))
+                left += out.out_shape[0]
+        else:
+            left = step.out_shape[0]
+            ax.barh(y, left, 0.7, color=_color(step.layer))
+        text = shape_text(step.out_shape)
+        if step.path in heads:
+            text += f"  ← {heads[step.path]}"
+        ax.text(left + widest * 0.012, y, text, va="center", fontsize=8.5)
+        labels.append(step.path.removeprefix("inception_"))
+    ax.set_yticks(range(len(steps)), labels, fontsize=8.5)
+    ax.tick_params(left=False)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel("channels")
+    ax.set_title(title)
+    for i, name in enumerate(("1x1", "3x3", "5x5", "pool")):
+        ax.text(widest * (0.62 + 0.12 * i), -1, "■", color=COLORS[name], fontsize=11, va="center")
+        ax.text(widest * (0.65 + 0.12 * i), -1, name, fontsize=9.5, va="center")
+    return fig
+
+
+def _color(layer) -> str:
+    """A lone layer has the colour of the branch with its kernel, where there is one."""
+    if isinstance(layer, Conv):
+        rows, columns = pair(layer.kernel)
+        return COLORS.get(f"{rows}x{columns}", COLORS["accent"])
+    return COLORS["accent"] if isinstance(layer, Linear) else COLORS["muted"]
+
+
+def plot_audit(audit: Audit) -> Figure:
+    """How far each number printed in Table 1 is from the exact one; marker and colour say the verdict."""
+    marks = {"agrees": ("o", COLORS["1x1"]), "explained": ("D", COLORS["3x3"]),
+             "unexplained": ("X", COLORS["accent"])}
+    found = [f for f in audit if f.table == "1" and f.column in ("params", "ops")]
+    rows = list(dict.fromkeys(f.row for f in found))
+    fig, axes = plt.subplots(1, 2, figsize=(7.2, 0.3 * len(rows) + 1.2), sharey=True)
+    for ax, column in zip(axes, ("params", "ops"), strict=True):
+        for verdict, (marker, color) in marks.items():
+            chosen = [f for f in found if (f.column, f.verdict) == (column, verdict)]
+            percent = [-100 * f.difference / (float(f.printed[:-1]) + f.difference) for f in chosen]
+            ax.scatter(percent, [rows.index(f.row) for f in chosen], s=48, marker=marker, color=color,
+                       label=verdict, zorder=3)
+        ax.axvline(0, color=_INK, linewidth=0.8)
+        ax.set_xscale("symlog", linthresh=1)  # a percent or less is rounding; seventy is another network
+        ax.set_xlim(-100, 15)
+        ax.set_xticks([-50, -10, -1, 0, 1, 10], ["-50", "-10", "-1", "0", "1", "10"])
+        ax.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+        ax.set_xlabel("printed minus exact, %")
+        ax.set_title(column)
+        ax.grid(axis="y", color=COLORS["muted"], alpha=0.3, linewidth=0.6)
+    axes[0].set_yticks(range(len(rows)), [row.removeprefix("inception_") for row in rows])
+    axes[0].invert_yaxis()
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="upper center", ncols=3, bbox_to_anchor=(0.5, 1.06))
     return fig

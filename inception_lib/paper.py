@@ -200,7 +200,7 @@ class Audit:
             for f in self.findings
         ]
         widths = [max(len(line[i]) for line in lines) for i in range(len(head) - 1)]
-        cells = ([*(cell.ljust(w) for cell, w in zip(line, widths, strict=False)), line[-1]] for line in lines)
+        cells = ([*(c.ljust(w) for c, w in zip(line, widths, strict=False)), line[-1]] for line in lines)
         written = ["  ".join(line).rstrip() for line in cells]
         tally = ", ".join(f"{len(self.by_verdict(v))} {v}" for v in ("agrees", "explained", "unexplained"))
         return "\n".join([*written, "", f"{len(self)} printed cells: {tally}."])
@@ -320,6 +320,38 @@ def _number(table: str, row: str, column: str, printed: str, value, tolerance: f
     exact = value(plain)
     return Finding(table, row, column, printed, said(plain), exact, exact / _SCALE[unit] - number, unit,
                    verdict, note)
+
+
+@dataclass(frozen=True)
+class Implied:
+    """What a module's printed ops say of its params, whatever its widths, beside its printed params (K)."""
+
+    row: str
+    printed: float
+    low: float
+    high: float
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether the two printed cells cannot both be right, each within one unit of its last digit."""
+        return not self.low - 1 <= self.printed <= self.high + 1
+
+
+def implied_params() -> tuple[Implied, ...]:
+    """Params (in K) that follow from the printed ops of each Inception module.
+
+    All convolutions of a module run on one grid, so its MACs are its weights times height times
+    width. The two printed columns therefore determine each other without any of the six widths.
+    """
+    rows = []
+    for row in TABLE1:
+        if row.widths is None:
+            continue
+        height, width, _ = map(int, row.output.split("x"))
+        ops = float(row.ops[:-1])
+        low, high = ((ops + off) * UNIT["M"] / (height * width) / UNIT["K"] for off in (-1, 1))
+        rows.append(Implied(row.name, float(row.params[:-1]), low, high))
+    return tuple(rows)
 
 
 def printed_total(column: Literal["params", "ops"]) -> float:

@@ -66,6 +66,17 @@ def test_exact_figures(audit, row, column, exact):
     assert audit.find(row, column).exact == exact
 
 
+def test_ops_determine_params_within_a_module():
+    implied = {i.row: i for i in paper.implied_params()}
+    counts = count(paper.architecture_of_table1())
+    for name, group in counts.groups.items():
+        if name in implied:
+            assert group.macs == group.weights * group.out_shape[1] * group.out_shape[2]
+    assert [n for n, i in implied.items() if i.contradicts] == [
+        "inception_4c", "inception_4d", "inception_4e", "inception_5b"]
+    assert implied["inception_4c"].low < 498 < implied["inception_4c"].high
+
+
 def test_the_misprint_of_table_3(audit):
     finding = audit.find("7 models, 144 crops", "change")
     assert (finding.printed, finding.exact) == ("-3.45", "-3.40")

@@ -1,0 +1,62 @@
+"""Drawings come from the data, carry their alt text, and take the colour of the page."""
+
+import xml.etree.ElementTree as ElementTree
+
+import matplotlib.pyplot as plt
+import pytest
+
+from inception_lib import figures, googlenet, paper
+from inception_lib.architecture import PAPER_WIDTHS, inception_module, naive_module
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with plt.rc_context():
+        figures.use_style()
+        yield
+    plt.close("all")
+
+
+def words(fig):
+    svg = figures.to_svg(fig, "alt")
+    return {"".join(t.itertext()).strip() for t in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}
+
+
+def test_a_shown_figure_has_its_alt_text_and_the_pages_colour():
+    fig = figures.bars(["a", "b"], {"1x1": [1, 2], "5x5": [2, 1]}, ylabel="MACs", title="t")
+    picture = figures.show(fig, alt='two "bars" & more')
+    data, metadata = picture._repr_mimebundle_()
+    root = ElementTree.fromstring(data["text/html"]).find("{http://www.w3.org/2000/svg}svg")
+    assert root.get("role") == "img" and root.get("aria-label") == 'two "bars" & more'
+    assert "currentColor" in data["text/html"] and figures._INK not in data["text/html"]
+    assert metadata["image/png"]["alt"] == picture.alt
+    assert not plt.get_fignums()
+
+
+def test_a_figure_without_alt_text_is_refused():
+    with pytest.raises(ValueError, match="needs a text"):
+        figures.show(plt.figure(), alt=" ")
+
+
+def test_the_same_figure_is_the_same_svg():
+    first, second = (figures.to_svg(figures.draw_network(googlenet()), "a") for _ in range(2))
+    assert first == second
+
+
+def test_module_drawings_show_the_widths():
+    assert {"1x1 conv, 96", "3x3 conv, 128", "3x3 max pool", "concatenate: 256 channels"} <= words(
+        figures.draw_module(inception_module("m", PAPER_WIDTHS["3a"])))
+    assert "concatenate: 224 + the input's channels" in words(
+        figures.draw_module(naive_module("m", PAPER_WIDTHS["3a"])))
+
+
+def test_network_drawing_shows_every_shape_and_where_the_heads_stand():
+    texts = words(figures.draw_network(googlenet()))
+    assert {"7x7x1024", "1000"} <= texts
+    assert {t for t in texts if "←" in t} == {"14x14x512  ← aux1", "14x14x528  ← aux2"}
+
+
+def test_audit_plot_has_a_mark_for_every_number_of_table_1():
+    fig = figures.plot_audit(paper.audit())
+    marks = sum(len(c.get_offsets()) for ax in fig.axes for c in ax.collections)
+    assert marks == sum(f.table == "1" and f.column in ("params", "ops") for f in paper.audit())
