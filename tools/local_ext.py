@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import platform
 import shutil
 from pathlib import Path
@@ -61,16 +62,21 @@ def describe(doctree: nodes.document) -> str:
     return ""
 
 
+def say(app, docname, source) -> None:
+    print(f"  {docname}", flush=True)  # the build is quiet otherwise, and a chapter may take a minute
+
+
 def finish_page(app, pagename, templatename, context, doctree) -> None:
     context["css_files"] = [css for css in context.get("css_files", []) if "thebe" not in str(css)]
+    tags = context.get("metatags", "")
     text = describe(doctree) if doctree is not None else ""
-    if text and 'name="description"' not in context.get("metatags", ""):
-        content = text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-        context["metatags"] = context.get("metatags", "") + f'\n<meta name="description" content="{content}" />'
+    if text and 'name="description"' not in tags:
+        context["metatags"] = f'{tags}\n<meta name="description" content="{html.escape(text)}" />'
 
 
 def setup(app):
     app.connect("config-inited", remove_thebe)
     app.connect("config-inited", key_the_cache)
+    app.connect("source-read", say)
     app.connect("html-page-context", finish_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

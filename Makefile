@@ -1,0 +1,76 @@
+# The book and its library. Needs only make and Python 3.11 or newer; all else goes into .venv.
+
+PYTHON ?= python3
+PORT ?= 8000
+JOBS ?= 2
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+PAGES := _build/html
+BUILT := $(PAGES)/.built
+FIRST_PAGE := $(PAGES)/intro.html
+
+# everything the pages are made from
+NOTEBOOKS := $(wildcard book/*.ipynb)
+SOURCES := _config.yml tools/local_ext.py $(NOTEBOOKS) $(wildcard book/*.md book/*.yml book/*.bib) \
+  $(shell find book/_static inception_lib data -type f ! -path '*/__pycache__/*' ! -name '.*' 2>/dev/null)
+
+.PHONY: help book serve test notebooks lab pins clean distclean FORCE
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make book       execute the chapters and build the pages (makes .venv first)"
+	@echo "make serve      show the built book at http://127.0.0.1:$(PORT)/"
+	@echo "make lab        open the chapters in JupyterLab"
+	@echo "make test       style, unit, notebook and browser tests"
+	@echo "make notebooks  execute the committed notebooks and clean them for git"
+	@echo "make pins       write constraints.txt from what .venv holds"
+	@echo "make clean      remove what was built; make distclean removes .venv too"
+	@echo
+	@echo "PYTHON=python3.12 chooses the Python that makes .venv; PORT=8080 the port of make serve."
+
+# always asked, so that a moved or broken .venv is noticed; its time changes only when a pin does
+$(INSTALLED): FORCE
+	@"$(PYTHON)" tools/venv.py
+
+$(BUILT): $(INSTALLED) $(SOURCES)
+	@echo "Executing the chapters and building the pages (some minutes the first time)"
+	@rm -f $(BUILT)
+	@$(BIN)/jupyter-book build book --config _config.yml --path-output . -q -n -W --keep-going
+	@touch $(BUILT)
+
+book: $(BUILT)
+	@echo "The book is built. Open it:  file://$(subst $() ,%20,$(CURDIR))/$(FIRST_PAGE)"
+	@echo "or serve it:                 make serve"
+
+serve: $(BUILT)
+	@$(BIN)/python tools/serve.py $(PAGES) $(PORT)
+
+lab: $(INSTALLED)
+	@$(BIN)/jupyter lab --notebook-dir=book
+
+# one pytest run for everything; --dist loadfile keeps a notebook's cells, and a browser, in one worker
+test: $(BUILT)
+	@echo "Checking style"
+	@$(BIN)/ruff check .
+	@echo "Looking for a browser"
+	@$(BIN)/python tools/browser.py
+	@echo "Testing the library, the notebooks and the pages"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests book --nbval --nbval-cell-timeout=600 \
+	  -n $(JOBS) --dist loadfile --junit-xml=_build/junit.xml
+
+notebooks: $(INSTALLED)
+	@OMP_NUM_THREADS=1 $(BIN)/python tools/notebooks.py $(NOTEBOOKS)
+
+pins: $(INSTALLED)
+	@$(BIN)/python tools/pins.py > _pins.tmp && mv _pins.tmp constraints.txt
+	@echo "constraints.txt written"
+
+clean:
+	@rm -rf _build build dist .pytest_cache .ruff_cache .hypothesis
+	@find book inception_lib tests tools \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -prune -exec rm -rf {} +
+	@echo "What was built is gone"
+
+distclean: clean
+	@rm -rf .venv *.egg-info
+	@echo ".venv is gone too"
