@@ -12,19 +12,21 @@ import hashlib
 import html
 import platform
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from docutils import nodes
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("inception_lib", "data", "constraints.txt")
+EXECUTED = ("inception_lib", "data", "constraints.txt")   # what a notebook's numbers come from
+DRAWN = ("book/_static", "tools/local_ext.py")            # what a page looks like
 DESCRIPTION_LENGTH = 155
 
 
-def sources_key(root: Path = ROOT) -> str:
-    """A hash of the library, its data, the pinned versions and the Python that runs them."""
+def key(names: Sequence[str], root: Path = ROOT) -> str:
+    """A hash of the files and folders `names` under `root`, and of the Python that runs them."""
     digest = hashlib.sha256(platform.python_version().encode())
-    for name in SOURCES:
+    for name in names:
         top = root / name
         files = [top] if top.is_file() else sorted(top.rglob("*"))
         for path in files:
@@ -36,8 +38,10 @@ def sources_key(root: Path = ROOT) -> str:
 
 def key_the_cache(app, config) -> None:
     caches = Path(app.outdir).parent / ".jupyter_cache"
-    current = caches / sources_key()
-    # a changed path is a changed setting to Sphinx, so that it reads every page again
+    current = caches / key(EXECUTED)
+    # to Sphinx a changed path is a changed setting, upon which it reads every page again; a changed
+    # html_context is one upon which it writes every page again, and copies the style sheets
+    config.html_context = config.html_context | {"drawn_with": key(DRAWN)}
     config.nb_execution_cache_path = str(current)
     for old in caches.glob("*"):
         if old.is_dir() and old != current:

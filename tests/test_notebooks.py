@@ -1,0 +1,144 @@
+"""The committed notebooks: executed, clean, in the chapters' shape, with a text for every figure.
+
+What the cells print is compared by nbval, which `make test` runs beside these tests.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools.notebooks import problems
+
+BOOK = Path(__file__).resolve().parents[1] / "book"
+NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
+CHAPTERS = [path for path in NOTEBOOKS if re.match(r"\d\d_", path.name)]
+SHAPE = [
+    "Objectives", "Where this stands in the paper", "Predict first", "Try it", "Derive", "In code",
+    "Check against the paper", "What the paper leaves out", "Summary", "Exercises", "Sources",
+]
+
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+every_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def markdown(path: Path) -> str:
+    """The notebook's prose, fenced code left out."""
+    text = "\n\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    return re.sub(r"^(```+|~~~+).*?^\1", "", text, flags=re.S | re.M)
+
+
+def tags(cell: nbformat.NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def calls(source: str, *names: str) -> list[ast.Call]:
+    """Calls in `source` to one of the dotted `names`."""
+    tree = ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.M))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) in names]
+
+
+def test_there_are_chapters():
+    assert len(CHAPTERS) >= 4
+
+
+@every_notebook
+def test_is_clean_and_executed(path):
+    assert problems(path) == []
+
+
+@every_notebook
+def test_cell_ids_are_unique(path):
+    ids = [cell.id for cell in read(path).cells]
+    assert len(set(ids)) == len(ids)
+
+
+@every_notebook
+def test_nothing_is_skipped_and_counts_are_in_order(path):
+    cells = code_cells(path)
+    assert not [cell.id for cell in cells if "nbval-skip" in tags(cell)]
+    counts = [cell.execution_count for cell in cells]
+    assert counts == list(range(1, len(cells) + 1)), "the notebook was not run from top to bottom"
+
+
+@every_notebook
+def test_only_figures_and_widgets_escape_comparison(path):
+    shows = re.compile(r"figures\.show\(|Widget\(|display\(")
+    unexplained = [cell.id for cell in code_cells(path)
+                   if "nbval-ignore-output" in tags(cell) and not shows.search(cell.source)]
+    assert unexplained == []
+
+
+@every_notebook
+def test_every_figure_has_a_text_and_is_not_compared(path):
+    for cell in code_cells(path):
+        for call in calls(cell.source, "figures.show"):
+            alt = next((word.value for word in call.keywords if word.arg == "alt"), None)
+            assert alt is not None, f"{cell.id}: figures.show without alt="
+            short = isinstance(alt, ast.Constant) and len(alt.value.strip()) < 20
+            assert not short, f"{cell.id}: the text says too little"
+            assert "nbval-ignore-output" in tags(cell), f"{cell.id}: a figure's bytes would be compared"
+        assert not calls(cell.source, "plt.show", "plt.plot"), f"{cell.id}: show it with figures.show"
+
+
+@every_notebook
+def test_pictures_in_prose_have_a_text(path):
+    prose = markdown(path)
+    assert not re.findall(r"!\[\s*\]\(", prose)
+    assert not [tag for tag in re.findall(r"<img\b[^>]*>", prose) if not re.search(r'alt="[^"]+"', tag)]
+
+
+@every_notebook
+def test_no_path_of_somebodys_machine(path):
+    assert not re.findall(r"(?<![\w.])/(?:work|root|home|Users)/\w+", path.read_text(encoding="utf-8"))
+
+
+@every_chapter
+def test_shape_of_the_chapter(path):
+    headings = re.findall(r"^(#{1,2}) +(.+?) *$", markdown(path), flags=re.M)
+    assert [level for level, _ in headings].count("#") == 1 and headings[0][0] == "#"
+    assert [text for level, text in headings if level == "##"] == SHAPE
+
+
+@every_chapter
+def test_a_widget_stands_under_try_it(path):
+    section, found = None, set()
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            for heading in re.findall(r"^## +(.+?) *$", cell.source, flags=re.M):
+                section = heading
+        elif re.search(r"\b\w+Widget\(", cell.source):
+            found.add(section)
+    assert "Try it" in found
+
+
+@every_chapter
+def test_exercises_have_folded_solutions_that_check_themselves(path):
+    solutions = [cell for cell in code_cells(path) if "solution" in tags(cell)]
+    for cell in solutions:
+        assert "hide-cell" in tags(cell), f"{cell.id}: a solution in plain sight"
+        assert any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(cell.source))), \
+            f"{cell.id}: a solution that asserts nothing"
+    exercises = markdown(path).partition("## Exercises")[2].partition("## Sources")[0]
+    assert len(solutions) + exercises.count("<details") >= 5
+    assert exercises.count("<details") == exercises.count("</details>")
+
+
+@every_chapter
+def test_sources_are_cited(path):
+    keys = set(re.findall(r"\{cite:[tp]\}`([^`]+)`", markdown(path)))
+    known = set(re.findall(r"^@\w+\{(\w+),", (BOOK / "references.bib").read_text(), flags=re.M))
+    cited = {key.strip() for group in keys for key in group.split(",")}
+    assert cited and cited <= known

@@ -1,0 +1,222 @@
+"""The built book as its readers get it: links, requests, console, pictures, themes, width and weight.
+
+Runs on `_build/html`, which `make test` builds first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+BOOK = Path(__file__).resolve().parents[1] / "book"
+MAX_PAGE_BYTES = 1_500_000
+MATHS = ".math"
+
+
+def page_names() -> list[str]:
+    """Pages of the table of contents, by their name in the site."""
+    toc = yaml.safe_load((BOOK / "_toc.yml").read_text())
+    files = [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+    return [f"{name}.html" for name in files]
+
+
+PAGE_NAMES = page_names()
+every_page = pytest.mark.parametrize("name", PAGE_NAMES)
+
+
+@cache
+def parsed(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def links(soup: BeautifulSoup) -> list[tuple[str, str]]:
+    """(tag, address) of everything the page points to or loads."""
+    return [(tag.name, tag[name]) for name in ("href", "src") for tag in soup.find_all(attrs={name: True})]
+
+
+# -- as files -------------------------------------------------------------------------------------
+
+def test_every_built_page_is_in_the_table_of_contents(pages):
+    built = {path.name for path in pages.glob("*.html")}
+    assert built == {*PAGE_NAMES, "index.html", "search.html", "genindex.html"}
+
+
+@pytest.mark.parametrize("name", [*PAGE_NAMES, "index.html", "search.html", "genindex.html"])
+def test_no_link_is_broken(pages, name):
+    broken = []
+    for tag, address in links(parsed(pages / name)):
+        address, anchor = urldefrag(address)
+        parts = urlsplit(address)
+        if parts.scheme or parts.netloc:
+            # a page may point to the network but must not load from it
+            if not (tag == "a" and parts.scheme in ("http", "https", "mailto")) and parts.scheme != "data":
+                broken.append(f"<{tag}> loads {address}")
+            continue
+        target = pages / unquote(parts.path) if parts.path else pages / name
+        if not target.is_file():
+            broken.append(f"{address}: no such file")
+        elif anchor and target.suffix == ".html" and tag == "a":
+            soup = parsed(target)
+            if not (soup.find(id=unquote(anchor)) or soup.find(attrs={"name": unquote(anchor)})):
+                broken.append(f"{address}#{anchor}: no such anchor")
+    assert not broken
+
+
+@every_page
+def test_head_of_the_page(pages, name):
+    soup = parsed(pages / name)
+    assert soup.html["lang"] == "en"
+    assert soup.title.string.strip()
+    description = soup.find("meta", attrs={"name": "description"})
+    assert description is not None and 40 <= len(description["content"]) <= 160
+    assert len(soup.select("article h1")) == 1
+
+
+def test_no_two_pages_have_the_same_description(pages):
+    texts = [parsed(pages / n).find("meta", attrs={"name": "description"})["content"] for n in PAGE_NAMES]
+    assert len(set(texts)) == len(texts)
+
+
+@every_page
+def test_every_picture_says_what_it_shows(pages, name):
+    soup = parsed(pages / name)
+    silent = [str(img)[:120] for img in soup.find_all("img") if not (img.get("alt") or "").strip()]
+    for figure in soup.select(".inception-figure"):
+        if not any((svg.get("aria-label") or "").strip() for svg in figure.find_all("svg", role="img")):
+            silent.append(str(figure)[:120])
+    # matplotlib's own repr would stand where a picture was not shown through figures.show
+    named_by_file = [img["alt"] for img in soup.find_all("img") if "/" in img.get("alt", "")]
+    assert not silent and not named_by_file
+
+
+@every_page
+def test_weight_of_the_page(pages, name):
+    soup = parsed(pages / name)
+    images = {img["src"] for img in soup.find_all("img", src=True) if not urlsplit(img["src"]).scheme}
+    weight = (pages / name).stat().st_size + sum((pages / unquote(src)).stat().st_size for src in images)
+    assert weight < MAX_PAGE_BYTES
+
+
+@every_page
+def test_no_path_of_the_machine_that_built_it(pages, name):
+    text = (pages / name).read_text(encoding="utf-8")
+    assert str(BOOK.parent) not in text
+    assert "Traceback (most recent call last)" not in text
+
+
+# -- in a browser ---------------------------------------------------------------------------------
+
+@dataclass
+class Visit:
+    """A page that was opened, and what it did meanwhile."""
+
+    page: object
+    off_machine: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def visit(chromium):
+    """Open an address with the network refused; give the Visit once the page is at rest."""
+    contexts = []
+
+    def open_page(url: str, *, width: int = 1280, scheme: str = "light") -> Visit:
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        seen = Visit(context.new_page())
+
+        def gate(route):
+            address = route.request.url
+            if address.startswith(("http://127.0.0.1:", "file:", "data:", "blob:")):
+                route.continue_()
+            else:
+                seen.off_machine.append(address)
+                route.abort()
+
+        context.route("**/*", gate)
+        seen.page.on("console", lambda m: seen.errors.append(m.text) if m.type == "error" else None)
+        seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
+        seen.page.on("requestfailed", lambda request: seen.failed.append(request.url))
+        seen.page.on("response", lambda r: seen.failed.append(r.url) if r.status >= 400 else None)
+        seen.page.goto(url, wait_until="load")
+        if seen.page.locator(MATHS).count():
+            seen.page.wait_for_selector("mjx-container", state="attached")
+        if seen.page.locator('script[type="application/vnd.jupyter.widget-state+json"]').count():
+            seen.page.wait_for_function("document.documentElement.dataset.widgetsReady === '1'")
+        seen.page.wait_for_timeout(300)  # whatever a page does late
+        return seen
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def assert_quiet(seen: Visit) -> None:
+    assert seen.off_machine == []
+    assert seen.failed == []
+    assert seen.errors == []
+
+
+@pytest.mark.parametrize("name", [*PAGE_NAMES, "index.html", "search.html?q=inception", "genindex.html"])
+def test_a_served_page_is_quiet(visit, site_url, name):
+    assert_quiet(visit(f"{site_url}/{name}"))
+
+
+@every_page
+def test_a_page_opened_as_a_file_is_quiet(visit, pages, name):
+    seen = visit((pages / name).as_uri())
+    assert_quiet(seen)
+    assert seen.page.locator("mjx-merror").count() == 0
+    broken = seen.page.eval_on_selector_all("img", "all => all.filter(i => !i.naturalWidth).map(i => i.src)")
+    assert broken == []
+
+
+@every_page
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_phone_width_and_theme(visit, site_url, name, scheme):
+    page = visit(f"{site_url}/{name}", width=390, scheme=scheme).page
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    # what is too wide must scroll inside itself, not move the page
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@every_page
+def test_every_control_has_a_name(visit, site_url, name):
+    page = visit(f"{site_url}/{name}").page
+    session = page.context.new_cdp_session(page)
+    session.send("Accessibility.enable")
+    roles = {"button", "checkbox", "combobox", "image", "link", "slider", "spinbutton", "textbox"}
+    nameless = []
+    for node in session.send("Accessibility.getFullAXTree")["nodes"]:
+        role = node.get("role", {}).get("value")
+        if role in roles and not node.get("ignored") and not node.get("name", {}).get("value", "").strip():
+            described = session.send("DOM.describeNode", {"backendNodeId": node["backendDOMNodeId"]})["node"]
+            nameless.append((role, described["nodeName"], described.get("attributes")))
+    assert nameless == []
+
+
+def test_the_reader_can_switch_the_theme(visit, site_url):
+    page = visit(f"{site_url}/intro.html", scheme="light").page
+    background = "getComputedStyle(document.body).backgroundColor"
+    seen = {}
+    for _ in range(3):  # auto, light, dark
+        page.locator("button.theme-switch-button:visible").first.click()
+        page.mouse.move(0, 0)
+        mode, theme = page.evaluate("(d => [d.mode, d.theme])(document.documentElement.dataset)")
+        page.wait_for_timeout(300)  # the theme fades its colours
+        seen[mode] = (theme, page.evaluate(background))
+    assert seen["light"][0] == "light" and seen["dark"][0] == "dark" and seen["auto"][0] == "light"
+    assert seen["light"][1] == seen["auto"][1] != seen["dark"][1]
+
+
+def test_search_finds_a_chapter(visit, site_url):
+    page = visit(f"{site_url}/search.html?q=inception").page
+    page.wait_for_selector("#search-results li a")
+    assert page.locator("#search-results li a").count() >= 1
