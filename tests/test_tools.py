@@ -1,0 +1,379 @@
+"""The Makefile, the pins and the small programs behind them."""
+
+from __future__ import annotations
+
+import copy
+import importlib.metadata
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from tools import browser, local_ext, notebooks, pins, skips, venv
+from tools.serve import serve
+
+ROOT = Path(__file__).resolve().parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, flags=re.M))
+
+
+def pinned() -> dict[str, str]:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    return dict(line.split("==") for line in lines)
+
+
+# -- versions -------------------------------------------------------------------------------------
+
+def test_everything_installed_for_the_project_is_pinned():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    installed = pins.closure(pins.wanted(pyproject))
+    missing = {name for name in installed if name not in pinned() and not pins.NOT_PINNED.match(name)}
+    # what only another system or another Python needs may be installed there without a pin
+    assert missing <= {"appnope", "colorama", "exceptiongroup", "pywinpty", "tomli"}
+
+
+def test_what_is_installed_is_what_is_pinned():
+    def installed(name: str) -> str | None:
+        try:
+            return importlib.metadata.version(name).split("+")[0]
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+    differing = {name: (version, installed(name)) for name, version in pinned().items()
+                 if installed(name) not in (None, version)}
+    assert differing == {}
+
+
+def test_conda_users_get_the_same_versions():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    conda = [d for d in environment["dependencies"] if isinstance(d, str)]
+    (pip,) = [d["pip"] for d in environment["dependencies"] if isinstance(d, dict)]
+    assert "--constraint constraints.txt" in pip and "--editable .[book,test]" in pip
+    for line in [*conda, *pip]:
+        name, _, version = line.replace("==", "=").partition("=")
+        assert name.lower() in ("python", "pip") or line.startswith("--") or pinned()[name.lower()] == version
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert "python=3.11" in conda and wanted == ">=3.11"
+    assert venv.OLDEST == (3, 11)
+
+
+# -- the Makefile and the README ------------------------------------------------------------------
+
+def make(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_help_is_the_default_and_names_every_target():
+    shown = make().stdout
+    assert shown == make("help").stdout
+    told = set(re.findall(r"\bmake ([a-z]+)", shown))
+    assert TARGETS - {"help"} == told
+
+
+def test_every_make_command_of_the_readme_can_be_run():
+    told = set(re.findall(r"\bmake ([a-z]+)", "\n".join(fenced("sh"))))
+    assert {"book", "serve", "test"} <= told <= TARGETS
+    for target in told:
+        assert make("--dry-run", target).returncode == 0
+
+
+def fenced(language: str) -> list[str]:
+    """Code blocks of the README in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.S | re.M)
+
+
+def test_the_python_of_the_readme_runs(capsys):
+    names: dict = {}
+    for block in fenced("python"):
+        exec(compile(block, "README.md", "exec"), names)
+        told = re.findall(r"^#> (.*)$", block, flags=re.M)
+        assert capsys.readouterr().out.splitlines() == told
+
+
+# -- the library's first import -------------------------------------------------------------------
+
+def test_importing_the_library_loads_no_torch_and_no_pandas():
+    code = "import sys, inception_lib; print([m for m in ('torch', 'pandas', 'numpy') if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    assert shown.stdout.strip() == "[]"
+
+
+def test_importing_the_library_is_quick():
+    def seconds(code: str) -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, cwd="/")
+        return time.perf_counter() - start
+
+    seconds("import inception_lib")  # writes the .pyc files
+    # in turns, so that whatever else the machine does falls on both
+    pairs = [(seconds("pass"), seconds("import inception_lib")) for _ in range(9)]
+    assert statistics.median(ours - bare for bare, ours in pairs) < 0.1
+
+
+# -- the browser ----------------------------------------------------------------------------------
+
+@pytest.fixture
+def bare_machine(monkeypatch, tmp_path):
+    """A machine with an empty PATH, no browser and no Playwright download; add programs to the folder."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in browser.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(browser, "APPLICATIONS", ())
+    monkeypatch.setattr(browser, "playwrights_own", lambda: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(browser, "install_playwright", lambda: False)
+    return tmp_path
+
+
+def program(path: Path, script: str = "exit 0") -> Path:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("name", browser.COMMANDS)
+def test_a_browser_on_the_path_is_found(bare_machine, name):
+    path = program(bare_machine / name)
+    assert browser.find_browser() == browser.obtain_browser() == str(path)
+
+
+@pytest.mark.parametrize("variable", browser.VARIABLES)
+def test_the_environment_names_the_browser(bare_machine, monkeypatch, variable):
+    program(bare_machine / "chromium")
+    mine = program(bare_machine / "mine")
+    monkeypatch.setenv(variable, str(mine))
+    assert browser.find_browser() == str(mine)
+    monkeypatch.setenv(variable, str(bare_machine / "none"))
+    assert browser.find_browser() is None
+    with pytest.raises(SystemExit, match="none is no program"):
+        browser.main()
+
+
+def test_root_gets_debians_chromium(bare_machine):
+    log = bare_machine / "log"
+    program(bare_machine / "apt-get", f"""
+echo "$@" >> {log}
+if [ "$1" = install ]; then printf '#!/bin/sh\\n' > {bare_machine}/chromium; {shutil.which('chmod', path=os.defpath)} +x {bare_machine}/chromium; fi
+""")  # noqa: E501
+    assert browser.obtain_browser() == str(bare_machine / "chromium")
+    assert [line.split()[0] for line in log.read_text().splitlines()] == ["update", "install"]
+
+
+def test_sudo_is_used_only_where_it_asks_nothing(bare_machine, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert browser.as_root() is None
+    program(bare_machine / "sudo", "exit 1")
+    assert browser.as_root() is None
+    program(bare_machine / "sudo")
+    assert browser.as_root() == ["sudo", "-n"]
+
+
+def test_playwrights_own_is_the_last_resort(bare_machine, monkeypatch):
+    program(bare_machine / "apt-get", "exit 1")
+    fetched = []
+
+    def fetch() -> bool:
+        fetched.append("playwright")
+        monkeypatch.setattr(browser, "playwrights_own", lambda: "/cache/chromium")
+        return True
+
+    monkeypatch.setattr(browser, "install_playwright", fetch)
+    assert browser.obtain_browser() == "/cache/chromium" and fetched == ["playwright"]
+
+
+def test_no_browser_is_one_clear_sentence(bare_machine):
+    with pytest.raises(SystemExit, match=r"^error: the browser tests need Chromium, .*\.$"):
+        browser.main()
+
+
+# -- .venv ----------------------------------------------------------------------------------------
+
+@pytest.fixture
+def project(tmp_path):
+    for name in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    return str(tmp_path)
+
+
+def test_an_old_python_is_refused(project, monkeypatch):
+    monkeypatch.setattr(venv, "OLDEST", (9, 9))
+    with pytest.raises(SystemExit, match=r"Python 9\.9 or newer is needed.*PYTHON="):
+        venv.main(project)
+
+
+def test_a_full_disk_is_refused(project, monkeypatch):
+    monkeypatch.setattr(venv, "FREE_GB", 10**9)
+    with pytest.raises(SystemExit, match="GB of free disk are needed"):
+        venv.main(project)
+
+
+@pytest.mark.parametrize("module", ["ensurepip", "venv"])
+def test_debian_without_python3_venv_is_told(project, monkeypatch, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(SystemExit, match="apt-get install python3-venv"):
+        venv.main(project)
+
+
+def test_the_venv_is_installed_again_only_when_a_pin_changed(project, monkeypatch, capfd):
+    done = []
+    monkeypatch.setattr(venv, "make", lambda root, path: (
+        os.makedirs(os.path.join(path, "bin")), os.symlink(sys.executable, venv.venv_python(path)),
+        venv.write(os.path.join(path, ".place"), path), done.append("make")))
+    monkeypatch.setattr(venv, "install", lambda root, path: done.append("install"))
+    venv.main(project)
+    venv.main(project)
+    assert done == ["make", "install"]
+    os.utime(os.path.join(project, "pyproject.toml"))
+    venv.main(project)
+    assert done == ["make", "install"]
+    with open(os.path.join(project, "constraints.txt"), "a") as file:
+        file.write("a-new-pin==1\n")
+    monkeypatch.setattr(venv, "runs", lambda path, code: True)
+    venv.main(project)
+    assert done == ["make", "install", "install"]
+
+
+def test_somebody_elses_venv_is_not_deleted(project):
+    bin_ = Path(project) / ".venv" / "bin"
+    bin_.mkdir(parents=True)
+    program(bin_ / "python", "exit 1")
+    with pytest.raises(SystemExit, match="move it away"):
+        venv.main(project)
+    assert (bin_ / "python").exists()
+
+
+# -- notebooks ------------------------------------------------------------------------------------
+
+def executed() -> nbformat.NotebookNode:
+    """A notebook as Jupyter leaves it, with all that does not belong in git."""
+    v4 = nbformat.v4
+    image = v4.new_output("display_data", {"image/png": "iVBOR", "text/plain": "a picture"}, metadata={"x": 1})
+    only_image = v4.new_output("display_data", {"image/png": "iVBOR"})
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "Widget()"}
+    widget = v4.new_output("execute_result", view, execution_count=2)
+    warning = v4.new_output("stream", name="stderr", text="/somewhere/x.py: UserWarning")
+    notebook = v4.new_notebook(cells=[
+        v4.new_markdown_cell("# Title", id="a"),
+        v4.new_code_cell("1 + 1", id="b", execution_count=1, outputs=[image, only_image, warning],
+                         metadata={"execution": {"iopub.status.busy": "2026"}, "collapsed": True}),
+        v4.new_code_cell("widget", id="c", execution_count=2, outputs=[widget],
+                         metadata={"tags": ["nbval-ignore-output"]}),
+    ])
+    notebook.metadata = nbformat.from_dict({"widgets": {"state": {}}, "kernelspec": {"name": "mine"},
+                                            "language_info": {"name": "python", "version": "3.12.1"}})
+    return notebook
+
+
+def test_cleaning_keeps_counts_and_text_and_drops_the_rest():
+    clean = notebooks.clean(executed())
+    _, first, second = clean.cells
+    assert [first.execution_count, second.execution_count] == [1, 2]
+    assert [output.data for output in first.outputs] == [{"text/plain": "a picture"}]
+    assert first.outputs[0].metadata == {} and first.metadata == {}
+    assert second.outputs == [] and second.metadata == {"tags": ["nbval-ignore-output"]}
+    assert clean.metadata == {"kernelspec": notebooks.KERNEL, "language_info": {"name": "python"}}
+    nbformat.validate(clean)
+
+
+def test_cleaning_twice_changes_nothing():
+    once = notebooks.text(notebooks.clean(executed()))
+    assert notebooks.text(notebooks.clean(nbformat.reads(once, 4))) == once
+
+
+def test_check_names_what_is_not_clean(tmp_path):
+    dirty, clean, unrun, broken = (tmp_path / f"{n}.ipynb" for n in ("dirty", "clean", "unrun", "broken"))
+    nbformat.write(executed(), dirty)
+    good = notebooks.clean(executed())
+    clean.write_text(notebooks.text(good))
+    changed = copy.deepcopy(good)
+    changed.cells[1].execution_count = None
+    unrun.write_text(notebooks.text(changed))
+    changed = copy.deepcopy(good)
+    changed.cells[1].outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
+    broken.write_text(notebooks.text(changed))
+    assert notebooks.problems(clean) == []
+    assert any("widget state" in problem for problem in notebooks.problems(dirty))
+    assert notebooks.problems(unrun) == ["cell 1 was not executed"]
+    assert notebooks.problems(broken) == ["cell 1 holds an error"]
+
+
+def test_executing_gives_the_same_bytes_each_time(tmp_path):
+    path = tmp_path / "n.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(6 * 7)", id="a")]), path)
+    first = notebooks.execute(path)
+    path.write_text(first)
+    assert notebooks.execute(path) == first and '"42\\n"' in first
+    assert notebooks.problems(path) == []
+
+
+# -- the rest -------------------------------------------------------------------------------------
+
+def test_the_cache_is_keyed_on_the_library_its_data_and_the_pins(tmp_path):
+    (tmp_path / "inception_lib" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    module, data, pin = (tmp_path / name for name in ("inception_lib/a.py", "data/r.json", "constraints.txt"))
+    for path in (module, data, pin):
+        path.write_text("1")
+    keys = [local_ext.key(local_ext.EXECUTED, tmp_path)]
+    (tmp_path / "inception_lib" / "__pycache__" / "a.pyc").write_text("2")
+    assert local_ext.key(local_ext.EXECUTED, tmp_path) == keys[0]
+    for path in (module, data, pin):
+        path.write_text("2")
+        keys.append(local_ext.key(local_ext.EXECUTED, tmp_path))
+    module.rename(module.with_name("b.py"))
+    keys.append(local_ext.key(local_ext.EXECUTED, tmp_path))
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_book_is_served_to_this_machine_only(tmp_path):
+    (tmp_path / "index.html").write_text("hello")
+    first = serve(str(tmp_path), 0)
+    second = serve(str(tmp_path), first.server_port)  # the port is taken: another one is found
+    try:
+        assert {first.server_address[0], second.server_address[0]} == {"127.0.0.1"}
+        assert first.server_port != second.server_port
+        threading.Thread(target=second.serve_forever, daemon=True).start()
+        with urllib.request.urlopen(f"http://127.0.0.1:{second.server_port}/", timeout=10) as answer:
+            assert answer.read() == b"hello"
+        second.shutdown()
+    finally:
+        first.server_close()
+        second.server_close()
+
+
+@pytest.mark.parametrize(("reason", "with_shared", "without"), [
+    ("needs a GPU", True, True),
+    ("CUDA is not available", True, True),
+    ("../shared/weights is not here", False, True),
+    ("could not import 'pandas'", False, False),
+])
+def test_only_skips_that_cannot_be_helped_are_allowed(tmp_path, reason, with_shared, without):
+    report = tmp_path / "junit.xml"
+    case = f'<testcase classname="tests.test_x" name="test_y"><skipped type="pytest.skip" message="{reason}"/>'
+    report.write_text(f"<testsuites><testsuite>{case}</testcase></testsuite></testsuites>")
+    expected = [f"tests.test_x::test_y: {reason}"]
+    assert skips.unexplained(report, shared_present=True) == ([] if with_shared else expected)
+    assert skips.unexplained(report, shared_present=False) == ([] if without else expected)
+
+
+def test_a_report_without_tests_is_refused(tmp_path):
+    (tmp_path / "junit.xml").write_text("<testsuites><testsuite/></testsuites>")
+    assert skips.unexplained(tmp_path / "junit.xml", shared_present=True) == ["no test ran at all"]
+
+
+def test_ci_is_a_strict_script():
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert subprocess.run(["bash", "-n", script]).returncode == 0
+    assert script.read_text().startswith("#!/usr/bin/env bash\n") and "set -euo pipefail" in script.read_text()
