@@ -162,10 +162,9 @@ def test_the_environment_names_the_browser(bare_machine, monkeypatch, variable):
 
 def test_root_gets_debians_chromium(bare_machine):
     log = bare_machine / "log"
-    program(bare_machine / "apt-get", f"""
-echo "$@" >> {log}
-if [ "$1" = install ]; then printf '#!/bin/sh\\n' > {bare_machine}/chromium; {shutil.which('chmod', path=os.defpath)} +x {bare_machine}/chromium; fi
-""")  # noqa: E501
+    chmod = shutil.which("chmod", path=os.defpath)
+    program(bare_machine / "apt-get", f"""cd {bare_machine}; echo "$@" >> {log}
+if [ "$1" = install ]; then echo '#!/bin/sh' > chromium; {chmod} +x chromium; fi""")
     assert browser.obtain_browser() == str(bare_machine / "chromium")
     assert [line.split()[0] for line in log.read_text().splitlines()] == ["update", "install"]
 
@@ -258,7 +257,8 @@ def test_somebody_elses_venv_is_not_deleted(project):
 def executed() -> nbformat.NotebookNode:
     """A notebook as Jupyter leaves it, with all that does not belong in git."""
     v4 = nbformat.v4
-    image = v4.new_output("display_data", {"image/png": "iVBOR", "text/plain": "a picture"}, metadata={"x": 1})
+    both = {"image/png": "iVBOR", "text/plain": "a picture"}
+    image = v4.new_output("display_data", both, metadata={"x": 1})
     only_image = v4.new_output("display_data", {"image/png": "iVBOR"})
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "Widget()"}
     widget = v4.new_output("execute_result", view, execution_count=2)
@@ -360,8 +360,9 @@ def test_the_book_is_served_to_this_machine_only(tmp_path):
 ])
 def test_only_skips_that_cannot_be_helped_are_allowed(tmp_path, reason, with_shared, without):
     report = tmp_path / "junit.xml"
-    case = f'<testcase classname="tests.test_x" name="test_y"><skipped type="pytest.skip" message="{reason}"/>'
-    report.write_text(f"<testsuites><testsuite>{case}</testcase></testsuite></testsuites>")
+    skip = f'<skipped type="pytest.skip" message="{reason}"/>'
+    case = f'<testcase classname="tests.test_x" name="test_y">{skip}</testcase>'
+    report.write_text(f"<testsuites><testsuite>{case}</testsuite></testsuites>")
     expected = [f"tests.test_x::test_y: {reason}"]
     assert skips.unexplained(report, shared_present=True) == ([] if with_shared else expected)
     assert skips.unexplained(report, shared_present=False) == ([] if without else expected)
@@ -376,4 +377,5 @@ def test_ci_is_a_strict_script():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     assert subprocess.run(["bash", "-n", script]).returncode == 0
-    assert script.read_text().startswith("#!/usr/bin/env bash\n") and "set -euo pipefail" in script.read_text()
+    lines = script.read_text().splitlines()
+    assert lines[0] == "#!/usr/bin/env bash" and "set -euo pipefail" in lines
