@@ -36,7 +36,7 @@ $(INSTALLED): FORCE
 $(BUILT): $(INSTALLED) $(SOURCES)
 	@echo "Executing the chapters and building the pages (some minutes the first time)"
 	@rm -f $(BUILT)
-	@$(BIN)/jupyter-book build book --config _config.yml --path-output . -q -n -W --keep-going
+	@$(BIN)/python tools/build.py
 	@touch $(BUILT)
 
 book: $(BUILT)

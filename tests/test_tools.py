@@ -20,7 +20,7 @@ import nbformat
 import pytest
 import yaml
 
-from tools import browser, local_ext, notebooks, pins, skips, venv
+from tools import browser, build, local_ext, notebooks, pins, skips, venv
 from tools.serve import serve
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -315,6 +315,32 @@ def test_executing_gives_the_same_bytes_each_time(tmp_path):
     path.write_text(first)
     assert notebooks.execute(path) == first and '"42\\n"' in first
     assert notebooks.problems(path) == []
+
+
+# -- the build ------------------------------------------------------------------------------------
+
+def test_a_failed_build_tells_the_chapters_error_and_no_more():
+    log = ["reading 02_x\n", "[IPKernelApp] WARNING | Kernel is running over TCP without ...\n",
+           "02_x.ipynb: WARNING: Executing notebook failed\n", "ValueError: seven\n", "\n",
+           "\x1b[91mException occurred:\n", "Traceback of Sphinx\n"]
+    assert build.news(log) == log[2:5]
+
+
+def test_a_failing_chapter_fails_the_build(tmp_path):
+    for name in ("_config.yml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    for folder in ("tools", "book/_static", "inception_lib/widgets"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    (tmp_path / "book" / "references.bib").write_text("")
+    (tmp_path / "book" / "_toc.yml").write_text("format: jb-book\nroot: one\n")
+    cell = nbformat.v4.new_code_cell("raise ValueError('the seventh seal')", id="a")
+    page = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# One", id="t"), cell])
+    page.metadata = nbformat.from_dict({"kernelspec": notebooks.KERNEL})
+    nbformat.write(page, tmp_path / "book" / "one.ipynb")
+    run = subprocess.run([sys.executable, tmp_path / "tools" / "build.py"], capture_output=True, text=True)
+    assert run.returncode != 0
+    assert run.stdout == "  one\n"
+    assert "the seventh seal" in run.stderr and run.stderr.rstrip().endswith("in _build/build.log")
 
 
 # -- the rest -------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def describe(doctree: nodes.document) -> str:
 
 
 def say(app, docname, source) -> None:
-    print(f"  {docname}", flush=True)  # the build is quiet otherwise, and a chapter may take a minute
+    print(f"reading {docname}", flush=True)  # for tools/build.py: a chapter may take a minute
 
 
 def finish_page(app, pagename, templatename, context, doctree) -> None:
