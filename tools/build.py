@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
 PROGRESS = "reading "  # printed by tools/local_ext.py before each page
 END_OF_NEWS = "Exception occurred:"  # what Sphinx writes before its own traceback
 NOISE = ("[IPKernelApp] WARNING | Kernel is running over TCP", "Running Jupyter-Book", "Source Folder:",
@@ -31,8 +32,8 @@ def news(lines: Iterable[str]) -> list[str]:
     return kept
 
 
-def main(root: Path = Path(__file__).resolve().parents[1]) -> int:
-    log = root / "_build" / "build.log"
+def main() -> int:
+    log = ROOT / "_build" / "build.log"
     log.parent.mkdir(exist_ok=True)
     program = Path(sys.executable).with_name("jupyter-book")
     command = [str(program), "build", "book", "--config", "_config.yml", "--path-output", ".",
@@ -40,7 +41,7 @@ def main(root: Path = Path(__file__).resolve().parents[1]) -> int:
     environment = os.environ | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
     lines: list[str] = []
     with log.open("w", encoding="utf-8") as file, subprocess.Popen(
-            command, cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace") as process:
         for line in process.stdout:
             file.write(line)
