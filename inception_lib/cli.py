@@ -1,0 +1,158 @@
+"""The command line: `inception count`, `inception audit`, `inception predict`.
+
+Each subcommand imports what it needs when it runs, so that counting never waits for torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from inception_lib.architecture import Stem, Variant
+from inception_lib.errors import InceptionError
+
+#: A subcommand returns the exit status.
+Command = Callable[..., int]
+
+
+def count(
+    variant: Variant = "paper",
+    width: float = 1.0,
+    classes: int = 1000,
+    heads: bool = True,
+    stem: Stem = "plain",
+    input_size: int = 224,
+    format: Literal["text", "json", "csv"] = "text",
+    formulas: bool = False,
+) -> int:
+    """Count the operations and parameters of GoogLeNet, layer by layer.
+
+    Args:
+        variant: The paper's network, Google's released Inception5h widths, or torchvision's.
+        width: Multiplies every channel count but the number of classes.
+        classes: Outputs of each classifier.
+        heads: Count the auxiliary classifiers too.
+        stem: A plain 7x7 first layer, or the separable one that fits the paper's printed figures.
+        input_size: Height and width of the picture, in pixels.
+        format: How to print it.
+        formulas: In text, show each product with its numbers put in.
+    """
+    from inception_lib.architecture import googlenet
+    from inception_lib.counting import count as counts_of
+
+    counts = counts_of(googlenet(
+        variant, width=width, classes=classes, heads=heads, stem=stem, input_size=input_size))
+    match format:
+        case "text":
+            print(counts.to_text(formulas=formulas))
+        case "json":
+            print(counts.to_json())
+        case "csv":
+            print(counts.table().to_csv(), end="")
+    return 0
+
+
+def audit(format: Literal["text", "json", "csv"] = "text") -> int:
+    """Compare each figure that the paper prints with exact arithmetic.
+
+    Args:
+        format: How to print it.
+    """
+    from inception_lib import paper
+
+    result = paper.audit()
+    match format:
+        case "text":
+            print(result.to_text())
+        case "json":
+            print(result.to_json())
+        case "csv":
+            print(result.table().to_csv(index=False), end="")
+    return 0
+
+
+def predict(
+    photos: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO...", help_behavior_hint="")],
+    weights: str = "bvlc",
+    top: int = 5,
+    format: Literal["text", "json"] = "text",
+) -> int:
+    """Name what is in each photograph: the most probable classes, with their probabilities.
+
+    Args:
+        photos: The pictures, in any common format.
+        weights: `bvlc` or `torchvision` (fetched once and kept), or the path of a weights file.
+        top: How many classes to print for each picture.
+        format: How to print it.
+    """
+    if not photos:
+        raise InceptionError("predict needs the path of at least one picture.")
+    if top < 1:
+        raise InceptionError(f"--top must be at least 1, not {top}.")
+
+    import torch
+
+    from inception_lib.network import load_weights
+    from inception_lib.pictures import read_picture
+
+    network, info = load_weights(weights, heads=False)
+    results, bad = [], 0
+    for photo in photos:
+        result: dict = {"picture": str(photo)}
+        results.append(result)
+        try:
+            picture = info.preprocess(read_picture(photo))
+        except InceptionError as error:
+            bad += 1
+            result["error"] = str(error)
+            sys.stdout.flush()
+            print(f"inception: {error}", file=sys.stderr)
+            continue
+        with torch.inference_mode():
+            probabilities = network(picture[None]).logits[0].softmax(0)
+        best = probabilities.topk(min(top, len(probabilities)))
+        result["predictions"] = [
+            {"class": info.classes[i] if info.classes else f"class {i}", "output": i, "probability": p}
+            for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
+        if format == "text":
+            print(photo)
+            for line in result["predictions"]:
+                print(f"  {100 * line['probability']:5.1f} %  {line['class']}")
+    if format == "json":
+        print(json.dumps({"weights": info.name, "source": info.source, "pictures": results}, indent=1))
+    return 1 if bad else 0
+
+
+#: The subcommands by name.
+COMMANDS: dict[str, Command] = {"count": count, "audit": audit, "predict": predict}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status.
+
+    0: done. 1: something was wrong with the input, said in one sentence on stderr. 2: the command
+    line was not understood. 130: interrupted.
+    """
+    try:
+        status = tyro.extras.subcommand_cli_from_dict(
+            COMMANDS, prog="inception", args=sys.argv[1:] if argv is None else list(argv),
+            description="GoogLeNet (Inception v1): its arithmetic, the paper's figures, its predictions.")
+        sys.stdout.flush()  # here, where a closed pipe is still caught
+        return status
+    except SystemExit as stop:  # --help, or an argument that is not understood
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except InceptionError as error:
+        print(f"inception: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # the reader (`| head`) has what it wanted; Python must not complain again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1

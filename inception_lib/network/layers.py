@@ -1,0 +1,156 @@
+"""Torch modules for the layers that `inception_lib.architecture` describes, one for each dataclass.
+
+Tensors are (batch, channels, height, width), or (batch, features) once flattened.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inception_lib import architecture as data
+from inception_lib.architecture import Shape, groups_of, pair, size_of
+from inception_lib.errors import ArchitectureError
+
+#: torchvision's GoogLeNet; torch's own default is 1e-5.
+BATCH_NORM_EPS = 1e-3
+
+
+class Conv(nn.Module):
+    """A convolution, then batch normalisation and ReLU where the layer has them.
+
+    The parts are the submodules `conv`, `norm` and `relu`. No part works in place, so a hook on
+    `conv` or `norm` sees, and may keep, the values before the ReLU.
+    """
+
+    def __init__(self, layer: data.Conv, in_shape: Shape) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(
+            in_shape[0], layer.out_channels, pair(layer.kernel), stride=layer.stride,
+            padding=pair(layer.padding), groups=groups_of(layer, in_shape[0]), bias=layer.bias)
+        self.norm = nn.BatchNorm2d(layer.out_channels, eps=BATCH_NORM_EPS) if layer.batch_norm else None
+        self.relu = nn.ReLU() if layer.relu else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, C, H, W) to (batch, out_channels, H', W')."""
+        x = self.conv(x)
+        if self.norm is not None:
+            x = self.norm(x)
+        return x if self.relu is None else self.relu(x)
+
+
+class Linear(nn.Module):
+    """A fully connected layer on all that arrives, then ReLU where the layer has one."""
+
+    def __init__(self, layer: data.Linear, in_shape: Shape) -> None:
+        super().__init__()
+        self.linear = nn.Linear(size_of(in_shape), layer.out_features, bias=layer.bias)
+        self.relu = nn.ReLU() if layer.relu else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, ...) to (batch, out_features)."""
+        x = self.linear(x.flatten(1))
+        return x if self.relu is None else self.relu(x)
+
+
+class LRN(nn.Module):
+    """Local response normalisation across channels, equal to `F.local_response_norm` but faster.
+
+    Each value is divided by (k + alpha/size * s) ** beta, where s is the sum of the squares of the
+    `size` channels around it (Krizhevsky et al. 2012, section 3.3; Caffe divides alpha by the size,
+    and so does torch). Half-precision input is computed in float32, since squares above 65,504
+    overflow in float16, and given back in its own type.
+    """
+
+    def __init__(self, layer: data.LRN) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = layer.size, layer.alpha, layer.beta, layer.k
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, C, H, W) to the same shape and type."""
+        return local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+def local_response_norm(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+    """`F.local_response_norm` as a sum of shifted slices, which compiles into one pass.
+
+    Args and result as there: x is (batch, C, ...), and the result has its shape and type.
+    """
+    wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+    channels = x.shape[1]
+    no_padding = (0, 0) * (x.dim() - 2)  # F.pad counts axes from the last; the channels come second
+    squares = F.pad(wide * wide, (*no_padding, size // 2, (size - 1) // 2))
+    total = squares[:, :channels]
+    for shift in range(1, size):
+        total = total + squares[:, shift:shift + channels]
+    return (wide * _power(k + alpha / size * total, beta)).to(x.dtype)
+
+
+def _power(base: Tensor, beta: float) -> Tensor:
+    """base ** -beta; roots where they do, since a general power costs several times as much."""
+    if beta == 0.5:
+        return base.rsqrt()
+    if beta == 0.75:
+        root = base.rsqrt()
+        return root * root.sqrt()
+    return base.pow(-beta)
+
+
+class Branches(nn.Module):
+    """Branches on the same input, concatenated along the channels.
+
+    The layers of all branches are direct children, named as in the architecture
+    (`inception_3a.5x5_reduce`); `branches` lists the children of each branch in order.
+    """
+
+    def __init__(self, branches: tuple[tuple[str, ...], ...]) -> None:
+        super().__init__()
+        self.branches = branches
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, C, H, W) to (batch, sum of the branches' channels, H', W')."""
+        outputs = []
+        for names in self.branches:
+            y = x
+            for name in names:
+                y = getattr(self, name)(y)
+            outputs.append(y)
+        return torch.cat(outputs, 1)
+
+
+def plain_layer(layer: data.Layer, in_shape: Shape) -> nn.Module:
+    """The module for a layer that is not itself made of layers.
+
+    `in_shape` is (channels, height, width) or (features,), without the batch.
+    """
+    match layer:
+        case data.Conv():
+            return Conv(layer, in_shape)
+        case data.Linear():
+            return Linear(layer, in_shape)
+        case data.LRN():
+            return LRN(layer)
+        case data.Pool(op="max"):
+            return nn.MaxPool2d(layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil)
+        case data.Pool(op="average"):
+            return nn.AvgPool2d(layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil)
+        case data.GlobalPool():
+            return nn.AdaptiveAvgPool2d(layer.output)
+        case data.Dropout():
+            return nn.Dropout(layer.p)
+    raise ArchitectureError(f"{layer.name}: there is no module for {layer!r}.")
+
+
+def add(parent: nn.Module, name: str, path: str, module: nn.Module) -> None:
+    """Make `module` the child `name` of `parent`; `path` is for the message.
+
+    Raises:
+        ArchitectureError: torch cannot take a child of this name.
+    """
+    if not name or "." in name or hasattr(parent, name):  # torch would overwrite some of these silently
+        raise ArchitectureError(f"{path}: {name!r} cannot name a layer here; torch has another use of it.")
+    parent.add_module(name, module)
