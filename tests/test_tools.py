@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.metadata
+import importlib.util
 import os
 import re
 import shutil
@@ -99,6 +100,20 @@ def test_the_python_of_the_readme_runs(capsys):
         exec(compile(block, "README.md", "exec"), names)
         told = re.findall(r"^#> (.*)$", block, flags=re.M)
         assert capsys.readouterr().out.splitlines() == told
+
+
+def test_the_commands_of_the_readme_print_what_it_shows(tmp_path):
+    weights = ROOT.parent / "shared" / "weights"
+    if not (weights / "bvlc_googlenet.caffemodel").is_file():
+        pytest.skip("needs ../shared/weights/bvlc_googlenet.caffemodel, which is not there")
+    (block,) = fenced("console")
+    photos = Path(importlib.util.find_spec("skimage").origin).parent / "data"
+    for name in ("chelsea.png", "coffee.png"):
+        shutil.copy(photos / name, tmp_path)
+    (command,) = re.findall(r"^\$ inception (.*)$", block, flags=re.M)
+    run = subprocess.run([sys.executable, "-m", "inception_lib", *command.split()], cwd=tmp_path, text=True,
+                         env=os.environ | {"INCEPTION_CACHE": str(weights)}, capture_output=True)
+    assert run.stdout == block.partition("\n")[2] and run.returncode == 0
 
 
 # -- the library's first import -------------------------------------------------------------------

@@ -85,7 +85,7 @@ def make(root, venv):
 
 def install(root, venv):
     print("Installing the pinned packages (PyTorch is large: some minutes the first time)", flush=True)
-    command = [venv_python(venv), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+    command = [venv_python(venv), "-m", "pip", "install", "-qq", "--disable-pip-version-check",
                "--no-input", "-c", "constraints.txt", "-e", ".[book,test]"]
     if subprocess.call(command, cwd=root):
         fail("pip could not install the packages; the reason stands above. Is this machine online?")
