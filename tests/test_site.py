@@ -216,6 +216,16 @@ def test_the_reader_can_switch_the_theme(visit, site_url):
     assert seen["light"][1] == seen["auto"][1] != seen["dark"][1]
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_flash_of_the_wrong_theme(chromium, site_url, scheme):
+    context = chromium.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.route("**/pydata-sphinx-theme.js*", lambda route: route.abort())  # as before it has loaded
+    page.goto(f"{site_url}/intro.html")
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    context.close()
+
+
 def test_search_finds_a_chapter(visit, site_url):
     page = visit(f"{site_url}/search.html?q=inception").page
     page.wait_for_selector("#search-results li a")

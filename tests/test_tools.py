@@ -94,6 +94,24 @@ def fenced(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.S | re.M)
 
 
+def test_links_of_the_readme_lead_somewhere():
+    readme = (ROOT / "README.md").read_text()
+    local = [link for link in re.findall(r"\]\(([^)#]+)\)", readme) if "://" not in link]
+    local += [name for name in re.findall(r"`([\w/]+(?:\.\w+|/))`", readme) if name.count("/")]
+    assert len(local) > 5
+    assert [link for link in local if not (ROOT / link).exists()] == []
+
+
+def test_no_source_names_somebodys_machine():
+    folders = (".ci", "book", "data", "inception_lib", "tests", "tools")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    paths = [path for path in [*paths, *ROOT.glob("*.*")] if path.is_file()]
+    private = re.compile(rb"(?<![\w.~])/(?:work|root|opt|home|Users)/[a-z]")
+    text = [path for path in paths if path.suffix in (".ipynb", ".json", ".md", ".py", ".toml", ".yml", "")]
+    assert len(text) > 30
+    assert [str(path) for path in text if private.search(path.read_bytes())] == []
+
+
 def test_the_python_of_the_readme_runs(capsys):
     names: dict = {}
     for block in fenced("python"):

@@ -66,6 +66,12 @@ def describe(doctree: nodes.document) -> str:
     return ""
 
 
+# the theme finds out the system's preference only once its script runs, after a flash of white
+THEME_AT_ONCE = """(function (d) { if (d.theme !== "light" && d.theme !== "dark")
+  d.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+})(document.documentElement.dataset)"""
+
+
 def say(app, docname, source) -> None:
     print(f"reading {docname}", flush=True)  # for tools/build.py: a chapter may take a minute
 
@@ -81,6 +87,7 @@ def finish_page(app, pagename, templatename, context, doctree) -> None:
 def setup(app):
     app.connect("config-inited", remove_thebe)
     app.connect("config-inited", key_the_cache)
+    app.add_js_file(None, body=THEME_AT_ONCE, priority=1)
     app.connect("source-read", say)
     app.connect("html-page-context", finish_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
