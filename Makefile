@@ -31,7 +31,7 @@ help:
 
 # always asked, so that a moved or broken .venv is noticed; its time changes only when a pin does
 $(INSTALLED): FORCE
-	@"$(PYTHON)" tools/venv.py
+	@"$(PYTHON)" tools/install.py
 
 $(BUILT): $(INSTALLED) $(SOURCES)
 	@echo "Executing the chapters and building the pages (some minutes the first time)"

@@ -21,7 +21,7 @@ import nbformat
 import pytest
 import yaml
 
-from tools import browser, build, local_ext, notebooks, pins, skips, venv
+from tools import browser, build, install, local_ext, notebooks, pins, skips
 from tools.serve import serve
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,7 +66,7 @@ def test_conda_users_get_the_same_versions():
         assert name.lower() in ("python", "pip") or line.startswith("--") or pinned()[name.lower()] == version
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert "python=3.11" in conda and wanted == ">=3.11"
-    assert venv.OLDEST == (3, 11)
+    assert install.OLDEST == (3, 11)
 
 
 # -- the Makefile and the README ------------------------------------------------------------------
@@ -239,40 +239,40 @@ def project(tmp_path):
 
 
 def test_an_old_python_is_refused(project, monkeypatch):
-    monkeypatch.setattr(venv, "OLDEST", (9, 9))
+    monkeypatch.setattr(install, "OLDEST", (9, 9))
     with pytest.raises(SystemExit, match=r"Python 9\.9 or newer is needed.*PYTHON="):
-        venv.main(project)
+        install.main(project)
 
 
 def test_a_full_disk_is_refused(project, monkeypatch):
-    monkeypatch.setattr(venv, "FREE_GB", 10**9)
+    monkeypatch.setattr(install, "FREE_GB", 10**9)
     with pytest.raises(SystemExit, match="GB of free disk are needed"):
-        venv.main(project)
+        install.main(project)
 
 
 @pytest.mark.parametrize("module", ["ensurepip", "venv"])
 def test_debian_without_python3_venv_is_told(project, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(SystemExit, match="apt-get install python3-venv"):
-        venv.main(project)
+        install.main(project)
 
 
 def test_the_venv_is_installed_again_only_when_a_pin_changed(project, monkeypatch, capfd):
     done = []
-    monkeypatch.setattr(venv, "make", lambda root, path: (
-        os.makedirs(os.path.join(path, "bin")), os.symlink(sys.executable, venv.venv_python(path)),
-        venv.write(os.path.join(path, ".place"), path), done.append("make")))
-    monkeypatch.setattr(venv, "install", lambda root, path: done.append("install"))
-    venv.main(project)
-    venv.main(project)
+    monkeypatch.setattr(install, "make", lambda root, path: (
+        os.makedirs(os.path.join(path, "bin")), os.symlink(sys.executable, install.venv_python(path)),
+        install.write(os.path.join(path, ".place"), path), done.append("make")))
+    monkeypatch.setattr(install, "install", lambda root, path: done.append("install"))
+    install.main(project)
+    install.main(project)
     assert done == ["make", "install"]
     os.utime(os.path.join(project, "pyproject.toml"))
-    venv.main(project)
+    install.main(project)
     assert done == ["make", "install"]
     with open(os.path.join(project, "constraints.txt"), "a") as file:
         file.write("a-new-pin==1\n")
-    monkeypatch.setattr(venv, "runs", lambda path, code: True)
-    venv.main(project)
+    monkeypatch.setattr(install, "runs", lambda path, code: True)
+    install.main(project)
     assert done == ["make", "install", "install"]
 
 
@@ -281,7 +281,7 @@ def test_somebody_elses_venv_is_not_deleted(project):
     bin_.mkdir(parents=True)
     program(bin_ / "python", "exit 1")
     with pytest.raises(SystemExit, match="move it away"):
-        venv.main(project)
+        install.main(project)
     assert (bin_ / "python").exists()
 
 

@@ -1,6 +1,6 @@
 """Make `.venv` and install the project into it; do nothing where that is done already.
 
-usage: python3 tools/venv.py
+usage: python3 tools/install.py
 
 Runs on any Python 3 with nothing installed, so that an old one gets a sentence and not a syntax error.
 The stamp it leaves holds a hash of what was installed: the venv is installed again when a pin changed,
@@ -79,7 +79,7 @@ def make(root, venv):
     shutil.rmtree(venv, ignore_errors=True)
     os.makedirs(venv)
     write(os.path.join(venv, ".place"), venv)  # first, so that a half-made one is known as ours
-    if subprocess.call([sys.executable, "-m", "venv", venv]):
+    if subprocess.call([sys.executable, "-I", "-m", "venv", venv]):
         fail("the virtual environment could not be made; the reason stands above.")
 
 
