@@ -78,7 +78,8 @@ def audit(format: Literal["text", "json", "csv"] = "text") -> int:
 
 
 def predict(
-    photos: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO...", help_behavior_hint="")],
+    photos: Annotated[tuple[Path, ...], tyro.conf.Positional,
+                      tyro.conf.arg(metavar="PHOTO...", help_behavior_hint="")],
     weights: str = "bvlc",
     top: int = 5,
     format: Literal["text", "json"] = "text",

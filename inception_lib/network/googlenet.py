@@ -127,9 +127,9 @@ class Network(nn.Module):
             raise InceptionError(f"{picture}: {error}") from None
         for before, now in zip(walk(built), walk(sized), strict=True):
             if isinstance(now.layer, Linear) and before.in_shape != now.in_shape:
-                raise InceptionError(
-                    f"{picture}: {now.path} takes {shape_text(before.in_shape)}, and {shape_text(now.in_shape)} "
-                    f"would arrive (a {built.input[1]}x{built.input[2]} input fits).")
+                takes, gets = shape_text(before.in_shape), shape_text(now.in_shape)
+                raise InceptionError(f"{picture}: {now.path} takes {takes}, and {gets} would arrive "
+                                     f"(a {built.input[1]}x{built.input[2]} input fits).")
 
 
 def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
