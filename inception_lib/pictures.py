@@ -62,17 +62,16 @@ def read_picture(source: str | os.PathLike | BinaryIO) -> Image.Image:
 
 def _check_file(path: Path, name: str) -> None:
     try:
-        size = path.stat().st_size
-        if path.is_dir():
-            raise PictureError(f"{name}: this is a folder, not a picture.")
-        if path.is_file() and size == 0:
-            raise PictureError(f"{name}: the file is empty.")
         with path.open("rb"):
-            pass
+            empty = path.is_file() and path.stat().st_size == 0
+    except IsADirectoryError:
+        raise PictureError(f"{name}: this is a folder, not a picture.") from None
     except FileNotFoundError:
         raise PictureError(f"{name}: there is no such file.") from None
     except (OSError, ValueError) as error:
         raise PictureError(f"{name}: the file cannot be opened ({_one_line(error)}).") from None
+    if empty:
+        raise PictureError(f"{name}: the file is empty.")
 
 
 def _one_line(error: Exception) -> str:

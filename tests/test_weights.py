@@ -1,6 +1,5 @@
 """Weights: read from every kind of file, refused where they do not fit, fetched, and written."""
 
-import functools
 import hashlib
 import http.server
 import json
@@ -33,7 +32,7 @@ LOGITS = SHARED / "weights" / "expected_bvlc_logits.npz"
 
 needs_bvlc = pytest.mark.skipif(not BVLC.exists(), reason="no ../shared/weights/bvlc_googlenet.caffemodel")
 needs_logits = pytest.mark.skipif(not (BVLC.exists() and PHOTOS.exists() and LOGITS.exists()),
-                                  reason="no ../shared/weights and ../shared/datasets/imagenet-samples-384.tar")
+                                  reason="no ../shared/weights with imagenet-samples-384.tar")
 
 TINY = googlenet(width=0.05, classes=7)
 
@@ -194,7 +193,7 @@ def test_random_damage_gives_a_sentence_or_a_network_but_no_other_error(tmp_path
     (block(100, block(7, block(5, bytes(7)))), "a fraction of a number"),
     (b"\xff" * 30, "a number is too long"),
     (number(0, 1), "begins no field"),
-    (block(100, block(1, b"c") + block(7, block(7, block(1, b"\x01")) + block(5, bytes(4)))) * 2, "two layers"),
+    (2 * block(100, block(7, block(7, block(1, b"\x01")) + block(5, bytes(4)))), "two layers named ''"),
 ])
 def test_what_is_no_caffemodel_gets_one_sentence(tmp_path, data, sentence):
     path = tmp_path / "x.caffemodel"
@@ -372,8 +371,9 @@ def test_our_plain_state_dict_is_recognised(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["caffemodel", "safetensors", "pth", "pt", "xyz"])
-@pytest.mark.parametrize("content", [b"", b"just some text, no weights at all", b"\x80\x02garbage",
-                                     b"PK\x03\x04 no zip", b"\x10\0\0\0\0\0\0\0{not json at all}", b"\xff" * 100])
+@pytest.mark.parametrize("content", [
+    b"", b"just some text, no weights at all", b"\x80\x02garbage", b"PK\x03\x04 no zip",
+    b"\x10\0\0\0\0\0\0\0{not json at all}", b"\xff" * 100])
 def test_nonsense_under_any_ending_gets_one_sentence(tmp_path, ending, content):
     path = tmp_path / f"x.{ending}"
     path.write_bytes(content)
@@ -384,7 +384,7 @@ def test_nonsense_under_any_ending_gets_one_sentence(tmp_path, ending, content):
 
 def test_missing_files_folders_and_unknown_names(tmp_path):
     for source, sentence in [(tmp_path / "no.pth", r"no.pth: there is no such file\."),
-                             ("bvcl", r"^bvcl: there is no such file \(known by name are bvlc and torchvision\)\."),
+                             ("bvcl", r"^bvcl: there is no such file \(known by name are bvlc and "),
                              (tmp_path, r"the file cannot be read \(Is a directory\)\.")]:
         with pytest.raises(WeightsError, match=sentence):
             load_weights(source)
@@ -426,16 +426,17 @@ def test_what_does_not_fit_is_named(tmp_path):
     with pytest.raises(WeightsError) as error:
         load_weights(path, architecture=googlenet(width=0.05, classes=9))
     assert one_sentence(error) == (
-        f"{path}: these weights do not fit the network: aux1.classifier.linear.weight is 7x51 in the file and "
-        f"9x51 in googlenet-paper (and 5 more).")
+        f"{path}: these weights do not fit the network: aux1.classifier.linear.weight is 7x51 in the file "
+        f"and 9x51 in googlenet-paper (and 5 more).")
 
     state = tiny().state_dict()
     bias = state.pop("inception_4a.5x5.conv.bias")
     save_file(state | {"extra.conv.weight": torch.zeros(1, 2)}, tmp_path / "y.safetensors")
     with pytest.raises(WeightsError) as error:
         load_weights(tmp_path / "y.safetensors", architecture=TINY)
-    assert f"inception_4a.5x5.conv.bias ({len(bias)}) of googlenet-paper is not in the file" in one_sentence(error)
-    assert "extra.conv.weight (1x2) in the file is not in googlenet-paper" in str(error.value)
+    text = one_sentence(error)
+    assert f"inception_4a.5x5.conv.bias ({len(bias)}) of googlenet-paper is not in the file" in text
+    assert "extra.conv.weight (1x2) in the file is not in googlenet-paper" in text
 
     headless = save_weights(tiny(TINY.without_heads()), tmp_path / "z.safetensors")
     with pytest.raises(WeightsError, match="holds no auxiliary heads"):
@@ -510,8 +511,8 @@ SHA1 = "sha1:" + hashlib.sha1(Site.content).hexdigest()
 
 def serve_bvlc(monkeypatch, url, sha=SHA1):
     """Make `bvlc` a small network from our own site; all else is the real path."""
-    info = replace(published("bvlc"), architecture=googlenet(width=0.05), url=f"{url}/model.caffemodel", sha=sha)
     real = published
+    info = replace(real("bvlc"), architecture=googlenet(width=0.05), url=f"{url}/model.caffemodel", sha=sha)
     monkeypatch.setattr(weights, "published", lambda name: info if name == "bvlc" else real(name))
 
 
@@ -589,5 +590,5 @@ def test_published_weights_are_described_without_being_fetched():
     assert theirs.sha == "sha256:1378be20" and theirs.url.endswith("googlenet-1378be20.pth")
     assert len(bvlc.classes) == len(theirs.classes) == 1000
     assert bvlc.licence and bvlc.source and theirs.licence and theirs.source
-    with pytest.raises(InceptionError, match="no published weights named 'vgg'; there are bvlc and torchvision"):
+    with pytest.raises(InceptionError, match=r"no published weights named 'vgg'; there are bvlc and "):
         published("vgg")
