@@ -140,6 +140,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done. 1: something was wrong with the input, said in one sentence on stderr. 2: the command
     line was not understood. 130: interrupted.
     """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     try:
         status = tyro.extras.subcommand_cli_from_dict(
             COMMANDS, prog="inception", args=sys.argv[1:] if argv is None else list(argv),

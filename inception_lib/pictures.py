@@ -147,11 +147,14 @@ class Preprocess:
             if getattr(self, field) not in allowed:
                 raise PictureError(f"The {field} of a pre-processing is one of {', '.join(allowed)}, "
                                    f"not {getattr(self, field)!r}.")
-        if not 1 <= self.crop <= self.resize:
+        whole = isinstance(self.crop, int) and isinstance(self.resize, int)
+        if not whole or not 1 <= self.crop <= self.resize:
             raise PictureError(f"A crop of {self.crop} pixels cannot be cut out of a side of {self.resize}.")
-        if len(self.mean) != 3 or len(self.std) != 3 or 0 in self.std:
-            raise PictureError(f"A pre-processing has three means and three deviations above 0, "
-                               f"not {self.mean} and {self.std}.")
+        numbers = (self.white, *self.mean, *self.std)
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(
+                isinstance(n, int | float) for n in numbers) or min(self.std) <= 0:
+            raise PictureError(f"A pre-processing has a white, three means and three deviations above 0, "
+                               f"not {self.white}, {self.mean} and {self.std}.")
 
     def __call__(self, picture: Image.Image) -> torch.Tensor:
         """A picture as a float32 tensor (3, crop, crop)."""

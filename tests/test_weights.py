@@ -448,7 +448,9 @@ def test_what_does_not_fit_is_named(tmp_path):
     ("architecture", '{"is": "Pool", "name": "x", "op": "max", "kernel": 2}'),
     ("architecture", '{"is": "Architecture", "name": "n", "input": [3, 8, 8], "layers": ["conv"]}'),
     ("architecture", '{"is": "Architecture", "name": "n", "input": "abc", "layers": []}'),
-    ("preprocess", '{"is": "Preprocess", "channels": "XYZ"}'), ("preprocess", "[]"), ("classes", "5"),
+    ("preprocess", '{"is": "Preprocess", "channels": "XYZ"}'),
+    ("preprocess", '{"is": "Preprocess", "mean": [1, 2, "x"]}'),
+    ("preprocess", '{"is": "Preprocess", "up": 1}'), ("preprocess", "[]"), ("classes", "5"),
     ("classes", '["one"]'), ("inception_lib", "99")])
 def test_a_damaged_header_gets_one_sentence(tmp_path, key, value):
     network = tiny()

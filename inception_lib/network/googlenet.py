@@ -83,9 +83,9 @@ class Network(nn.Module):
 
         Args:
             x: (batch, channels, height, width) floating point, normalised as the weights want it.
-                Any height and width will do that leave something to pool; a network with
-                fully connected layers on a grid (VGG, or auxiliary heads in training) wants
-                the size of its architecture.
+                Any height and width will do that leave each window something to pool (the paper's
+                network: 47 pixels and more); a network with fully connected layers on a grid (VGG,
+                or auxiliary heads in training) wants the size of its architecture.
 
         Raises:
             InceptionError: the input does not fit the network.

@@ -165,7 +165,7 @@ def load_weights(source: str | os.PathLike, *, architecture: Architecture | None
     else:
         path = Path(source)
         found = _read(path)
-        info = found.info or _infer(path, found)
+        info = found.info or _infer(path, found.state)
         if heads is False:
             info = replace(info, architecture=info.architecture.without_heads())
     if architecture is not None:
@@ -186,7 +186,9 @@ def _network(path: Path, state: State, architecture: Architecture) -> Network:
         if key.endswith("num_batches_tracked"):  # older files have none; it counts training steps only
             state = state | {key: torch.zeros((), dtype=torch.int64)}
     _compare(path, state, expected, architecture.name)
-    kept = {key: value.to(expected[key].dtype).contiguous() for key, value in state.items()}
+    # copies, so that nothing stays tied to the file
+    kept = {key: value.to(expected[key].dtype, copy=True, memory_format=torch.contiguous_format)
+            for key, value in state.items()}
     network.load_state_dict(kept, assign=True)
     return network.eval()
 
@@ -227,8 +229,7 @@ class _Found(NamedTuple):
     """What a file holds: tensors under our names, and what its header says of them, if anything."""
 
     state: State
-    info: Weights | None
-    origin: str  # "caffe", "torchvision" or "ours": whose names they were under
+    info: Weights | None = None
 
 
 def _read(path: Path) -> _Found:
@@ -241,22 +242,22 @@ def _read(path: Path) -> _Found:
     except OSError as error:
         raise WeightsError(f"{path}: the file cannot be read ({error.strerror or error}).") from None
     if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
-        return _named(path, _read_torch(path), None)
-    if start[8:9] == b"{" or path.suffix == ".safetensors":
-        return _named(path, *_read_safetensors(path))
+        return _Found(_under_our_names(_read_torch(path)))
+    # a .safetensors file begins with the length of its header, 8 bytes of which at least two are 0
+    if (start[6:9] == b"\0\0{") or path.suffix == ".safetensors":
+        state, info = _read_safetensors(path)
+        return _Found(_under_our_names(state), info)
     if path.suffix in (".pth", ".pt"):
         raise WeightsError(f"{path}: this is no file written by torch.save, or it is damaged.")
-    return _Found(_from_caffe(path, read_caffemodel(path)), None, "caffe")
+    return _Found(_from_caffe(path, read_caffemodel(path)))
 
 
-def _named(path: Path, state: State, info: Weights | None) -> _Found:
-    """Tensors with the prefixes of wrappers taken off, under our names."""
+def _under_our_names(state: State) -> State:
+    """A state dict of ours or of torchvision's, with the prefixes of wrappers taken off."""
     for prefix in ("module.", "_orig_mod."):  # DistributedDataParallel's, torch.compile's
-        if state and all(key.startswith(prefix) for key in state):
+        if all(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): value for key, value in state.items()}
-    if "inception3a.branch1.conv.weight" in state:
-        return _Found(from_torchvision(state), info, "torchvision")
-    return _Found(state, info, "ours")
+    return from_torchvision(state) if "inception3a.branch1.conv.weight" in state else state
 
 
 def _read_torch(path: Path) -> State:
@@ -287,14 +288,13 @@ def _read_safetensors(path: Path) -> tuple[State, Weights | None]:
     return state, _info_of(path, metadata)
 
 
-def _infer(path: Path, found: _Found) -> Weights:
+def _infer(path: Path, state: State) -> Weights:
     """The variant of GoogLeNet whose names and shapes these are, and what goes with such a file."""
-    state = found.state
     classifier = state.get("classifier.linear.weight")
-    if classifier is None or classifier.dim() != 2:
-        first = next(iter(state))
+    if classifier is None or classifier.dim() != 2 or not len(classifier):
+        first = next((f"{key} ({_shape(value)})" for key, value in state.items()), "nothing at all")
         raise WeightsError(f"{path}: these are weights of another network: GoogLeNet's classifier is not in "
-                           f"the file, but {first} ({_shape(state[first])}) is.")
+                           f"the file, but {first} is.")
     architecture = _variant(state, len(classifier))
     theirs = architecture.name == googlenet("torchvision").name
     preprocess = IMAGENET_PREPROCESS if theirs else BVLC_PREPROCESS

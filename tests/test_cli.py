@@ -1,0 +1,265 @@
+"""The command line: what it prints, and how it fails."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage
+import torch
+from PIL import Image
+
+from inception_lib import cli, count, googlenet, paper
+from inception_lib.cli import main
+from inception_lib.network import Network, save_weights
+
+ROOT = Path(__file__).parents[1]
+BVLC = (ROOT / ".." / "shared" / "weights" / "bvlc_googlenet.caffemodel").resolve()
+PHOTOS = Path(skimage.__file__).parent / "data"
+
+needs_bvlc = pytest.mark.skipif(not BVLC.exists(), reason="no ../shared/weights/bvlc_googlenet.caffemodel")
+
+
+def run(*arguments, **options):
+    """The real command, in a process of its own."""
+    return subprocess.run([sys.executable, "-m", "inception_lib", *map(str, arguments)], cwd=ROOT,
+                          capture_output=True, text=True, **options)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A small network of four classes, saved."""
+    torch.manual_seed(0)
+    network = Network(googlenet(width=0.1, classes=4, heads=False))
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    return save_weights(network, path, classes=["ant", "bee", "cat", "dog"])
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 60, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+def refused(capsys, *arguments, status=1):
+    """What main() says on stderr when it refuses: one sentence."""
+    assert main(list(map(str, arguments))) == status
+    captured = capsys.readouterr()
+    assert captured.err.startswith("inception: ") and captured.err.endswith(".\n")
+    assert captured.err.count("\n") == 1 and "Traceback" not in captured.err
+    return captured.err
+
+
+# ---------------------------------------------------------------------------------------- count, audit
+
+
+@pytest.mark.parametrize(("arguments", "options"), [
+    ([], {}), (["--no-heads"], {"heads": False}), (["--variant", "torchvision"], {"variant": "torchvision"}),
+    (["--width", "0.5", "--classes", "10", "--stem", "separable", "--input-size", "192"],
+     {"width": 0.5, "classes": 10, "stem": "separable", "input_size": 192})])
+def test_count_prints_the_counts(capsys, arguments, options):
+    expected = count(googlenet(**options))
+    assert main(["count", *arguments]) == 0
+    assert capsys.readouterr().out == expected.to_text() + "\n"
+    assert main(["count", *arguments, "--formulas"]) == 0
+    assert capsys.readouterr().out == expected.to_text(formulas=True) + "\n"
+    assert main(["count", *arguments, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["total"]["MACs"] == expected.macs
+    assert main(["count", *arguments, "--format", "csv"]) == 0
+    assert capsys.readouterr().out == expected.table().to_csv()
+
+
+def test_audit_prints_the_audit(capsys):
+    expected = paper.audit()
+    assert main(["audit"]) == 0
+    assert capsys.readouterr().out == expected.to_text() + "\n"
+    assert main(["audit", "--format", "json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == len(expected)
+    assert main(["audit", "--format", "csv"]) == 0
+    assert capsys.readouterr().out.count("\n") == len(expected) + 1
+
+
+def test_impossible_networks_are_refused(capsys):
+    assert "pool3: a 3x3 kernel is larger than its padded input" in refused(
+        capsys, "count", "--no-heads", "--input-size", 20)
+    assert "width multiplier" in refused(capsys, "count", "--width", 0)
+    assert "classifier: the number of outputs" in refused(capsys, "count", "--classes", 0, "--no-heads")
+
+
+def test_what_is_not_understood_is_status_2(capsys):
+    for arguments in ([], ["fly"], ["count", "--variant", "vgg"], ["count", "--width", "wide"]):
+        assert main(arguments) == 2
+        captured = capsys.readouterr()
+        assert captured.err and not captured.out
+    assert main(["predict", "--help"]) == 0
+    assert "PHOTO" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("arguments", "never"), [
+    (["count", "--format", "text"], ("torch", "pandas", "numpy", "PIL")),
+    (["count", "--format", "json"], ("torch", "pandas", "numpy", "PIL")),
+    (["audit"], ("torch", "pandas"))])
+def test_counting_waits_for_nothing_it_does_not_need(arguments, never):
+    code = (f"import sys; from inception_lib.cli import main; status = main({arguments}); "
+            f"assert not set({never}) & set(sys.modules); sys.exit(status)")
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+# -------------------------------------------------------------------------------------------- predict
+
+
+@needs_bvlc
+def test_the_cat_is_a_cat_and_the_coffee_a_coffee(capsys):
+    chelsea, coffee = PHOTOS / "chelsea.png", PHOTOS / "coffee.png"
+    assert main(["predict", str(chelsea), str(coffee), "--weights", str(BVLC)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == str(chelsea) and lines[6] == str(coffee) and len(lines) == 12
+    assert any("cat" in line for line in lines[1:6]) and "Egyptian cat" in "\n".join(lines[1:6])
+    assert lines[7].endswith("espresso")
+    shown = [float(line.split("%")[0]) for line in lines[1:6]]
+    assert shown == sorted(shown, reverse=True) and 90 < sum(shown) <= 100
+
+
+def test_predict_as_json(capsys, weights, photo):
+    photos, weights = [str(photo)] * 2, str(weights)
+    assert main(["predict", *photos, "--weights", weights, "--format", "json", "--top", "9"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["weights"] == "small" and len(answer["pictures"]) == 2
+    predictions = answer["pictures"][0]["predictions"]
+    assert {p["class"] for p in predictions} == {"ant", "bee", "cat", "dog"}
+    assert sum(p["probability"] for p in predictions) == pytest.approx(1)
+    assert all(["ant", "bee", "cat", "dog"][p["output"]] == p["class"] for p in predictions)
+
+
+def test_predict_by_weights_that_name_no_classes(capsys, tmp_path, photo):
+    network = Network(googlenet(width=0.1, classes=3, heads=True))
+    path = save_weights(network, tmp_path / "x.safetensors")
+    assert main(["predict", str(photo), "--weights", str(path), "--top", "1"]) == 0
+    assert "%  class " in capsys.readouterr().out
+
+
+def test_one_bad_picture_does_not_stop_the_others(capsys, weights, photo, tmp_path):
+    text = tmp_path / "text.jpg"
+    text.write_text("not a picture")
+    none = tmp_path / "none.png"
+    assert main(["predict", str(text), str(photo), str(none), "--weights", str(weights)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[0] == str(photo) and captured.out.count("%") == 4
+    assert captured.err.splitlines() == [
+        f"inception: {text}: this is not a picture in any format that can be read here.",
+        f"inception: {none}: there is no such file."]
+    assert main(["predict", str(text), str(photo), "--weights", str(weights), "--format", "json"]) == 1
+    pictures = json.loads(capsys.readouterr().out)["pictures"]
+    assert "not a picture" in pictures[0]["error"] and pictures[1]["predictions"]
+
+
+def test_bad_pictures(capsys, weights, photo, tmp_path):
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(photo.read_bytes()[:3000])
+    empty = tmp_path / "empty.jpg"
+    empty.write_bytes(b"")
+    for path, sentence in ((cut, "damaged or cut short"), (empty, "is empty"), (tmp_path, "is a folder"),
+                           (tmp_path / "none", "no such file")):
+        said = refused(capsys, "predict", path, "--weights", weights)
+        assert str(path) in said and sentence in said
+    assert "at least one picture" in refused(capsys, "predict", "--weights", weights)
+    assert "--top must be at least 1" in refused(capsys, "predict", photo, "--top", 0)
+
+
+def test_bad_weights(capsys, photo, tmp_path):
+    cut = tmp_path / "cut.caffemodel"
+    cut.write_bytes(b"\x0a\x09GoogleNet\xa2\x06\xff\xff\x7f")
+    other = tmp_path / "other.pth"
+    torch.save(torch.nn.Linear(3, 4).state_dict(), other)
+    text = tmp_path / "text.safetensors"
+    text.write_text("not weights")
+    for path, sentence in ((cut, "damaged or cut short"), (text, "damaged or cut short"),
+                           (other, "another network"), (tmp_path / "none.pth", "no such file"),
+                           (tmp_path, "Is a directory")):
+        said = refused(capsys, "predict", photo, "--weights", path)
+        assert str(path) in said and sentence in said
+
+
+def test_offline_with_nothing_in_the_cache(tmp_path, photo):
+    nobody = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+    done = run("predict", photo, env=os.environ | {"INCEPTION_CACHE": str(tmp_path)} | nobody)
+    assert done.returncode == 1 and not done.stdout and "Traceback" not in done.stderr
+    assert done.stderr.startswith("inception: http://dl.caffe.berkeleyvision.org/bvlc_googlenet.caffemodel: "
+                                  "the download failed")
+    assert done.stderr.count("\n") == 1 and not list(tmp_path.glob("*model*"))
+
+
+@needs_bvlc
+def test_the_real_command_on_real_weights_good_and_cut(tmp_path):
+    cut = tmp_path / "cut.caffemodel"
+    cut.write_bytes(BVLC.read_bytes()[:1_000_000])
+    done = run("predict", PHOTOS / "chelsea.png", "--weights", cut)
+    assert done.returncode == 1 and not done.stdout
+    assert done.stderr.startswith(f"inception: {cut}: ") and done.stderr.count("\n") == 1
+    done = run("predict", PHOTOS / "chelsea.png", tmp_path / "none.jpg", "--weights", BVLC)
+    assert done.returncode == 1 and "cat" in done.stdout
+    assert done.stderr == f"inception: {tmp_path / 'none.jpg'}: there is no such file.\n"
+
+
+def test_a_name_that_is_not_text_can_be_printed(weights, tmp_path, photo):
+    odd = os.fsencode(tmp_path) + b"/\xff.png"
+    try:
+        Path(os.fsdecode(odd)).write_bytes(photo.read_bytes())
+    except OSError:
+        pytest.skip("this file system takes only text as names")
+    done = subprocess.run([sys.executable, "-m", "inception_lib", "predict", odd, "--weights", weights],
+                          cwd=ROOT, capture_output=True)
+    assert done.returncode == 0 and b"udcff.png" in done.stdout and not done.stderr
+
+
+# --------------------------------------------------------------------------------------- how it ends
+
+
+def test_a_reader_that_stops_reading_is_no_error():
+    command = f"set -o pipefail; {sys.executable} -m inception_lib count --formulas --format json | head -n 1"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "{\n" and not done.stderr
+
+
+def test_an_interrupt_is_status_130(monkeypatch, capsys):
+    def interrupted() -> int:
+        """Stop."""
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(cli.COMMANDS, "audit", interrupted)
+    assert main(["audit"]) == 130
+    assert not capsys.readouterr().err
+
+
+def test_an_interrupt_from_the_keyboard_leaves_no_traceback(tmp_path, weights):
+    # a picture that never comes: the command waits for it, and is interrupted
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    process = subprocess.Popen([sys.executable, "-m", "inception_lib", "predict", pipe, "--weights", weights],
+                               cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        while True:
+            try:
+                end = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)  # fails until the command opens its end
+                break
+            except OSError:
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        os.close(end)
+        assert (process.returncode, out, err) == (130, "", "")
+    finally:
+        process.kill()
+
+
+def test_the_installed_command_is_this_one():
+    (command,) = entry_points(group="console_scripts", name="inception")
+    assert command.load() is main
