@@ -438,8 +438,9 @@ def test_what_does_not_fit_is_named(tmp_path):
     assert f"inception_4a.5x5.conv.bias ({len(bias)}) of googlenet-paper is not in the file" in text
     assert "extra.conv.weight (1x2) in the file is not in googlenet-paper" in text
 
+    assert not load_weights(path, architecture=TINY, heads=False).info.architecture.heads
     headless = save_weights(tiny(TINY.without_heads()), tmp_path / "z.safetensors")
-    with pytest.raises(WeightsError, match="holds no auxiliary heads"):
+    with pytest.raises(WeightsError, match="heads are asked for, and the network has none"):
         load_weights(headless, heads=True)
 
 

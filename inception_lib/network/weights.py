@@ -102,16 +102,17 @@ def published(name: str) -> Weights:
         return Weights(
             name=name, architecture=googlenet("torchvision", heads=False), preprocess=TORCHVISION_PREPROCESS,
             classes=imagenet_classes(), source="torchvision, GoogLeNet_Weights.IMAGENET1K_V1",
-            licence="BSD 3-Clause", url=url,
+            licence="none stated for the weights; torchvision is BSD 3-Clause", url=url,
             sha="sha256:" + url.rpartition("-")[2].removesuffix(".pth"))  # torch.hub's convention
     raise WeightsError(f"There are no published weights named {name!r}; there are {' and '.join(NAMES)}.")
 
 
 def cached(name: str) -> Path | None:
-    """The file of published weights if it is on this machine already; nothing is fetched.
+    """The file of published weights if it is on this machine already, else None; nothing is fetched.
 
     It is looked for in `INCEPTION_CACHE` (else `~/.cache/inception_lib`) under the name that its
-    publisher gave it, and for `torchvision` in torch.hub's folder too.
+    publisher gave it, and for `torchvision` in torch.hub's folder too. Checksums are verified when
+    a file is fetched, not here.
     """
     file = published(name).url.rpartition("/")[2]
     folders = [cache_folder()]
@@ -155,25 +156,28 @@ def load_weights(source: str | os.PathLike, *, architecture: Architecture | None
         WeightsError: the file is missing, damaged, or belongs to another network.
     """
     if isinstance(source, str) and source in NAMES:
-        info, path = published(source), fetch(source, progress=progress)
-        if source == "torchvision" and heads:
+        path, info = fetch(source, progress=progress), published(source)
+        state, _ = _read(path)
+        if heads and source == "torchvision":
             info = replace(info, architecture=googlenet("torchvision"))
-        found = _read(path)
-        has_heads = any(key.startswith("aux") for key in found.state)
-        if heads is False or not has_heads:
+        if not _has_heads(state):
             info = replace(info, architecture=info.architecture.without_heads())
     else:
         path = Path(source)
-        found = _read(path)
-        info = found.info or _infer(path, found.state)
-        if heads is False:
-            info = replace(info, architecture=info.architecture.without_heads())
+        state, info = _read(path)
+        info = info or _infer(path, state)
     if architecture is not None:
         same = info.classes is not None and len(info.classes) == architecture.classes
         info = replace(info, architecture=architecture, classes=info.classes if same else None)
-    if heads and not info.architecture.heads:
-        raise WeightsError(f"{path}: holds no auxiliary heads.")
-    return Loaded(_network(path, found.state, info.architecture), info)
+    if heads is False:
+        info = replace(info, architecture=info.architecture.without_heads())
+    elif heads and not info.architecture.heads:
+        raise WeightsError(f"{path}: auxiliary heads are asked for, and the network has none.")
+    return Loaded(_network(path, state, info.architecture), info)
+
+
+def _has_heads(state: State) -> bool:
+    return any(key.startswith(("aux1.", "aux2.")) for key in state)
 
 
 def _network(path: Path, state: State, architecture: Architecture) -> Network:
@@ -181,7 +185,7 @@ def _network(path: Path, state: State, architecture: Architecture) -> Network:
         network = Network(architecture)
     expected = network.state_dict()
     if not architecture.heads:
-        state = {key: value for key, value in state.items() if key.partition(".")[0] not in ("aux1", "aux2")}
+        state = {key: value for key, value in state.items() if not key.startswith(("aux1.", "aux2."))}
     for key in expected.keys() - state.keys():
         if key.endswith("num_batches_tracked"):  # older files have none; it counts training steps only
             state = state | {key: torch.zeros((), dtype=torch.int64)}
@@ -301,9 +305,9 @@ def _infer(path: Path, state: State) -> Weights:
     if theirs and _is_published(path, "torchvision"):
         preprocess = TORCHVISION_PREPROCESS
     return Weights(
-        name=path.name, architecture=architecture, preprocess=preprocess,
+        name=path.stem, architecture=architecture, preprocess=preprocess,
         classes=imagenet_classes() if architecture.classes == 1000 else None,
-        source=str(path), licence="not stated in the file")
+        source=path.name, licence="not stated in the file")
 
 
 def _variant(state: State, classes: int) -> Architecture:
@@ -313,10 +317,10 @@ def _variant(state: State, classes: int) -> Architecture:
             expected = Network(candidate).state_dict()
         return sum(key in state and state[key].shape == value.shape for key, value in expected.items())
 
-    heads = any(key.startswith("aux") for key in state)
     stem = "separable" if "conv1_depthwise.conv.weight" in state else "plain"
     variants = ("torchvision",) if "conv1.norm.weight" in state else ("paper", "inception5h")
-    return max((googlenet(v, classes=classes, heads=heads, stem=stem) for v in variants), key=likeness)
+    candidates = (googlenet(v, classes=classes, heads=_has_heads(state), stem=stem) for v in variants)
+    return max(candidates, key=likeness)
 
 
 def _is_published(path: Path, name: str) -> bool:
