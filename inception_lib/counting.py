@@ -354,7 +354,7 @@ def _row(step: Step, policy: Policy) -> Row:
 
 def _features(shape: Shape) -> Iterable[tuple[str, int]]:
     """The inputs of a fully connected layer: all positions of all channels."""
-    if len(shape) == 1 or shape[1:] == (1, 1):
+    if len(shape) == 1:
         return (("C", shape[0]),)
     return (("h", shape[1]), ("w", shape[2]), ("C", shape[0]))
 

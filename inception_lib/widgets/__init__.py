@@ -1,0 +1,228 @@
+"""Widgets that count as the reader moves them, in Jupyter and, with no kernel, on the built page.
+
+Each is an anywidget whose module multiplies the table that `tables` derives from the architecture.
+`result()` gives the same numbers counted by the library; the tests hold the browser against it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import traitlets as t
+
+from inception_lib.architecture import PAPER_WIDTHS, VARIANTS, googlenet
+from inception_lib.counting import Counts, count
+from inception_lib.widgets import tables
+
+__all__ = ["InceptionWidget", "NetworkWidget", "PoolingWidget", "ReductionWidget"]
+
+_HERE = Path(__file__).parent
+
+
+def _source(name: str) -> str:
+    """One self-contained module: a widget is imported from a blob, which can import nothing."""
+    return (_HERE / "common.js").read_text() + (_HERE / name).read_text()
+
+
+def _number(default: int, low: int, high: int, label: str, **more: Any) -> t.Int:
+    return t.Int(default, min=low, max=high).tag(sync=True, label=label, min=low, max=high, step=1, **more)
+
+
+def _choice(options: tuple, default: Any, label: str, names: tuple[str, ...] | None = None) -> t.Enum:
+    pairs = [list(pair) for pair in zip(options, names or options, strict=True)]
+    return t.Enum(options, default).tag(sync=True, label=label, options=pairs)
+
+
+class _Widget(anywidget.AnyWidget):
+    """What the four have in common: settings with labels and limits, and a table to multiply."""
+
+    _css = _HERE / "widgets.css"
+    key: ClassVar[str]
+    title: ClassVar[str]
+
+    fields = t.List(t.Dict()).tag(sync=True)
+    table = t.Dict().tag(sync=True)
+    about = t.Dict().tag(sync=True)
+
+    def __init__(self, table: dict, **settings: Any) -> None:
+        unknown = set(settings) - {name for name, trait in self.traits().items() if "label" in trait.metadata}
+        if unknown:
+            raise TypeError(f"{type(self).__name__} has no setting {', '.join(sorted(unknown))}")
+        fields = [
+            {"name": name, "default": trait.default_value,
+             **{k: v for k, v in trait.metadata.items() if k != "sync"}}
+            for name, trait in self._settings().items()
+        ]
+        super().__init__(table=table, fields=fields, about={"key": self.key, "title": self.title}, **settings)
+
+    @classmethod
+    def _settings(cls) -> dict[str, t.TraitType]:
+        """The reader's settings, in the order in which the class names them."""
+        own = {name: trait for name, trait in cls.class_traits().items() if "label" in trait.metadata}
+        order = [name for base in cls.__mro__ for name in vars(base)]  # anywidget subclasses on the fly
+        return dict(sorted(own.items(), key=lambda item: order.index(item[0])))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings as they stand."""
+        return {name: getattr(self, name) for name in self._settings()}
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+        return f"{type(self).__name__}({settings})"
+
+
+class ReductionWidget(_Widget):
+    """A k x k convolution, alone and behind a 1x1 reduction: MACs, weights, and where it stops paying.
+
+    It opens on the 5x5 branch of module 4a. Settings, all whole numbers: `grid` (pixels a side),
+    `kernel` (odd), `c_in`, `c_out` and `reduce` (channels).
+    """
+
+    _esm = _source("reduction.js")
+    key = "reduction"
+    title = "A convolution, alone and behind a 1x1 reduction"
+
+    grid = _number(14, 1, 256, "Grid, pixels a side")
+    kernel = t.Enum((1, 3, 5, 7, 9, 11), 5).tag(sync=True, label="Kernel, pixels a side",
+                                                min=1, max=11, step=2)
+    c_in = _number(480, 1, 2048, "Channels in")
+    c_out = _number(48, 1, 2048, "Channels out")
+    reduce = _number(16, 1, 2048, "Reduction, channels")
+
+    def __init__(self, **settings: int) -> None:
+        super().__init__(tables.reduction_table(), **settings)
+
+    def result(self) -> dict[str, int]:
+        """MACs and weights without and with the reduction; the widest reduction that still saves MACs."""
+        s = self.settings
+        direct = tables.direct(s["grid"], s["kernel"], s["c_in"], s["c_out"])
+        reduced = tables.reduced(**s)
+        per_output = self.kernel ** 2
+        return {
+            "direct_macs": direct.macs, "direct_weights": direct.weights,
+            "reduced_macs": reduced.macs, "reduced_weights": reduced.weights,
+            "pays_up_to": (per_output * self.c_in * self.c_out - 1) // (self.c_in + per_output * self.c_out),
+        }
+
+
+class InceptionWidget(_Widget):
+    """An Inception module, with reductions and naive, branch by branch.
+
+    `module` (3a to 5b) names the module of Table 1 that the budget comes from; `grid`, `c_in` and the
+    six widths are free. `InceptionWidget.of("4e")` starts from another module than 3a.
+    """
+
+    _esm = _source("inception.js")
+    key = "module"
+    title = "An Inception module, with reductions and without"
+
+    module = _choice(tuple(PAPER_WIDTHS), "3a", "Module of Table 1")
+    grid = _number(28, 1, 128, "Grid, pixels a side")
+    c_in = _number(192, 1, 2048, "Channels in")
+    n1x1 = _number(64, 1, 1024, "1x1", branch="1x1")
+    reduce3x3 = _number(96, 1, 1024, "3x3 reduce", branch="3x3")
+    n3x3 = _number(128, 1, 1024, "3x3", branch="3x3")
+    reduce5x5 = _number(16, 1, 1024, "5x5 reduce", branch="5x5")
+    n5x5 = _number(32, 1, 1024, "5x5", branch="5x5")
+    pool_proj = _number(32, 1, 1024, "Pool projection", branch="pool")
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(tables.module_table(), **settings)
+
+    @classmethod
+    def of(cls, module: str) -> InceptionWidget:
+        """The widget set to a module of Table 1."""
+        return cls(module=module, **tables.module_presets()[module])
+
+    def result(self) -> dict[str, Any]:
+        """For both forms MACs, weights, channels out and MACs by branch; and the budget, in MACs."""
+        settings = self.settings
+        budget = tables.module_counts("reduced", **tables.module_presets()[settings.pop("module")]).macs
+        found: dict[str, Any] = {"budget": budget}
+        for form in ("reduced", "naive"):
+            counts = tables.module_counts(form, **settings)
+            found[f"{form}_macs"] = counts.macs
+            found[f"{form}_weights"] = counts.weights
+            found[f"{form}_channels"] = counts["module"].out_shape[0]
+            for branch in ("1x1", "3x3", "5x5", "pool"):
+                found[f"{form}_{branch}"] = sum(r.macs.value for r in counts.rows if r.branch == branch)
+        return found
+
+
+class PoolingWidget(_Widget):
+    """A fully connected layer on a grid, beside global average pooling and a fully connected layer.
+
+    Settings: `grid` (pixels a side), `channels`, `outputs`.
+    """
+
+    _esm = _source("pooling.js")
+    key = "pooling"
+    title = "Fully connected, beside global average pooling"
+    presets: ClassVar[dict[str, tuple[int, int, int]]] = {
+        "GoogLeNet's last grid to 1,000 classes": (7, 1024, 1000),
+        "GoogLeNet's last grid to 1,024 outputs": (7, 1024, 1024),
+        "AlexNet's first fully connected layer": (6, 256, 4096),
+        "VGG's first fully connected layer": (7, 512, 4096),
+    }
+
+    grid = _number(7, 1, 64, "Grid, pixels a side")
+    channels = _number(1024, 1, 4096, "Channels")
+    outputs = _number(1000, 1, 8192, "Outputs")
+
+    def __init__(self, **settings: int) -> None:
+        names = ("grid", "channels", "outputs")
+        presets = {name: dict(zip(names, values, strict=True)) for name, values in self.presets.items()}
+        super().__init__(tables.pooling_table() | {"presets": presets}, **settings)
+
+    def result(self) -> dict[str, int]:
+        """Weights and MACs of both."""
+        connected, pooled = (make(**self.settings) for make in (tables.fully_connected, tables.pooled))
+        return {
+            "connected_weights": connected.weights, "connected_macs": connected.macs,
+            "pooled_weights": pooled.weights, "pooled_macs": pooled.macs,
+        }
+
+
+class NetworkWidget(_Widget):
+    """The whole network, row by row of Table 1, beside what the paper prints.
+
+    Settings: `size` (input, pixels a side, in steps of 16), `width` (multiplies all channels, in steps
+    of 0.05), `variant`, `stem`, `heads`.
+    """
+
+    _esm = _source("network.js")
+    key = "network"
+    title = "GoogLeNet, row by row of Table 1"
+
+    size = t.Enum(tables.SIZES, 224).tag(sync=True, label="Input, pixels a side", min=min(tables.SIZES),
+                                         max=max(tables.SIZES), step=tables.SIZES[1] - tables.SIZES[0])
+    width = t.Enum(tables.WIDTHS, 1.0).tag(sync=True, label="Width multiplier", min=min(tables.WIDTHS),
+                                           max=max(tables.WIDTHS), step=0.05)
+    variant = _choice(VARIANTS, "paper", "Variant", ("the paper's", "Inception5h's widths", "torchvision's"))
+    stem = _choice(tables.STEMS, "plain", "First layer", ("plain 7x7", "separable"))
+    heads = t.Bool(False).tag(sync=True, label="Auxiliary heads")
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(tables.network_table(), **settings)
+
+    def counts(self) -> Counts:
+        """The counts of the network as it is set; an ArchitectureError where there is none."""
+        s = self.settings
+        return count(googlenet(s["variant"], stem=s["stem"], heads=s["heads"], input_size=s["size"],
+                               width=s["width"]))
+
+    def result(self) -> dict[str, Any]:
+        """MACs, weights and parameters, in all and by row of Table 1."""
+        counts = self.counts()
+        belongs = tables.table1_rows(counts)
+        rows: dict[str, dict[str, int]] = {}
+        for row in counts.rows:
+            sums = rows.setdefault(belongs[row.path], {"macs": 0, "weights": 0})
+            sums["macs"] += row.macs.value
+            sums["weights"] += row.weights.value
+        return {"macs": counts.macs, "weights": counts.weights, "parameters": counts.parameters, "rows": rows}
+
+

@@ -1,0 +1,249 @@
+// Shared by the widgets; Python puts it in front of each widget's own source.  No imports, no network.
+
+const whole = new Intl.NumberFormat("en-US");
+const fmt = (n) => whole.format(n);
+
+function short(n) {
+  if (n >= 1e9) return `${(n / 1e9).toFixed(2)} billion`;
+  if (n >= 1e6) return `${(n / 1e6).toFixed(1)} million`;
+  if (n >= 1e4) return `${(n / 1e3).toFixed(1)} thousand`;
+  return fmt(n);
+}
+
+// The only arithmetic there is: look the factors up, multiply, add.
+const product = (factors, values) =>
+  factors.length ? factors.reduce((p, f) => p * (typeof f === "number" ? f : values[f]), 1) : 0;
+const total = (rows, what, values) => rows.reduce((sum, row) => sum + product(row[what], values), 0);
+
+function make(tag, attributes = {}, ...children) {
+  const svg = ["svg", "rect", "line", "path", "circle", "text"].includes(tag);
+  const el = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (name === "class") el.setAttribute("class", value);
+    else el.setAttribute(name, value === true ? "" : value);
+  }
+  el.append(...children);
+  return el;
+}
+
+// A bar with its text beside it, so that the text never has to be read on a colour.
+function bar(share, colour, parts = null) {
+  const track = make("div", { class: "iw-track", "aria-hidden": "true" });
+  for (const [size, shade] of parts || [[share, colour]]) {
+    const piece = make("div", { class: `iw-bar iw-${shade}` });
+    piece.style.width = `${Math.min(100, 100 * size)}%`;
+    track.append(piece);
+  }
+  return track;
+}
+
+let serial = 0;
+
+// What a number box may hold; a sentence where it holds something else.
+function problem(field, text) {
+  const value = Number(text);
+  const unit = field.step === 1 ? "a whole number" : `a number in steps of ${field.step}`;
+  const range = `from ${fmt(field.min)} to ${fmt(field.max)}`;
+  const steps = (value - field.min) / field.step;
+  if (text.trim() === "" || !Number.isFinite(value) || value < field.min || value > field.max
+      || Math.abs(steps - Math.round(steps)) > 1e-6) {
+    const odd = field.step === 2 && field.min % 2 === 1 ? "an odd number" : unit;
+    return `${field.label} must be ${odd} ${range}.`;
+  }
+  return null;
+}
+
+// The value as Python has it: 0.3500000001 is 0.35.
+const tidy = (field, value) =>
+  Number((field.min + Math.round((value - field.min) / field.step) * field.step).toFixed(6));
+
+class Field {
+  constructor(field, changed) {
+    this.field = field;
+    this.error = null;
+    const id = `iw-${++serial}`;
+    const label = make("label", { for: id }, field.label);
+    this.root = make("div", { class: `iw-field${field.branch ? ` iw-of-${field.branch}` : ""}` }, label);
+    if (field.options) {
+      this.input = make("select", { id });
+      for (const [value, text] of field.options) this.input.append(make("option", { value }, text));
+      this.input.addEventListener("change", () => changed(field.name, this.input.value));
+      this.root.append(this.input);
+    } else if (field.min === undefined) {
+      this.input = make("input", { id, type: "checkbox" });
+      this.input.addEventListener("change", () => changed(field.name, this.input.checked));
+      this.root.append(this.input);
+      this.root.classList.add("iw-check");
+    } else {
+      const limits = { min: field.min, max: field.max, step: field.step };
+      const note = make("span", { id: `${id}-note`, class: "iw-note", hidden: true });
+      this.note = note;
+      this.input = make("input", { id, type: "number", inputmode: field.step < 1 ? "decimal" : "numeric", ...limits,
+        "aria-describedby": note.id });
+      this.slider = make("input", { type: "range", ...limits, "aria-label": `${field.label}, slider` });
+      // JupyterLab would take the arrow keys for itself
+      for (const input of [this.input, this.slider]) input.dataset.lmSuppressShortcuts = "true";
+      this.input.addEventListener("input", () => {
+        this.flag(problem(field, this.input.value));
+        changed(field.name, this.error ? null : tidy(field, Number(this.input.value)));
+      });
+      this.slider.addEventListener("input", () => {
+        this.flag(null);
+        changed(field.name, tidy(field, Number(this.slider.value)));
+      });
+      this.root.append(this.input, this.slider, note);
+    }
+  }
+
+  flag(sentence) {
+    this.error = sentence;
+    this.input.toggleAttribute("aria-invalid", Boolean(sentence));
+    if (sentence) this.input.setAttribute("aria-invalid", "true");
+    this.note.hidden = !sentence;
+    this.note.textContent = sentence || "";
+  }
+
+  show(value) {
+    if (this.input.type === "checkbox") this.input.checked = value;
+    else if (!this.slider) this.input.value = value;
+    else {
+      // while the reader types, the box is hers: 0.9 must not turn into 0.90 under the cursor
+      if (this.input.value === "" || Number(this.input.value) !== value) this.input.value = value;
+      this.slider.value = value;
+      this.flag(null);
+    }
+  }
+
+  // A value out of the page's address, or undefined where it is none of ours.
+  parse(text) {
+    if (this.field.options) return this.field.options.map(([v]) => String(v)).includes(text) ? text : undefined;
+    if (!this.slider) return text === "1" ? true : text === "0" ? false : undefined;
+    return problem(this.field, text) ? undefined : tidy(this.field, Number(text));
+  }
+}
+
+// widget: { layout(root, ctx) -> paint(values) -> words }.  paint draws and returns the result in words.
+function run(widget, { model, el }) {
+  const about = model.get("about");
+  const fields = model.get("fields");
+  const onPage = Boolean(model.get("_on_page"));
+  const names = fields.map((f) => f.name);
+  const defaults = Object.fromEntries(names.map((n) => [n, model.get(n)]));
+  const values = () => Object.fromEntries(names.map((n) => [n, model.get(n)]));
+
+  const root = make("section", { class: "inception-widget", "aria-label": about.title });
+  root.dataset.widget = about.key;
+  const controls = make("div", { class: "iw-controls" });
+  const results = make("div", { class: "iw-results" });
+  const status = make("p", { class: "iw-status", role: "status", "aria-live": "polite" });
+  const actions = make("div", { class: "iw-actions" });
+  root.append(make("p", { class: "iw-title", "aria-hidden": "true" }, about.title), controls, results, status, actions);
+
+  let quiet = false;   // several settings change at once: paint when all have
+  const set = (changes) => {
+    quiet = true;
+    for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    quiet = false;
+    model.save_changes();
+    paint();
+  };
+
+  const boxes = {};
+  for (const field of fields) {
+    boxes[field.name] = new Field(field, (name, value) => {
+      if (value === null) mark();
+      else set(widget.changed ? widget.changed(name, value, model.get("table")) : { [name]: value });
+    });
+    controls.append(boxes[field.name].root);
+  }
+
+  const draw = widget.layout(results, { model, controls, set, table: model.get("table") });
+
+  const mark = () => {
+    const wrong = Object.values(boxes).map((b) => b.error).filter(Boolean);
+    root.classList.toggle("iw-stale", wrong.length > 0);
+    if (wrong.length) say(`${wrong.join(" ")} The result is for the last valid settings.`);
+    return wrong.length > 0;
+  };
+
+  let timer = 0;
+  // the sentence is for eyes at once, for a screen reader when the reader has stopped moving
+  const say = (words) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => { if (status.textContent !== words) status.textContent = words; }, 150);
+  };
+
+  const paint = () => {
+    if (quiet) return;
+    const now = values();
+    for (const name of names) if (!boxes[name].error || document.activeElement !== boxes[name].input) boxes[name].show(now[name]);
+    const { words, data, impossible } = draw(now);
+    root.classList.toggle("iw-impossible", Boolean(impossible));
+    for (const [name, value] of Object.entries(data || {})) root.dataset[name] = value;
+    root.dataset.settings = JSON.stringify(now);
+    if (!mark()) say(words);
+    if (onPage) write(now);
+  };
+
+  // The reader's settings live in the page's address; other widgets' settings and the anchor stay.
+  const write = (now) => {
+    const query = new URLSearchParams(location.search);
+    for (const name of names) {
+      const key = `${about.key}.${name}`;
+      if (now[name] === defaults[name]) query.delete(key);
+      else query.set(key, typeof now[name] === "boolean" ? Number(now[name]) : now[name]);
+    }
+    const text = query.toString();
+    try {
+      history.replaceState(history.state, "", `${location.pathname}${text ? `?${text}` : ""}${location.hash}`);
+    } catch { /* some browsers allow no change of a file's address */ }
+  };
+
+  const read = () => {
+    const query = new URLSearchParams(location.search);
+    const found = {}, wrong = [];
+    for (const name of names) {
+      const text = query.get(`${about.key}.${name}`);
+      if (text === null) continue;
+      const value = boxes[name].parse(text);
+      if (value === undefined) wrong.push(boxes[name].field.label);
+      else found[name] = value;
+    }
+    if (wrong.length) {
+      root.insertBefore(make("p", { class: "iw-warning", role: "alert" },
+        `The page's address holds values that cannot be used here, so these stay as they were: ${wrong.join(", ")}.`),
+      controls);
+    }
+    return found;
+  };
+
+  const reset = make("button", { type: "button" }, "Reset");
+  reset.addEventListener("click", () => {
+    for (const box of Object.values(boxes)) if (box.note) box.flag(null);
+    root.querySelector(".iw-warning")?.remove();
+    set(defaults);
+  });
+  actions.append(reset);
+  if (onPage) {
+    const copy = make("button", { type: "button" }, "Copy link to these settings");
+    copy.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(location.href);
+        say("The link is copied.");
+      } catch {
+        say("The browser does not let this page copy; the address bar holds the link.");
+      }
+    });
+    actions.append(copy);
+    const found = read();
+    quiet = true;
+    for (const [name, value] of Object.entries(found)) model.set(name, value);
+    quiet = false;
+  }
+
+  for (const name of names) model.on(`change:${name}`, paint);
+  paint();
+  el.append(root);
+  return () => { for (const name of names) model.off(`change:${name}`, paint); };
+}

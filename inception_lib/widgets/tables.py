@@ -1,0 +1,224 @@
+"""The tables that the widgets multiply, derived from the architecture's data; no browser, no anywidget.
+
+A table row names the factors of a layer's counts: `["grid", "grid", "n5x5", 5, 5, "reduce5x5"]`. The
+browser looks the names up in the reader's settings and multiplies. It knows no other formula, so
+that it cannot disagree with `counting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+
+from inception_lib import paper
+from inception_lib.architecture import (
+    PAPER_WIDTHS,
+    VARIANTS,
+    Architecture,
+    Branches,
+    Conv,
+    GlobalPool,
+    Layer,
+    Linear,
+    Widths,
+    googlenet,
+    inception_module,
+    naive_module,
+)
+from inception_lib.counting import Counts, Row, count
+from inception_lib.errors import ArchitectureError
+
+Factors = list[str | int]
+
+# Stand-ins for the reader's settings: distinct primes, so that each number in a count tells whose it is.
+_STAND_INS = (1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049)
+
+
+def _count(layers: Iterable[Layer], channels: int, grid: int) -> Counts:
+    return count(Architecture(name="module", input=(channels, grid, grid), layers=tuple(layers)))
+
+
+def _named(names: Iterable[str], make: Callable[..., Counts]) -> list[dict]:
+    """Rows of `make(**settings)` with each factor replaced by the name of the setting it came from."""
+    settings = dict(zip(names, _STAND_INS, strict=False))
+    whose = {number: name for name, number in settings.items()}
+    return [
+        {"layer": row.path.rpartition("/")[2], "branch": row.branch,
+         "macs": [whose.get(n, n) for _, n in row.macs.factors],
+         "weights": [whose.get(n, n) for _, n in row.weights.factors]}
+        for row in make(**settings).rows if row.macs.factors
+    ]
+
+
+# --------------------------------------------------------------------------------- 1x1 reduction
+
+
+def direct(grid: int, kernel: int, c_in: int, c_out: int) -> Counts:
+    """A k x k convolution on its own."""
+    return _count([_conv("conv", c_out, kernel)], c_in, grid)
+
+
+def reduced(grid: int, kernel: int, c_in: int, c_out: int, reduce: int) -> Counts:
+    """The same behind a 1x1 reduction to `reduce` channels."""
+    return _count([_conv("reduce", reduce, 1), _conv("conv", c_out, kernel)], c_in, grid)
+
+
+def _conv(name: str, out: int, kernel: int) -> Conv:
+    return Conv(name=name, out_channels=out, kernel=kernel, padding=kernel // 2)
+
+
+def reduction_table() -> dict[str, list[dict]]:
+    """Rows of `direct` and of `reduced`, in the settings' names."""
+    names = ("grid", "kernel", "c_in", "c_out", "reduce")
+    return {
+        "direct": _named(names, lambda grid, kernel, c_in, c_out, reduce: direct(grid, kernel, c_in, c_out)),
+        "reduced": _named(names, reduced),
+    }
+
+
+# ----------------------------------------------------------------------------- Inception module
+
+
+def module_counts(form: str, grid: int, c_in: int, **widths: int) -> Counts:
+    """Counts of a module in its `reduced` or `naive` form."""
+    make: Callable[[str, Widths], Branches] = {"reduced": inception_module, "naive": naive_module}[form]
+    return _count([make("module", Widths(**widths))], c_in, grid)
+
+
+def module_presets() -> dict[str, dict[str, int]]:
+    """Settings of the nine modules of Table 1: grid, input channels and widths."""
+    rows = count(paper.architecture_of_table1())
+    shapes = {key: rows[f"inception_{key}/1x1"].in_shape for key in PAPER_WIDTHS}
+    return {key: {"grid": shapes[key][1], "c_in": shapes[key][0], **widths._asdict()}
+            for key, widths in PAPER_WIDTHS.items()}
+
+
+def module_table() -> dict:
+    """Rows of both forms of the module, what is concatenated in each, and the presets."""
+    names = ("grid", "c_in", *Widths._fields)
+    table: dict = {form: _named(names, lambda form=form, **s: module_counts(form, **s))
+                   for form in ("reduced", "naive")}
+    table["channels"] = {
+        "reduced": ["n1x1", "n3x3", "n5x5", "pool_proj"],
+        "naive": ["n1x1", "n3x3", "n5x5", "c_in"],
+    }
+    for form, parts in table["channels"].items():  # the concatenation is the data's, not this list's
+        settings = dict(zip(names, _STAND_INS, strict=True))
+        out = module_counts(form, **settings)["module"].out_shape[0]
+        assert out == sum(settings[name] for name in parts), form
+    table["presets"] = module_presets()
+    return table
+
+
+# ------------------------------------------------------------------------------ global pooling
+
+
+def fully_connected(grid: int, channels: int, outputs: int) -> Counts:
+    """A fully connected layer on the flattened grid."""
+    return _count([Linear(name="linear", out_features=outputs)], channels, grid)
+
+
+def pooled(grid: int, channels: int, outputs: int) -> Counts:
+    """Global average pooling, then a fully connected layer."""
+    return _count([GlobalPool(name="pool"), Linear(name="linear", out_features=outputs)], channels, grid)
+
+
+def pooling_table() -> dict[str, list[dict]]:
+    """Rows of `fully_connected` and of `pooled`, in the settings' names."""
+    names = ("grid", "channels", "outputs")
+    return {"connected": _named(names, fully_connected), "pooled": _named(names, pooled)}
+
+
+# ------------------------------------------------------------------------------- whole network
+
+SIZES = tuple(range(32, 513, 16))
+WIDTHS = tuple(step / 20 for step in range(5, 41))
+STEMS = ("plain", "separable")
+
+
+@cache
+def _network(variant: str, stem: str, heads: bool, size: int, width: float) -> Counts | str:
+    """The counts, or the sentence that says why there is no such network."""
+    try:
+        return count(googlenet(variant, stem=stem, heads=heads, input_size=size, width=width))
+    except ArchitectureError as error:
+        return str(error)
+
+
+class _Columns:
+    """Numbers that change with one setting, each distinct column kept once."""
+
+    def __init__(self) -> None:
+        self.columns: dict[tuple, int] = {}
+
+    def index(self, column: tuple) -> int:
+        return self.columns.setdefault(column, len(self.columns))
+
+
+@cache
+def network_table() -> dict:
+    """What the browser needs to count any of the networks that the widget offers.
+
+    For each variant and stem: `rows`, each with the row of Table 1 it belongs to and its factors.
+    A factor is a number, or `"s3"`: column 3 of `sizes` (it changes with the input size), or
+    `"w5"`: column 5 of `widths` (with the width multiplier). `why` says, for each size, why there
+    is no network with heads, and none without, or is None.
+    """
+    networks = {f"{variant} {stem}": _one_network(variant, stem) for variant in VARIANTS for stem in STEMS}
+    printed = [{"name": row.name, "type": row.type, "params": row.params, "ops": row.ops}
+               for row in paper.TABLE1]
+    return {"sizes": SIZES, "widths": WIDTHS, "printed": printed, "networks": networks}
+
+
+def _one_network(variant: str, stem: str) -> dict:
+    by_width = [_network(variant, stem, True, 224, width) for width in WIDTHS]
+    whole = [_network(variant, stem, True, size, 1.0) for size in SIZES]
+    why = [[None, None] if isinstance(c, Counts) else [c, None] for c in whole]
+    for i, counts in enumerate(whole):
+        if not isinstance(counts, Counts):  # too small for the heads, perhaps not for the rest
+            whole[i] = _network(variant, stem, False, SIZES[i], 1.0)
+            why[i][1] = None if isinstance(whole[i], Counts) else whole[i]
+    size_columns, width_columns = _Columns(), _Columns()
+
+    def of_sizes(path: str, get: Callable[[Row], int]) -> tuple[int | None, ...]:
+        """A number of one layer at every size; None where there is no such layer."""
+        found = (counts.by_path.get(path) if isinstance(counts, Counts) else None for counts in whole)
+        return tuple(None if row is None else get(row) for row in found)
+
+    def factor(path: str, get: Callable[[Row], int]) -> str | int:
+        widths = tuple(get(counts.by_path[path]) for counts in by_width)
+        if len(set(widths)) > 1:
+            return f"w{width_columns.index(widths)}"
+        sizes = of_sizes(path, get)
+        if len(set(sizes) - {None}) > 1:
+            return f"s{size_columns.index(sizes)}"
+        return widths[0]
+
+    def factors(path: str, what: str) -> Factors:
+        row = by_width[0].by_path[path]
+        return [factor(path, lambda r, i=i: getattr(r, what).factors[i][1])
+                for i in range(len(getattr(row, what).factors))]
+
+    belongs = table1_rows(by_width[0])
+    rows = []
+    for row in by_width[0].rows:
+        path, last = row.path, len(row.out_shape) - 1
+        rows.append({
+            "path": path, "row": belongs[path], "head": row.head,
+            "macs": factors(path, "macs"), "weights": factors(path, "weights"),
+            "biases": [factor(path, lambda r: r.biases)] if row.biases else [],
+            "norm": [factor(path, lambda r: r.norm_parameters)] if row.norm_parameters else [],
+            "grid": factor(path, lambda r: r.out_shape[1]) if last else None,
+            "channels": factor(path, lambda r: r.out_shape[0]),
+        })
+    return {
+        "rows": rows,
+        "size_columns": list(size_columns.columns), "width_columns": list(width_columns.columns),
+        "why": why,
+    }
+
+
+def table1_rows(counts: Counts) -> Mapping[str, str]:
+    """For each layer the name of its row in Table 1; the normalisations and heads have rows of their own."""
+    names = {group: row.name for row in paper.TABLE1 for group in row.groups}
+    return {path: names.get(row.module or path, row.module or path) for path, row in counts.by_path.items()}
