@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tools.serve import serve
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "_build" / "html"
+MATHS = ".math"
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +48,49 @@ def chromium():
                                              args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield browser
         browser.close()
+
+
+@dataclass
+class Visit:
+    """A page that was opened, and what it did meanwhile."""
+
+    page: object
+    off_machine: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def visit(chromium):
+    """Open an address with the network refused; give the Visit once the page is at rest."""
+    contexts = []
+
+    def open_page(url: str, *, width: int = 1280, scheme: str = "light") -> Visit:
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        seen = Visit(context.new_page())
+
+        def gate(route):
+            address = route.request.url
+            if address.startswith(("http://127.0.0.1:", "file:", "data:", "blob:")):
+                route.continue_()
+            else:
+                seen.off_machine.append(address)
+                route.abort()
+
+        context.route("**/*", gate)
+        seen.page.on("console", lambda m: seen.errors.append(m.text) if m.type == "error" else None)
+        seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
+        seen.page.on("requestfailed", lambda request: seen.failed.append(request.url))
+        seen.page.on("response", lambda r: seen.failed.append(r.url) if r.status >= 400 else None)
+        seen.page.goto(url, wait_until="load")
+        if seen.page.locator(MATHS).count():
+            seen.page.wait_for_selector("mjx-container", state="attached")
+        if seen.page.locator('script[type="application/vnd.jupyter.widget-state+json"]').count():
+            seen.page.wait_for_function("document.documentElement.dataset.widgetsReady === '1'")
+        seen.page.wait_for_timeout(300)  # whatever a page does late
+        return seen
+
+    yield open_page
+    for context in contexts:
+        context.close()

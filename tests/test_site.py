@@ -5,7 +5,6 @@ Runs on `_build/html`, which `make test` builds first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -16,7 +15,6 @@ from bs4 import BeautifulSoup
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
 MAX_PAGE_BYTES = 1_500_000
-MATHS = ".math"
 
 
 def page_names() -> list[str]:
@@ -112,53 +110,7 @@ def test_no_path_of_the_machine_that_built_it(pages, name):
 
 # -- in a browser ---------------------------------------------------------------------------------
 
-@dataclass
-class Visit:
-    """A page that was opened, and what it did meanwhile."""
-
-    page: object
-    off_machine: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-
-@pytest.fixture
-def visit(chromium):
-    """Open an address with the network refused; give the Visit once the page is at rest."""
-    contexts = []
-
-    def open_page(url: str, *, width: int = 1280, scheme: str = "light") -> Visit:
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        contexts.append(context)
-        seen = Visit(context.new_page())
-
-        def gate(route):
-            address = route.request.url
-            if address.startswith(("http://127.0.0.1:", "file:", "data:", "blob:")):
-                route.continue_()
-            else:
-                seen.off_machine.append(address)
-                route.abort()
-
-        context.route("**/*", gate)
-        seen.page.on("console", lambda m: seen.errors.append(m.text) if m.type == "error" else None)
-        seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
-        seen.page.on("requestfailed", lambda request: seen.failed.append(request.url))
-        seen.page.on("response", lambda r: seen.failed.append(r.url) if r.status >= 400 else None)
-        seen.page.goto(url, wait_until="load")
-        if seen.page.locator(MATHS).count():
-            seen.page.wait_for_selector("mjx-container", state="attached")
-        if seen.page.locator('script[type="application/vnd.jupyter.widget-state+json"]').count():
-            seen.page.wait_for_function("document.documentElement.dataset.widgetsReady === '1'")
-        seen.page.wait_for_timeout(300)  # whatever a page does late
-        return seen
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
-def assert_quiet(seen: Visit) -> None:
+def assert_quiet(seen) -> None:
     assert seen.off_machine == []
     assert seen.failed == []
     assert seen.errors == []

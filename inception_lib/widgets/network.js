@@ -13,7 +13,7 @@ function layout(results, { table }) {
   results.append(verdict, make("div", { class: "iw-scroll", tabindex: "0", role: "region", "aria-label": "Table 1, counted" }, grid));
 
   const row = (name, type) => {
-    const cells = ["output", "macs", "ops", "track", "weights", "params"].map((what) => make("td", { class: `iw-${what}` }));
+    const cells = ["output", "macs", "ops", "share", "weights", "params"].map((what) => make("td", { class: `iw-${what}` }));
     const tr = make("tr", {}, make("th", { scope: "row", title: type }, name.replace("inception_", "")), ...cells);
     const [output, macs, ops, track, weights, params] = cells;
     rows.set(name, { tr, output, macs, ops, track, weights, params });
@@ -62,7 +62,7 @@ function layout(results, { table }) {
       cell.weights.textContent = sum.weights ? fmt(sum.weights) : "–";
       cell.ops.textContent = printed.ops || "";
       cell.params.textContent = printed.params || "";
-      cell.track.replaceChildren(bar(sum.macs / most, "1x1"));
+      cell.track.replaceChildren(...(sum.macs ? [bar(sum.macs / most, "1x1")] : []));
     }
     const macs = total(used, "macs", values), weights = total(used, "weights", values);
     const parameters = weights + total(used, "biases", values) + total(used, "norm", values);

@@ -1,0 +1,131 @@
+"""The widgets' tables and Python side; what they show in a browser is in test_widgets_browser.py."""
+
+import json
+import random
+import re
+
+import pytest
+import traitlets
+
+from inception_lib import widgets
+from inception_lib.widgets import InceptionWidget, NetworkWidget, PoolingWidget, ReductionWidget, tables
+
+ALL = (ReductionWidget, InceptionWidget, PoolingWidget, NetworkWidget)
+
+
+def total(rows, what, values):
+    result = 0
+    for row in rows:
+        if not row[what]:
+            continue
+        product = 1
+        for factor in row[what]:
+            product *= values.get(factor, factor)
+        result += product
+    return result
+
+
+def drawn(cls, rng):
+    """Random settings within the limits of each field."""
+    settings = {}
+    for field in cls().fields:
+        if "options" in field:
+            settings[field["name"]] = rng.choice([value for value, _ in field["options"]])
+        elif "min" not in field:
+            settings[field["name"]] = rng.random() < 0.5
+        else:
+            steps = round((field["max"] - field["min"]) / field["step"])
+            settings[field["name"]] = round(field["min"] + rng.randint(0, steps) * field["step"], 6)
+    return settings
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_small_tables_multiply_to_what_the_library_counts(seed):
+    rng = random.Random(seed)
+    s = drawn(ReductionWidget, rng)
+    result, table = ReductionWidget(**s).result(), tables.reduction_table()
+    for form in ("direct", "reduced"):
+        for what in ("macs", "weights"):
+            assert total(table[form], what, s) == result[f"{form}_{what}"]
+    s = drawn(InceptionWidget, rng)
+    result, table = InceptionWidget(**s).result(), tables.module_table()
+    for form in ("reduced", "naive"):
+        assert total(table[form], "macs", s) == result[f"{form}_macs"]
+        assert sum(s[name] for name in table["channels"][form]) == result[f"{form}_channels"]
+    s = drawn(PoolingWidget, rng)
+    result, table = PoolingWidget(**s).result(), tables.pooling_table()
+    assert total(table["connected"], "weights", s) == result["connected_weights"]
+    assert total(table["pooled"], "weights", s) == result["pooled_weights"]
+
+
+def test_the_network_table_gives_every_total_of_a_network():
+    table = tables.network_table()
+    widget = NetworkWidget(size=336, width=0.35, variant="torchvision", stem="separable", heads=True)
+    network = table["networks"]["torchvision separable"]
+    size, width = table["sizes"].index(336), table["widths"].index(0.35)
+    values = {f"s{i}": column[size] for i, column in enumerate(network["size_columns"])}
+    values |= {f"w{i}": column[width] for i, column in enumerate(network["width_columns"])}
+    result = widget.result()
+    assert total(network["rows"], "macs", values) == result["macs"]
+    with_biases = sum(total(network["rows"], what, values) for what in ("weights", "biases", "norm"))
+    assert with_biases == result["parameters"]
+
+
+def test_impossible_networks_come_with_their_sentence():
+    why = tables.network_table()["networks"]["paper plain"]["why"]
+    assert why[tables.SIZES.index(64)] == [
+        "aux1/pool: a 5x5 kernel is larger than its padded input (4x4).", None]
+    assert why[tables.SIZES.index(32)][1].startswith("pool4: a 3x3 kernel")
+    assert why[tables.SIZES.index(224)] == [None, None]
+
+
+def test_presets_are_the_modules_of_table_1():
+    widget = InceptionWidget.of("4e")
+    assert (widget.grid, widget.c_in, widget.n5x5) == (14, 528, 128)
+    assert widget.result()["reduced_macs"] == widget.result()["budget"] == 169_996_288
+    assert PoolingWidget(**dict(zip(("grid", "channels", "outputs"), (7, 1024, 1024), strict=True))
+                         ).result()["connected_weights"] == 51_380_224
+
+
+def test_the_opening_example_is_the_papers_4a():
+    assert ReductionWidget().result() == {
+        "direct_macs": 112_896_000, "direct_weights": 576_000, "reduced_macs": 5_268_480,
+        "reduced_weights": 26_880, "pays_up_to": 342}
+
+
+@pytest.mark.parametrize(("cls", "settings"), [
+    (ReductionWidget, {"kernel": 4}), (ReductionWidget, {"grid": 0}), (InceptionWidget, {"module": "6a"}),
+    (PoolingWidget, {"outputs": 10**9}), (NetworkWidget, {"size": 225}), (NetworkWidget, {"width": 0.33}),
+])
+def test_settings_out_of_range_are_refused(cls, settings):
+    with pytest.raises(traitlets.TraitError, match=next(iter(settings))):
+        cls(**settings)
+
+
+def test_an_unknown_setting_is_named():
+    with pytest.raises(TypeError, match="PoolingWidget has no setting kernel"):
+        PoolingWidget(kernel=3)
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_each_widget_stands_alone(cls):
+    widget = cls()
+    source = str(widget._esm)
+    network = r"^\s*import\s|import\(|fetch\(|XMLHttpRequest|https?://(?!www\.w3\.org)"
+    assert not re.search(network, source, re.M)
+    assert source.count("export default") == 1
+    assert len(json.dumps(widget.table)) < 150_000
+    assert repr(widget) == repr(cls()) and repr(widget).startswith(f"{cls.__name__}(")
+    labels = [field["label"] for field in widget.fields]
+    assert labels and len(set(labels)) == len(labels)
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_no_count_within_the_limits_is_too_large_for_a_browser(cls):
+    largest = {f["name"]: f["options"][0][0] if "options" in f else f.get("max", True) for f in cls().fields}
+    for value in cls(**largest).result().values():
+        assert not isinstance(value, int) or value < 2**53
+
+
+def test_every_widget_is_exported():
+    assert set(widgets.__all__) == {cls.__name__ for cls in ALL}

@@ -1,0 +1,211 @@
+"""The four widgets on the built pages, moved in a real browser with the network refused."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from test_widgets import drawn
+
+from inception_lib.errors import ArchitectureError
+from inception_lib.widgets import InceptionWidget, NetworkWidget, PoolingWidget, ReductionWidget
+
+PAGES = {
+    ReductionWidget: "02_one_by_one_convolution.html",
+    InceptionWidget: "03_inception_module.html",
+    PoolingWidget: "04_global_average_pooling.html",
+    NetworkWidget: "05_whole_network.html",
+}
+SETTINGS = 200
+each_widget = pytest.mark.parametrize("cls", PAGES, ids=lambda cls: cls.__name__)
+
+# Type every setting into its own box, as a reader would, and read what the widget then says.
+MOVE = """([root, settings]) => settings.map((all) => {
+  for (const [label, value] of all) {
+    const box = [...root.querySelectorAll("label")].find((l) => l.textContent === label).control;
+    if (box.type === "checkbox") { if (box.checked !== value) box.click(); continue; }
+    box.value = value;
+    box.dispatchEvent(new Event(box.tagName === "SELECT" ? "change" : "input", { bubbles: true }));
+  }
+  return { ...root.dataset };
+})"""
+
+
+def camel(name: str) -> str:
+    """The DOM's name for a data attribute: direct_macs is dataset.directMacs."""
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() if part.isalpha() else part for part in rest)
+
+
+@pytest.fixture
+def widget(visit, site_url):
+    """Open a widget's page; give the visit and the widget's root."""
+    def open_widget(cls, query: str = "", **more):
+        seen = visit(f"{site_url}/{PAGES[cls]}{query}", **more)
+        return seen, seen.page.locator(f'.inception-widget[data-widget="{cls.key}"]').first
+    return open_widget
+
+
+@each_widget
+def test_the_browser_counts_as_python_does(widget, cls):
+    rng = random.Random(cls.key)
+    chosen = [drawn(cls, rng) for _ in range(SETTINGS)]
+    labels = {f["name"]: f["label"] for f in cls().fields}
+    moves = [[[labels[name], value] for name, value in settings.items()] for settings in chosen]
+    seen, root = widget(cls)
+    shown = seen.page.evaluate(MOVE, [root.element_handle(), moves])
+    assert len(shown) == SETTINGS
+    compared = 0
+    for settings, data in zip(chosen, shown, strict=True):
+        assert json.loads(data["settings"]) == settings
+        try:
+            result = cls(**settings).result()
+        except ArchitectureError:
+            assert data["macs"] == ""
+            continue
+        if "rows" in result:
+            assert json.loads(data["rows"]) == result.pop("rows")
+        assert {name: int(data[camel(name)]) for name in result} == result
+        compared += 1
+    assert compared > SETTINGS / 2
+    assert seen.errors == []
+
+
+@each_widget
+def test_an_answer_comes_within_a_frame(widget, cls):
+    seen, root = widget(cls)
+    rng = random.Random(1)
+    labels = {f["name"]: f["label"] for f in cls().fields}
+    moves = [[[labels[name], value] for name, value in drawn(cls, rng).items()] for _ in range(60)]
+    took = seen.page.evaluate(
+        f"([root, moves]) => {{ const f = {MOVE}; const start = performance.now(); f([root, moves]);"
+        " return performance.now() - start; }", [root.element_handle(), moves])
+    changes = sum(len(move) for move in moves)
+    assert took / changes < 16
+
+
+@each_widget
+def test_the_keyboard_alone_moves_everything(widget, cls):
+    seen, root = widget(cls)
+    page = seen.page
+    reached, moved = set(), set()
+    root.locator("input, select").first.focus()
+    for _ in range(60):
+        kind, inside = page.evaluate("(root) => { const at = document.activeElement; "
+                                     "return [at.type, root.contains(at)]; }", root.element_handle())
+        if not inside:
+            break
+        reached.add(kind)
+        before = root.get_attribute("data-settings")
+        if kind in ("range", "number"):
+            page.keyboard.press("ArrowUp")
+            if root.get_attribute("data-settings") == before:
+                page.keyboard.press("ArrowDown")
+        elif kind == "select-one":
+            page.keyboard.press("ArrowDown")
+        elif kind == "checkbox":
+            page.keyboard.press("Space")
+        if root.get_attribute("data-settings") != before:
+            moved.add(kind)
+        page.keyboard.press("Tab")
+    assert {"range", "number", "button"} <= reached
+    assert moved == reached - {"button"} - {None, ""}
+
+
+@each_widget
+def test_box_and_slider_move_together(widget, cls):
+    _, root = widget(cls)
+    for box in root.locator('input[type="number"]').all():
+        slider = box.locator('xpath=../input[@type="range"]')
+        slider.focus()
+        slider.press("ArrowRight")
+        assert float(slider.input_value()) == float(box.input_value())
+        box.fill(box.get_attribute("max"))
+        assert float(slider.input_value()) == float(box.get_attribute("max"))
+
+
+@each_widget
+def test_settings_live_in_the_address(widget, visit, cls):
+    seen, root = widget(cls)
+    box = root.locator('input[type="number"]').first
+    box.fill(box.get_attribute("max"))
+    settings = root.get_attribute("data-settings")
+    address = seen.page.url
+    assert f"{cls.key}." in address
+    again = visit(address).page.locator(f'.inception-widget[data-widget="{cls.key}"]').first
+    assert again.get_attribute("data-settings") == settings
+    root.get_by_role("button", name="Reset").click()
+    assert f"{cls.key}." not in seen.page.url
+    assert json.loads(root.get_attribute("data-settings")) == cls().settings
+
+
+@each_widget
+def test_an_address_with_nonsense_is_said_and_ignored(widget, cls):
+    first = next(f for f in cls().fields if "min" in f)
+    _, root = widget(cls, f"?{cls.key}.{first['name']}=-7&other=1#sources")
+    assert first["label"] in root.get_by_role("alert").inner_text()
+    assert json.loads(root.get_attribute("data-settings")) == cls().settings
+
+
+@each_widget
+@pytest.mark.parametrize("typed", ["", "0", "-3", "99999999", "2.5"])
+def test_an_invalid_entry_is_flagged_and_changes_nothing(widget, cls, typed):
+    _, root = widget(cls)
+    before = root.get_attribute("data-settings")
+    box = root.locator('input[type="number"]').first
+    box.fill(typed)
+    assert box.get_attribute("aria-invalid") == "true"
+    note = root.locator(f'[id="{box.get_attribute("aria-describedby")}"]')
+    assert "must be" in note.inner_text()
+    assert "iw-stale" in root.get_attribute("class")
+    assert root.get_attribute("data-settings") == before
+    box.fill(box.get_attribute("max"))
+    assert box.get_attribute("aria-invalid") is None
+    assert "iw-stale" not in root.get_attribute("class")
+
+
+@each_widget
+def test_the_result_is_announced_in_words(widget, cls):
+    seen, root = widget(cls)
+    status = root.get_by_role("status")
+    assert status.get_attribute("aria-live") == "polite"
+    before = status.text_content()
+    box = root.locator('input[type="number"]').first
+    box.fill(box.get_attribute("max"))
+    seen.page.wait_for_timeout(400)
+    assert status.text_content() != before
+    assert any(char.isdigit() for char in status.text_content())
+
+
+@pytest.mark.parametrize(("cls", "query"), [
+    (ReductionWidget, "?reduction.reduce=481"), (ReductionWidget, "?reduction.reduce=400"),
+    (InceptionWidget, "?module.reduce5x5=500"), (NetworkWidget, "?network.size=64&network.heads=1"),
+])
+def test_impossible_and_pointless_states_are_flagged(widget, cls, query):
+    _, root = widget(cls, query)
+    assert "iw-impossible" in root.get_attribute("class")
+
+
+def test_an_impossible_network_names_its_layer(widget):
+    _, root = widget(NetworkWidget, "?network.size=64&network.heads=1")
+    assert "aux1/pool: a 5x5 kernel is larger than its padded input (4x4)." in root.inner_text()
+
+
+@each_widget
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone(widget, cls, scheme):
+    seen, root = widget(cls, width=390, scheme=scheme)
+    box = root.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@each_widget
+def test_it_works_from_a_file(visit, pages, cls):
+    seen = visit((pages / PAGES[cls]).as_uri())
+    root = seen.page.locator(f'.inception-widget[data-widget="{cls.key}"]').first
+    box = root.locator('input[type="number"]').first
+    box.fill(box.get_attribute("max"))
+    assert json.loads(root.get_attribute("data-settings")) != cls().settings
+    assert seen.errors == []
