@@ -4,6 +4,7 @@
   is never shown with old numbers.
 - sphinx-thebe, which is not used here, writes a script error into every page: it is taken out.
 - Every page gets a description of its own, for search engines and link previews.
+- The reader's theme is set before anything is drawn, and the list of references is never out of date.
 """
 
 from __future__ import annotations
@@ -76,6 +77,11 @@ def say(app, docname, source) -> None:
     print(f"reading {docname}", flush=True)  # for tools/build.py: a chapter may take a minute
 
 
+def bibliography_pages(app, env) -> set[str]:
+    """Pages that list references: written again at each build, since any chapter may cite one more."""
+    return {key.docname for key in env.get_domain("cite").bibliographies}
+
+
 def finish_page(app, pagename, templatename, context, doctree) -> None:
     context["css_files"] = [css for css in context.get("css_files", []) if "thebe" not in str(css)]
     tags = context.get("metatags", "")
@@ -89,5 +95,6 @@ def setup(app):
     app.connect("config-inited", key_the_cache)
     app.add_js_file(None, body=THEME_AT_ONCE, priority=1)
     app.connect("source-read", say)
+    app.connect("env-updated", bibliography_pages)
     app.connect("html-page-context", finish_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
