@@ -135,23 +135,28 @@ COMMANDS: dict[str, Command] = {"count": count, "audit": audit, "predict": predi
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status.
+    """Run the command line; returns the exit status, as `run` does."""
+    return run(lambda: tyro.extras.subcommand_cli_from_dict(
+        COMMANDS, prog="inception", args=sys.argv[1:] if argv is None else list(argv),
+        description="GoogLeNet (Inception v1): its arithmetic, the paper's figures, its predictions."))
 
-    0: done. 1: something was wrong with the input, said in one sentence on stderr. 2: the command
-    line was not understood. 130: interrupted.
+
+def run(command: Callable[[], int], name: str = "inception") -> int:
+    """Run a command and turn what goes wrong into one sentence on stderr; returns the exit status.
+
+    0: done. 1: something was wrong with the input. 2: the command line was not understood. 130:
+    interrupted.
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     try:
-        status = tyro.extras.subcommand_cli_from_dict(
-            COMMANDS, prog="inception", args=sys.argv[1:] if argv is None else list(argv),
-            description="GoogLeNet (Inception v1): its arithmetic, the paper's figures, its predictions.")
+        status = command()
         sys.stdout.flush()  # here, where a closed pipe is still caught
         return status
     except SystemExit as stop:  # --help, or an argument that is not understood
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except InceptionError as error:
-        print(f"inception: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -27,8 +27,8 @@ from torch import Tensor
 from inception_lib import architecture as data
 from inception_lib.architecture import PAPER_WIDTHS, Architecture, googlenet, walk
 from inception_lib.errors import ArchitectureError, InceptionError, WeightsError
+from inception_lib.files import cache_folder, download, replacing
 from inception_lib.network.caffe import read_caffemodel
-from inception_lib.network.files import cache_folder, download, replacing
 from inception_lib.network.googlenet import Network
 from inception_lib.pictures import BVLC_PREPROCESS, IMAGENET_PREPROCESS, TORCHVISION_PREPROCESS, Preprocess
 

@@ -1,0 +1,168 @@
+"""Recorded results: one JSON file per run, with what was run and what came out.
+
+The book makes its tables and plots from these files, so that no measured number is typed in. They lie in
+`data/results/` of a checkout; the environment variable `INCEPTION_RESULTS` names another folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from inception_lib.errors import InceptionError
+from inception_lib.files import replacing
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+_PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scikit-image")
+FORMAT = 1  #: of the files; raised when a reader of older files would be misled
+
+
+@dataclass(frozen=True)
+class Result:
+    """One recorded run.
+
+    `outcome` is what came out, as the run itself arranged it. `provenance` says what was run: `command`,
+    `commit` (with `+` when the checkout held changes), `date` (UTC), `seed`, `device`, `versions`, and
+    `data` with its size.
+    """
+
+    name: str
+    about: str
+    outcome: Any
+    provenance: Mapping[str, Any]
+
+    def source(self) -> str:
+        """One sentence for the foot of a table: what was run, where and when."""
+        it = self.provenance
+        return (f"Recorded on {it['date'][:10]} by `{it['command']}` at commit {it['commit'][:8]}, "
+                f"on {it['device']}, with torch {it['versions'].get('torch', 'unknown')}; data: {it['data']}.")
+
+
+def folder() -> Path:
+    """Where results are kept: `INCEPTION_RESULTS`, else `data/results/` of the checkout."""
+    return Path(os.environ.get("INCEPTION_RESULTS") or _CHECKOUT / "data" / "results").expanduser()
+
+
+def record(name: str, outcome: Any, *, about: str, data: str, command: str | None = None,
+           seed: int | None = None, device: str | None = None) -> Path:
+    """Write what a run gave, with its provenance. An older result of that name is replaced, or left whole.
+
+    Args:
+        name: of the file, without `.json`.
+        outcome: anything JSON can hold, but no NaN and no infinity.
+        about: one sentence on what was measured.
+        data: what it was measured on, with its size.
+        command: what repeats it; by default the one that is running.
+        seed: of the random numbers, if there were any.
+        device: by default the processor and its number of cores.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InceptionError: the outcome is not such JSON, or the file cannot be written.
+    """
+    path = _path(name)
+    content = {
+        "format": FORMAT, "name": name, "about": about,
+        "provenance": {
+            "command": command or _command(), "commit": _commit(),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"), "seed": seed,
+            "device": device or processor(), "versions": _versions(), "data": data,
+        },
+        "outcome": outcome,
+    }
+    try:
+        text = json.dumps(content, indent=1, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InceptionError(f"{path}: was not written, since the outcome cannot be put into JSON "
+                             f"({error}).") from None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as new:
+            new.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InceptionError(f"{path}: the result cannot be written ({error.strerror}).") from None
+    return path
+
+
+def load(name: str) -> Result:
+    """Read a recorded result.
+
+    Raises:
+        InceptionError: there is none of that name, or its file is damaged.
+    """
+    path = _path(name)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise InceptionError(f"{path}: is of format {content['format']}; this library reads {FORMAT}.")
+        return Result(content["name"], content["about"], content["outcome"], content["provenance"])
+    except FileNotFoundError:
+        there = sorted(p.stem for p in path.parent.glob("*.json")) or ["none"]
+        raise InceptionError(f"{path}: there is no such result (recorded: {', '.join(there)}).") from None
+    except OSError as error:
+        raise InceptionError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (ValueError, KeyError, TypeError):
+        raise InceptionError(f"{path}: is not a recorded result.") from None
+
+
+def processor() -> str:
+    """The name of this machine's processor and the number of cores that this process may use."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} core{'s' * (cores != 1)}"
+
+
+def _path(name: str) -> Path:
+    if not name or Path(name).name != name:
+        raise InceptionError(f"{name!r}: a result's name is a file's name without its folder.")
+    return folder() / f"{name}.json"
+
+
+def _command() -> str:
+    """The running command, as one would type it in the checkout: no folder of this machine in it."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    script = Path(sys.argv[0])
+    if spec is not None:
+        first = ["python", "-m", spec.name.removesuffix(".__main__")]
+    elif script.resolve().is_relative_to(_CHECKOUT):
+        first = ["python", script.resolve().relative_to(_CHECKOUT).as_posix()]
+    else:
+        first = [script.name]
+    return " ".join(first + [Path(a).name if Path(a).is_absolute() else a for a in sys.argv[1:]])
+
+
+def _commit() -> str:
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(_CHECKOUT), *words], capture_output=True, text=True,
+                              check=True, timeout=30).stdout.strip()
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", "*.py")
+        return git("rev-parse", "HEAD") + "+" * bool(changed)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,100 @@
+"""Recording and reading results."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from inception_lib import results
+from inception_lib.errors import InceptionError
+
+RECORDED = Path(__file__).parents[1] / "data" / "results"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("INCEPTION_RESULTS", str(tmp_path / "results"))
+    return tmp_path / "results"
+
+
+def test_what_was_recorded_is_read_back_with_its_provenance(folder):
+    outcome = {"shares": [0.25, 1.0], "name": "3a"}
+    path = results.record("one", outcome, about="A test", data="nothing, 0 bytes", seed=7)
+    assert path == folder / "one.json"
+    found = results.load("one")
+    assert (found.name, found.about, found.outcome) == ("one", "A test", outcome)
+    provenance = found.provenance
+    assert provenance["seed"] == 7 and provenance["data"] == "nothing, 0 bytes"
+    age = datetime.now(UTC) - datetime.fromisoformat(provenance["date"])
+    assert 0 <= age.total_seconds() < 60
+    assert provenance["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert set(provenance["versions"]) >= {"torch", "numpy"}
+    assert "core" in provenance["device"] and provenance["command"] in found.source()
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=RECORDED.parents[1], capture_output=True, text=True)
+    assert provenance["commit"].rstrip("+") == (head.stdout.strip() or "unknown")
+
+
+def test_the_command_is_what_one_would_type(folder, tmp_path):
+    script = ("import sys; from inception_lib import results;"
+              "sys.argv = ['-c', '--weights', sys.argv[1]];"
+              "print(results.load(results.record('a', 1, about='b', data='c').stem).provenance['command'])")
+    run = subprocess.run([sys.executable, "-c", script, str(tmp_path / "w.caffemodel")],
+                         capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "-c --weights w.caffemodel"
+
+
+@pytest.mark.parametrize("bad", [math.nan, {"a": math.inf}, {1, 2}])
+def test_what_is_no_json_is_refused_and_the_old_result_stays(folder, bad):
+    results.record("one", 1, about="A test", data="none")
+    with pytest.raises(InceptionError, match=r"one\.json: was not written"):
+        results.record("one", bad, about="A test", data="none")
+    assert results.load("one").outcome == 1
+    assert [p.name for p in folder.iterdir()] == ["one.json"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("INCEPTION_RESULTS", str(tmp_path / "file"))
+    with pytest.raises(InceptionError, match="the result cannot be written"):
+        results.record("one", 1, about="A test", data="none")
+
+
+def test_a_missing_result_is_told_with_those_that_are_there(folder):
+    results.record("one", 1, about="A test", data="none")
+    with pytest.raises(InceptionError, match=r"two\.json: there is no such result \(recorded: one\)"):
+        results.load("two")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', "\xff"])
+def test_a_damaged_result_is_named(folder, text):
+    folder.mkdir()
+    (folder / "one.json").write_text(text, encoding="latin-1")
+    with pytest.raises(InceptionError, match=r"one\.json: is not a recorded result"):
+        results.load("one")
+
+
+def test_a_newer_format_is_refused(folder):
+    path = results.record("one", 1, about="A test", data="none")
+    path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
+    with pytest.raises(InceptionError, match="is of format 99"):
+        results.load("one")
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../a"])
+def test_a_name_with_a_folder_is_refused(folder, name):
+    with pytest.raises(InceptionError, match="without its folder"):
+        results.load(name)
+
+
+@pytest.mark.parametrize("path", sorted(RECORDED.glob("*.json")), ids=lambda p: p.stem)
+def test_the_results_of_the_book_are_whole_and_say_nothing_of_a_machines_folders(path):
+    found = results.load(path.stem)
+    assert found.name == path.stem
+    assert not any(word in json.dumps(dict(found.provenance)) for word in ("/home", "/root", "/work", "/tmp"))
+    assert found.provenance["commit"] != "unknown" and found.provenance["command"].startswith("python ")
