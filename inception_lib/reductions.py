@@ -253,7 +253,7 @@ def main(weights: str = "bvlc", record: bool = False, seed: int = 0) -> int:
         views_each = len(SIDES) * GRID**2
         path = results.record(
             RESULT, {"photographs": list(pictures), "views": views_each, "kept": [_rounded(k) for k in kept]},
-            about="Share of the variance of its input that each 1x1 reduction keeps, beside PCA and random maps",
+            about="Share of its input's variance that each 1x1 reduction keeps, beside PCA and random maps",
             data=f"{len(pictures)} photographs of scikit-image, {views_each} views of each; "
                  f"weights: {info.source}", seed=seed)
         print(f"recorded in {path}")

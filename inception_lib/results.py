@@ -44,7 +44,8 @@ class Result:
         """One sentence for the foot of a table: what was run, where and when."""
         it = self.provenance
         return (f"Recorded on {it['date'][:10]} by `{it['command']}` at commit {it['commit'][:8]}, "
-                f"on {it['device']}, with torch {it['versions'].get('torch', 'unknown')}; data: {it['data']}.")
+                f"on {it['device']}, with torch {it['versions'].get('torch', 'unknown')}; "
+                f"data: {it['data']}.")
 
 
 def folder() -> Path:

@@ -36,7 +36,7 @@ def test_what_was_recorded_is_read_back_with_its_provenance(folder):
     assert provenance["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert set(provenance["versions"]) >= {"torch", "numpy"}
     assert "core" in provenance["device"] and provenance["command"] in found.source()
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=RECORDED.parents[1], capture_output=True, text=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=RECORDED, capture_output=True, text=True)
     assert provenance["commit"].rstrip("+") == (head.stdout.strip() or "unknown")
 
 
@@ -46,7 +46,7 @@ def test_the_command_is_what_one_would_type(folder, tmp_path):
               "print(results.load(results.record('a', 1, about='b', data='c').stem).provenance['command'])")
     run = subprocess.run([sys.executable, "-c", script, str(tmp_path / "w.caffemodel")],
                          capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "-c --weights w.caffemodel"
+    assert run.stdout.strip() == "python -c --weights w.caffemodel"
 
 
 @pytest.mark.parametrize("bad", [math.nan, {"a": math.inf}, {1, 2}])

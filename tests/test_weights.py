@@ -19,9 +19,9 @@ from safetensors.torch import save_file
 
 from inception_lib import InceptionError, WeightsError, googlenet
 from inception_lib.architecture import Architecture, Conv, GlobalPool, Linear
+from inception_lib.files import download, replacing
 from inception_lib.network import Network, cached, load_weights, save_weights, weights
 from inception_lib.network.caffe import read_caffemodel
-from inception_lib.files import download, replacing
 from inception_lib.network.weights import Weights, from_torchvision, published, to_torchvision
 from inception_lib.pictures import BVLC_PREPROCESS, IMAGENET_PREPROCESS, TORCHVISION_PREPROCESS, read_picture
 
