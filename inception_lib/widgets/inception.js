@@ -44,7 +44,7 @@ function layout(results, { table, set }) {
         const share = sum ? `${Math.round(100 * macs / sum)}%` : "";
         cells[branch][form].replaceChildren(make("span", { class: "iw-figure" }, fmt(macs)),
           make("span", { class: "iw-small" }, share), bar(0, "", parts));
-        data[`${form}${branch}`] = macs;
+        data[`${form}${branch[0].toUpperCase()}${branch.slice(1)}`] = macs;
       }
       foot.macs[form].textContent = fmt(sum);
       foot.weights[form].textContent = fmt(weights);
