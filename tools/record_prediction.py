@@ -7,33 +7,48 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import torch
 import tyro
 
 from inception_lib import results
 from inception_lib.cli import run
-from inception_lib.network import load_weights
+from inception_lib.network import activations, load_weights
 from inception_lib.reductions import photographs
 
 PHOTOGRAPH, BEST = "chelsea", 5
+SCALES = (1, 2)  # of the network's usual input
 
 
+@torch.inference_mode()
 def main(weights: str = "bvlc") -> int:
-    """Record the five most probable classes.
+    """Record the most probable classes, and the score of the best one at each place of the last grid.
 
     Args:
         weights: a published name, or a file.
     """
     network, info = load_weights(weights, heads=False)
     picture = photographs([PHOTOGRAPH])[PHOTOGRAPH]
-    with torch.inference_mode():
-        best = network(info.preprocess(picture)[None]).logits[0].softmax(0).topk(BEST)
+    about = {"data": f"{PHOTOGRAPH}, a photograph of scikit-image; weights: {info.source}"}
+    best = network(info.preprocess(picture)[None]).logits[0].softmax(0).topk(BEST)
     outcome = [{"class": info.classes[i], "probability": round(p, 4)}
                for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
     print(results.record(f"predict_{PHOTOGRAPH}", outcome,
-                         about=f"The {BEST} most probable classes of one photograph",
-                         data=f"{PHOTOGRAPH}, a photograph of scikit-image; weights: {info.source}"))
+                         about=f"The {BEST} most probable classes of one photograph", **about))
+
+    classifier, k = network.classifier.linear, int(best.indices[0])
+    maps = {}
+    for scale in SCALES:
+        preprocess = replace(info.preprocess, resize=scale * info.preprocess.resize,
+                             crop=scale * info.preprocess.crop)
+        seen = activations(network, preprocess(picture)[None], ["inception_5b", "classifier"])
+        grid = seen["inception_5b"].output[0]
+        scores = torch.einsum("chw,c->hw", grid, classifier.weight[k]) + classifier.bias[k]
+        torch.testing.assert_close(scores.mean(), seen["classifier"].output[0, k], atol=1e-3, rtol=1e-4)
+        maps[str(preprocess.crop)] = [[round(v, 3) for v in row] for row in scores.tolist()]
+    print(results.record(f"class_map_{PHOTOGRAPH}", {"class": info.classes[k], "maps": maps},
+                         about="The score of one class at each place of the last grid, by input size", **about))
     return 0
 
 
