@@ -48,7 +48,7 @@ def main(weights: str = "bvlc") -> int:
         torch.testing.assert_close(scores.mean(), seen["classifier"].output[0, k], atol=1e-3, rtol=1e-4)
         maps[str(preprocess.crop)] = [[round(v, 3) for v in row] for row in scores.tolist()]
     print(results.record(f"class_map_{PHOTOGRAPH}", {"class": info.classes[k], "maps": maps},
-                         about="The score of one class at each place of the last grid, by input size", **about))
+                         about="The score of one class at each place of the last grid, by input", **about))
     return 0
 
 
