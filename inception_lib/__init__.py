@@ -5,14 +5,23 @@
 
 from inception_lib.architecture import Architecture, googlenet
 from inception_lib.counting import count
-from inception_lib.errors import ArchitectureError, InceptionError, PictureError, WeightsError
+from inception_lib.errors import (
+    ArchitectureError,
+    DataError,
+    InceptionError,
+    PictureError,
+    TrainingError,
+    WeightsError,
+)
 
 __version__ = "0.1.0"
 __all__ = [
     "Architecture",
     "ArchitectureError",
+    "DataError",
     "InceptionError",
     "PictureError",
+    "TrainingError",
     "WeightsError",
     "count",
     "googlenet",

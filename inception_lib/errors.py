@@ -15,3 +15,11 @@ class WeightsError(InceptionError, ValueError):
 
 class PictureError(InceptionError, ValueError):
     """A picture that cannot be read."""
+
+
+class TrainingError(InceptionError, ValueError):
+    """A training run that cannot begin or cannot go on."""
+
+
+class DataError(InceptionError, ValueError):
+    """A data set that is missing, empty, or damaged beyond the limit."""

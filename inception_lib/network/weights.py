@@ -394,7 +394,7 @@ _KINDS = {kind.__name__: kind for kind in (
 
 
 def save_weights(network: torch.nn.Module, path: str | os.PathLike, info: Weights | None = None, *,
-                 classes: Iterable[str] | None = None) -> Path:
+                 classes: Iterable[str] | None = None, half: bool = False) -> Path:
     """Write a network as `.safetensors`, from which `load_weights` alone rebuilds it.
 
     The file is written beside `path` and then takes its place, so that it is never there in part.
@@ -405,6 +405,7 @@ def save_weights(network: torch.nn.Module, path: str | os.PathLike, info: Weight
         info: what goes into the header (pre-processing, classes, source, licence); the architecture
             is the network's own. Where None, BVLC's pre-processing, or torchvision's for its variant.
         classes: the names of the classes, if not those of `info`.
+        half: in float16, for half the size; `load_weights` gives float32 again.
 
     Raises:
         WeightsError: the file cannot be written, or the names are not as many as the outputs.
@@ -422,6 +423,8 @@ def save_weights(network: torch.nn.Module, path: str | os.PathLike, info: Weight
     names = info.classes if classes is None else tuple(classes)
     info = replace(info, architecture=architecture, classes=names)
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    if half:
+        state = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
     try:
         with replacing(path) as new:
             save_file(state, new, metadata=_metadata(info))

@@ -1,0 +1,69 @@
+"""Make the bundled networks: seven small GoogLeNets, trained as the paper trained its seven.
+
+    python -m inception_lib.training.bundle
+
+They start from the same initial weights and differ in the order and the mirroring of their pictures and
+in dropout (the paper, section 6: "same initial weights", "differ only in sampling methodologies and the
+randomized input image order"). Each is trained by the recipe `tiny` on the bundled pictures and kept
+without its heads, in float16, as `data/networks/shapes-N.safetensors`. `data/results/bundle.json`
+records how the training went. If interrupted, the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from inception_lib import results
+from inception_lib.cli import run
+from inception_lib.errors import WeightsError
+from inception_lib.network import Loaded, load_weights, save_weights
+from inception_lib.training.engine import train
+from inception_lib.training.recipes import recipe
+
+FOLDER = Path(__file__).resolve().parents[2] / "data" / "networks"
+COUNT = 7  #: as many as in the paper's ensemble
+
+
+def bundled(number: int | None = None) -> Iterator[Loaded]:
+    """The bundled networks in order, or only one, numbered from 1.
+
+    Raises:
+        WeightsError: they are not there, since this is not a checkout of the repository.
+    """
+    for n in range(1, COUNT + 1) if number is None else (number,):
+        path = FOLDER / f"shapes-{n}.safetensors"
+        if not path.exists():
+            raise WeightsError(f"{path}: is not there; the bundled networks come with the repository, and "
+                               f"`python -m inception_lib.training.bundle` makes them.")
+        yield load_weights(path)
+
+
+def main(work: Path = Path("runs/bundle")) -> int:
+    """Train the seven networks and record how it went.
+
+    Args:
+        work: folder of the seven runs.
+    """
+    histories = []
+    for n in range(1, COUNT + 1):
+        chosen, folder = replace(recipe("tiny"), seed=n, init_seed=0), work / str(n)
+        done = train(chosen, "shapes", folder, resume=folder.is_dir())
+        network, info = load_weights(done.weights, heads=False)
+        info = replace(info, name=f"shapes-{n}", licence="MIT, as the repository")
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        save_weights(network, FOLDER / f"shapes-{n}.safetensors", info, half=True)
+        histories.append([{k: v for k, v in record.items() if k not in ("seconds", "images_per_s", "flops_share")}
+                          for record in done.history])
+    print(results.record("bundle", {"recipe": chosen.to_dict() | {"seed": None}, "histories": histories},
+                         about="The training of the seven bundled networks: a record per epoch of each",
+                         data=f"shapes, {len(done.classes)} classes, bundled", seed=0))
+    return 0
+
+
+if __name__ == "__main__":
+    import tyro
+
+    sys.exit(run(lambda: tyro.cli(main), "bundle"))

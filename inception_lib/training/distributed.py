@@ -1,0 +1,87 @@
+"""The processes that train together: one, or as many as torchrun started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+from inception_lib.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Team:
+    """This process among those that train together."""
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and shows progress."""
+        return self.rank == 0
+
+    def total(self, values: torch.Tensor) -> torch.Tensor:
+        """The sum of `values` over all processes."""
+        if self.world > 1:
+            dist.all_reduce(values)
+        return values
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.world > 1:
+            dist.barrier()
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The device of that name; the GPU if there is one, else the CPU, where no name is given.
+
+    Raises:
+        TrainingError: there is no such device.
+    """
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise TrainingError(
+            f"The device {name!r} cannot be used ({str(error).splitlines()[0].rstrip('.')})."
+        ) from None
+    return device
+
+
+@contextmanager
+def team(device: str | None = None) -> Iterator[Team]:
+    """Join the processes that torchrun started, or be the only one.
+
+    With GPUs each process takes the one of its local rank, and they talk through NCCL; on CPUs through
+    gloo. An error in another process becomes a TrainingError here.
+    """
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield Team(0, 1, choose_device(device))
+        return
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    chosen = choose_device(device)
+    if chosen.type == "cuda" and chosen.index is None:
+        chosen = choose_device(f"cuda:{local}")
+        torch.cuda.set_device(chosen)
+    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=timedelta(minutes=10))
+    try:
+        yield Team(dist.get_rank(), world, chosen)
+    except (dist.DistError, RuntimeError) as error:
+        if isinstance(error, dist.DistError) or "gloo" in str(error) or "NCCL" in str(error):
+            raise TrainingError(
+                "Another process of this run has ended, so this one cannot go on; the last checkpoint "
+                "is whole, and --resume continues from it."
+            ) from error
+        raise
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,282 @@
+"""Recipes: everything that decides how a network is trained, as one typed record.
+
+`RECIPES` holds functions that make them. What the paper does not say is taken from BVLC's Caffe
+definition and marked so in the function's docstring; what neither says is marked as ours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from inception_lib.architecture import Architecture, Variant, googlenet
+from inception_lib.errors import TrainingError
+from inception_lib.pictures import BVLC_PREPROCESS, IMAGENET_PREPROCESS, Preprocess
+
+Augment = Literal["paper", "bvlc", "mirror", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is trained. Epochs count passes over the training pictures; steps count updates."""
+
+    name: str
+    """Of the recipe."""
+    variant: Variant = "paper"
+    """The network: `paper` has no batch normalisation, `torchvision` has."""
+    width: float = 1.0
+    """Multiplies all channel counts but the number of classes."""
+    input_size: int = 224
+    """Pixels a side that the network sees."""
+    resize: int = 256
+    """Pixels of the shorter side, of which validation sees the middle and `bvlc` a random part."""
+    heads: bool = True
+    """Train with the two auxiliary heads."""
+    dropout: bool = True
+    """The paper's dropout: 0.4 before the classifier, 0.7 in the heads."""
+    initial: Literal["xavier", "he"] = "xavier"
+    """Initial weights. xavier: BVLC's. he: normal with variance 2 / fan_in, biases 0, small classifiers."""
+    normalise: Literal["bvlc", "imagenet"] = "imagenet"
+    """Pixel values. bvlc: BGR, 0 to 255, mean subtracted. imagenet: RGB, mean and deviation of ImageNet."""
+    augment: Augment = "paper"
+    """What is done to a training picture."""
+
+    epochs: float = 90
+    """Passes over the training pictures."""
+    batch: int = 256
+    """Pictures per update, over all processes."""
+    accumulate: int = 1
+    """Parts into which a process divides its share of a batch, to save memory."""
+    lr: float = 0.01
+    """Base learning rate, for `batch`; nothing is scaled in silence."""
+    schedule: Literal["step", "poly", "cosine", "constant"] = "step"
+    """step: times 0.96 every 8 epochs. poly: times the root of what is left. cosine: down to 0."""
+    warmup: float = 0
+    """Epochs in which the learning rate rises from 0."""
+    momentum: float = 0.9
+    """Of SGD."""
+    nesterov: bool = False
+    """Nesterov's form of momentum."""
+    weight_decay: float = 2e-4
+    """On weights; never on biases and normalisation."""
+    bias_lr: float = 1.0
+    """Multiplies the learning rate of biases."""
+    clip: float = math.inf
+    """Largest norm of the gradient; a larger one is scaled down to it."""
+    aux_weight: float = 0.3
+    """Of each head's loss beside the main one."""
+    label_smoothing: float = 0.0
+    """Share of the target that is spread over all classes."""
+    average: Literal["none", "polyak", "ema"] = "none"
+    """Which average of the weights is the result: of all updates of the last part, or a moving one."""
+    average_from: float = 0.5
+    """polyak: the share of the training after which averaging begins."""
+    ema_decay: float = 0.999
+    """ema: the share that the old average keeps at each update."""
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16: autocast; normalisation across channels stays in float32."""
+    channels_last: bool = True
+    """Memory order of pictures and weights; the same numbers, usually faster."""
+    compile: bool = False
+    """torch.compile: minutes at the start, faster steps."""
+    workers: int = 0
+    """Processes that read pictures, for each training process; 0 reads in the training process."""
+    bad_pictures: int = 100
+    """More unreadable pictures than this in one epoch end the run."""
+    seed: int = 0
+    """Of initial weights, order, augmentation and dropout."""
+    init_seed: int | None = None
+    """Of the initial weights alone, where they shall differ from the rest; `seed` if not given."""
+
+    def __post_init__(self) -> None:
+        for name, allowed in _choices().items():
+            if getattr(self, name) not in allowed:
+                raise TrainingError(
+                    f"{self.name}: {name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}."
+                )
+        for name in ("epochs", "batch", "accumulate", "lr", "clip", "input_size", "width"):
+            if not getattr(self, name) > 0:
+                raise TrainingError(f"{self.name}: {name} must be above 0, not {getattr(self, name)}.")
+        for name in (
+            "warmup",
+            "momentum",
+            "weight_decay",
+            "bias_lr",
+            "aux_weight",
+            "label_smoothing",
+            "workers",
+            "bad_pictures",
+            "average_from",
+            "ema_decay",
+        ):
+            if not getattr(self, name) >= 0:
+                raise TrainingError(
+                    f"{self.name}: {name} must not be below 0, but is {getattr(self, name)}."
+                )
+        for name in ("momentum", "label_smoothing", "average_from", "ema_decay"):
+            if not getattr(self, name) < 1:
+                raise TrainingError(f"{self.name}: {name} must be below 1, not {getattr(self, name)}.")
+        if self.resize < self.input_size:
+            raise TrainingError(
+                f"{self.name}: a part of {self.input_size} pixels cannot be cut out of a side of "
+                f"{self.resize}; raise resize."
+            )
+
+    def architecture(self, classes: int) -> Architecture:
+        """The network for that many classes."""
+        return googlenet(
+            self.variant, width=self.width, classes=classes, heads=self.heads, input_size=self.input_size
+        )
+
+    def preprocess(self) -> Preprocess:
+        """What validation, and later prediction, does to a picture."""
+        base = {"bvlc": BVLC_PREPROCESS, "imagenet": IMAGENET_PREPROCESS}[self.normalise]
+        return Preprocess(
+            resize=self.resize,
+            crop=self.input_size,
+            interpolation=base.interpolation,
+            channels=base.channels,
+            white=base.white,
+            mean=base.mean,
+            std=base.std,
+        )
+
+    def lr_at(self, epoch: float) -> float:
+        """The learning rate after `epoch` epochs, which need not be whole."""
+        factor = {
+            "step": lambda: 0.96 ** (epoch // 8),
+            "poly": lambda: max(0.0, 1 - epoch / self.epochs) ** 0.5,
+            "cosine": lambda: 0.5 * (1 + math.cos(math.pi * min(1.0, epoch / self.epochs))),
+            "constant": lambda: 1.0,
+        }[self.schedule]()
+        return self.lr * factor * min(1.0, epoch / self.warmup if self.warmup else 1.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as they are written beside a run."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """The recipe of which `to_dict` gave `values`."""
+        unknown = set(values) - {f.name for f in fields(cls)}
+        if unknown:
+            raise TrainingError(
+                f"This recipe has fields that this library does not know: {', '.join(sorted(unknown))}."
+            )
+        return cls(**values)
+
+
+@cache
+def _choices() -> dict[str, tuple[str, ...]]:
+    """The fields that take one of some words, with the words."""
+    return {
+        name: get_args(kind) for name, kind in get_type_hints(Recipe).items() if get_origin(kind) is Literal
+    }
+
+
+def paper() -> Recipe:
+    """What the paper says of its training, and BVLC's values where it is silent.
+
+    The paper: momentum 0.9, -4 % every 8 epochs, Polyak averaging, patches of 8 to 100 % of the area
+    with aspect ratio 3/4 to 4/3 and photometric distortions, heads with weight 0.3. It gives no batch
+    size, base learning rate, weight decay, initial weights or number of epochs. BVLC's
+    `solver.prototxt`: batch 32, learning rate 0.01, weight decay 2e-4, biases with twice the learning
+    rate and no decay, xavier. Its 10 million updates are 250 epochs. The start of the averaging is
+    ours.
+    """
+    return Recipe(
+        name="paper",
+        epochs=250,
+        batch=32,
+        lr=0.01,
+        schedule="step",
+        bias_lr=2,
+        normalise="bvlc",
+        augment="paper",
+        average="polyak",
+        average_from=0.9,
+        workers=8,
+    )
+
+
+def bvlc_quick() -> Recipe:
+    """BVLC's `quick_solver.prototxt`, which trained the released weights: 60 epochs, polynomial decay.
+
+    2,400,000 updates of 32 pictures; random crops of 224 out of 256 pixels and their mirror images.
+    """
+    return Recipe(
+        name="bvlc_quick",
+        epochs=60,
+        batch=32,
+        lr=0.01,
+        schedule="poly",
+        bias_lr=2,
+        normalise="bvlc",
+        augment="bvlc",
+        workers=8,
+    )
+
+
+def modern() -> Recipe:
+    """The same network as one would train it today; all of it ours.
+
+    Larger batch, warm-up and cosine, bfloat16, smoothed labels, a moving average of the weights.
+    `--variant torchvision` adds batch normalisation.
+    """
+    return Recipe(
+        name="modern",
+        epochs=90,
+        batch=256,
+        lr=0.1,
+        schedule="cosine",
+        warmup=5,
+        nesterov=True,
+        initial="he",
+        clip=5,
+        label_smoothing=0.1,
+        average="ema",
+        ema_decay=0.9998,
+        weight_decay=1e-4,
+        precision="bfloat16",
+        workers=8,
+    )
+
+
+def tiny() -> Recipe:
+    """A narrow network on small pictures, for two CPU cores and the bundled data; all of it ours.
+
+    A quarter of the width on 80x80 pixels, still without batch normalisation and with both heads.
+    """
+    return Recipe(
+        name="tiny",
+        width=0.25,
+        input_size=80,
+        resize=80,
+        epochs=8,
+        batch=32,
+        lr=0.025,
+        schedule="cosine",
+        warmup=0.5,
+        initial="he",
+        clip=5,
+        augment="mirror",
+    )
+
+
+#: Makers of recipes, by name.
+RECIPES: dict[str, Callable[[], Recipe]] = {f.__name__: f for f in (tiny, paper, bvlc_quick, modern)}
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    if name not in RECIPES:
+        raise TrainingError(f"There is no recipe {name!r}; there are {', '.join(RECIPES)}.")
+    return RECIPES[name]()
