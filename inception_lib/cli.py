@@ -5,7 +5,6 @@ Each subcommand imports what it needs when it runs, so that counting never waits
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -17,7 +16,6 @@ import tyro
 
 from inception_lib.architecture import Stem, Variant
 from inception_lib.errors import InceptionError
-from inception_lib.training.recipes import RECIPES, Recipe
 
 #: A subcommand returns the exit status.
 Command = Callable[..., int]
@@ -132,58 +130,20 @@ def predict(
     return 1 if bad else 0
 
 
-def train_with(recipe_name: str) -> Command:
-    """The subcommand `train`, whose other options begin as that recipe has them."""
-    def train(
-        recipe: Annotated[str, tyro.conf.arg(metavar="{" + ",".join(RECIPES) + "}")] = recipe_name,
-        data: str = "shapes",
-        out: Path | None = None,
-        resume: bool = False,
-        device: str | None = None,
-        download: bool = False,
-        settings: Annotated[Recipe, tyro.conf.arg(name="")] = RECIPES[recipe_name](),  # noqa: B008
-    ) -> int:
-        """Train GoogLeNet: with no options, a small one on the bundled data in some minutes.
-
-        Every field of the recipe is an option. Under torchrun, all its processes train together.
-
-        Args:
-            recipe: From which the other options take their defaults.
-            data: shapes, imagenette, caltech101, cifar10, imagenet, or a folder with train/CLASS and
-                val/CLASS.
-            out: Folder of the run; runs/RECIPE-DATA by default.
-            resume: Go on from the run's last checkpoint.
-            device: cpu, cuda, cuda:1; the GPU if there is one.
-            download: Fetch the data set if it is not there.
-            settings: The recipe.
-        """
-        from inception_lib.training.engine import train as run_training
-
-        if recipe not in RECIPES:
-            raise InceptionError(f"--recipe is one of {', '.join(RECIPES)}, not {recipe!r}.")
-        folder = out or Path("runs") / f"{recipe}-{Path(data).name}"
-        run_training(settings, data, folder, resume=resume, device=device, download=download)
-        return 0
-    return train
-
-
-def _recipe_named(argv: Sequence[str]) -> str:
-    """The recipe that a command line asks for, needed before it can be parsed."""
-    scan = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    scan.add_argument("--recipe", default=next(iter(RECIPES)))
-    name = scan.parse_known_args(list(argv))[0].recipe
-    return name if name in RECIPES else next(iter(RECIPES))  # the command itself refuses it
-
-
-#: The subcommands by name; `train` is made for the recipe that the command line names.
+#: The subcommands by name, but for `train`, which is made for the recipe that the command line names.
 COMMANDS: dict[str, Command] = {"count": count, "audit": audit, "predict": predict}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status, as `run` does."""
     args = sys.argv[1:] if argv is None else list(argv)
+    commands = COMMANDS
+    if args[:1] not in ([name] for name in COMMANDS):  # what they need not, they do not wait for
+        from inception_lib.training.command import train_command
+
+        commands = COMMANDS | {"train": train_command(args)}
     return run(lambda: tyro.extras.subcommand_cli_from_dict(
-        COMMANDS | {"train": train_with(_recipe_named(args))}, prog="inception", args=args,
+        commands, prog="inception", args=args,
         description="GoogLeNet (Inception v1): arithmetic, the paper's figures, prediction, training."))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -260,4 +261,43 @@ def plot_audit(audit: Audit) -> Figure:
     axes[0].invert_yaxis()
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="upper center", ncols=3, bbox_to_anchor=(0.5, 1.06))
+    return fig
+
+
+def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | None = None) -> Figure:
+    """The losses of the classifier and of both heads over the epochs, beside the accuracy on validation.
+
+    Args:
+        history: the records of a training run, one per epoch.
+        classes: their number; a dotted line says what guessing would give.
+        epochs: the end of the axis, for a run that is still going on.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), layout="constrained")
+    at = [record["epoch"] for record in history]
+    for name, label, color in (("loss", "classifier", "1x1"), ("aux1", "first head", "3x3"),
+                               ("aux2", "second head", "5x5")):
+        if history and name in history[0]:
+            left.plot(at, [record[name] for record in history], "o-", markersize=4, label=label,
+                      color=COLORS[color])
+    left.axhline(math.log(classes), color=COLORS["muted"], linestyle=":")
+    right.plot(at, [record["top1"] for record in history], "o-", markersize=4, color=COLORS["1x1"])
+    right.axhline(1 / classes, color=COLORS["muted"], linestyle=":")
+    left.set(xlabel="epoch", ylabel="training loss", ylim=(0, 1.15 * math.log(classes)))
+    right.set(xlabel="epoch", ylabel="top-1 accuracy, validation", ylim=(0, 1))
+    for ax in (left, right):
+        ax.set_xlim(0, epochs or (at[-1] if at else 1))
+    left.legend(loc="lower left")
+    return fig
+
+
+def picture_grid(pictures: Sequence, titles: Sequence[str], *, good: Sequence[bool],
+                 columns: int = 5) -> Figure:
+    """Pictures with a line of text over each, in another colour where `good` is false."""
+    rows = -(-len(pictures) // columns)
+    fig, axes = plt.subplots(rows, columns, figsize=(7.2, 1.75 * rows), layout="constrained", squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, picture, title, right in zip(axes.flat, pictures, titles, good, strict=False):
+        ax.imshow(picture)
+        ax.set_title(title, fontsize=9, loc="center", color=_INK if right else COLORS["accent"])
     return fig

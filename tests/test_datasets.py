@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from inception_lib import DataError
+from inception_lib.pictures import BVLC_PREPROCESS, TORCHVISION_PREPROCESS
 from inception_lib.training import datasets
 from inception_lib.training.datasets import open_data, training_batches, validation_batches
 from inception_lib.training.recipes import Recipe
@@ -64,6 +65,14 @@ def test_the_pictures_do_not_depend_on_who_reads_them(folder, workers):
         assert torch.equal(both, torch.cat([p.pictures for p in parts]))
 
 
+@pytest.mark.parametrize("preprocess", [BVLC_PREPROCESS, TORCHVISION_PREPROCESS])
+def test_bytes_become_what_prediction_gives_the_network(preprocess):
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 20, 30, 3), np.uint8)
+    one_by_one = torch.stack([preprocess.tensor(Image.fromarray(p)) for p in pictures])
+    batch = datasets.normalised(torch.from_numpy(pictures), preprocess)
+    torch.testing.assert_close(batch, one_by_one, atol=1e-5, rtol=1e-5)
+
+
 def test_validation_sees_all_pictures_once(folder):
     data = open_data(str(folder), "val")
     parts = [torch.cat([b.labels for b in validation_batches(data, SMALL, rank=r, world=2)]) for r in (0, 1)]
@@ -115,7 +124,7 @@ def test_imagenet_as_it_lies_on_a_disk(home):
     assert train.classes == ("tench", "goldfish") and len(val) == 2
     assert list(train.labels) == [0, 0, 0, 1, 1, 1]
     batch = next(training_batches(train, SMALL, 0))
-    assert batch.pictures.shape == (4, 3, 80, 80) and not batch.bad
+    assert batch.pictures.shape == (4, 80, 80, 3) and not batch.bad
 
 
 def test_imagenette_as_torchvision_lays_it_out(home):

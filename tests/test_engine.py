@@ -328,7 +328,8 @@ def test_alarms_name_the_head_that_has_learned_nothing():
 @pytest.mark.parametrize("fields", [
     {"average": "polyak", "average_from": 0.5}, {"precision": "bfloat16"}, {"variant": "torchvision"},
     {"accumulate": 2, "dropout": False}, {"heads": False}, {"channels_last": False}, {"normalise": "bvlc"},
-    {"augment": "bvlc", "resize": 90}, {"clip": 1.0, "label_smoothing": 0.1, "warmup": 0.5}, {"nesterov": True}])
+    {"augment": "bvlc", "resize": 90}, {"clip": 1.0, "label_smoothing": 0.1, "warmup": 0.5},
+    {"nesterov": True}])
 def test_every_option_trains(data, tmp_path, fields):
     run = run_on(data, changed(epochs=1, **fields), tmp_path / "run")
     assert math.isfinite(run.history[0]["val_loss"])

@@ -60,3 +60,23 @@ def test_audit_plot_has_a_mark_for_every_number_of_table_1():
     fig = figures.plot_audit(paper.audit())
     marks = sum(len(c.get_offsets()) for ax in fig.axes for c in ax.collections)
     assert marks == sum(f.table == "1" and f.column in ("params", "ops") for f in paper.audit())
+
+
+def test_the_training_plot_shows_each_head_and_what_guessing_gives():
+    history = [{"epoch": e, "loss": 2 - e / 2, "aux1": 2.1 - e / 2, "aux2": 2.2 - e / 2, "top1": e / 4}
+               for e in (1, 2)]
+    fig = figures.plot_training(history, 10, epochs=4)
+    left, right = fig.axes
+    assert [line.get_label() for line in left.lines[:3]] == ["classifier", "first head", "second head"]
+    assert list(left.lines[1].get_ydata()) == [1.6, 1.1]
+    assert left.lines[3].get_ydata()[0] == pytest.approx(2.302585)
+    assert list(right.lines[0].get_ydata()) == [0.25, 0.5] and right.get_xlim() == (0, 4)
+    without = figures.plot_training([{"epoch": 1, "loss": 1.0, "top1": 0.5}], 2)
+    assert len(without.axes[0].lines) == 2
+
+
+def test_wrong_predictions_have_another_colour():
+    fig = figures.picture_grid([[[0]], [[1]], [[2]]], ["a", "b", "c"], good=[True, False, True], columns=2)
+    titles = [ax.title for ax in fig.axes[:3]]
+    assert [t.get_text() for t in titles] == ["a", "b", "c"]
+    assert titles[0].get_color() == titles[2].get_color() != titles[1].get_color() == figures.COLORS["accent"]

@@ -8,9 +8,16 @@ import pytest
 import traitlets
 
 from inception_lib import widgets
-from inception_lib.widgets import InceptionWidget, NetworkWidget, PoolingWidget, ReductionWidget, tables
+from inception_lib.widgets import (
+    InceptionWidget,
+    NetworkWidget,
+    PoolingWidget,
+    ReductionWidget,
+    TrainingWidget,
+    tables,
+)
 
-ALL = (ReductionWidget, InceptionWidget, PoolingWidget, NetworkWidget)
+ALL = (ReductionWidget, InceptionWidget, PoolingWidget, NetworkWidget, TrainingWidget)
 
 
 def total(rows, what, values):

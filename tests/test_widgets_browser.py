@@ -10,13 +10,20 @@ import pytest
 from test_widgets import drawn
 
 from inception_lib.errors import ArchitectureError
-from inception_lib.widgets import InceptionWidget, NetworkWidget, PoolingWidget, ReductionWidget
+from inception_lib.widgets import (
+    InceptionWidget,
+    NetworkWidget,
+    PoolingWidget,
+    ReductionWidget,
+    TrainingWidget,
+)
 
 PAGES = {
     ReductionWidget: "02_one_by_one_convolution.html",
     InceptionWidget: "03_inception_module.html",
     PoolingWidget: "04_global_average_pooling.html",
     NetworkWidget: "05_whole_network.html",
+    TrainingWidget: "10_train.html",
 }
 SETTINGS = 200
 each_widget = pytest.mark.parametrize("cls", PAGES, ids=lambda cls: cls.__name__)

@@ -78,16 +78,45 @@ class LRN(nn.Module):
 def local_response_norm(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
     """`F.local_response_norm` as a sum of shifted slices, which compiles into one pass.
 
-    Args and result as there: x is (batch, C, ...), and the result has its shape and type.
+    Args and result as there: x is (batch, C, ...), and the result has its shape and type. The gradient is
+    computed in closed form; it has none of its own.
     """
-    wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-    channels = x.shape[1]
+    return _LocalResponseNorm.apply(x, size, alpha, beta, k)
+
+
+class _LocalResponseNorm(torch.autograd.Function):
+    """y = x / base ** beta, where base = k + alpha/size * (sum of x² over the window).
+
+    dL/dx = g / base ** beta - 2 alpha beta / size * x * (sum of g y / base over the mirrored window).
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+        wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+        base = k + alpha / size * _window_sum(wide * wide, size // 2, (size - 1) // 2)
+        ctx.save_for_backward(x, base)
+        ctx.settings = size, alpha, beta
+        return (wide * _power(base, beta)).to(x.dtype)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor):
+        x, base = ctx.saved_tensors
+        size, alpha, beta = ctx.settings
+        wide, grad = x.to(base.dtype), grad.to(base.dtype)
+        direct = grad * _power(base, beta)
+        shared = _window_sum(direct * wide / base, (size - 1) // 2, size // 2)
+        return (direct - 2 * alpha * beta / size * wide * shared).to(x.dtype), None, None, None, None
+
+
+def _window_sum(x: Tensor, before: int, after: int) -> Tensor:
+    """At each channel, the sum of x over the channels from `before` it to `after` it."""
     no_padding = (0, 0) * (x.dim() - 2)  # F.pad counts axes from the last; the channels come second
-    squares = F.pad(wide * wide, (*no_padding, size // 2, (size - 1) // 2))
-    total = squares[:, :channels]
-    for shift in range(1, size):
-        total = total + squares[:, shift:shift + channels]
-    return (wide * _power(k + alpha / size * total, beta)).to(x.dtype)
+    padded, channels = F.pad(x, (*no_padding, before, after)), x.shape[1]
+    total = padded[:, :channels]
+    for shift in range(1, before + after + 1):
+        total = total + padded[:, shift:shift + channels]
+    return total
 
 
 def _power(base: Tensor, beta: float) -> Tensor:

@@ -16,11 +16,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from inception_lib import results
 from inception_lib.cli import run
 from inception_lib.errors import WeightsError
 from inception_lib.network import Loaded, load_weights, save_weights
-from inception_lib.training.engine import train
+from inception_lib.training.engine import record_run, train
 from inception_lib.training.recipes import recipe
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "networks"
@@ -47,7 +46,7 @@ def main(work: Path = Path("runs/bundle")) -> int:
     Args:
         work: folder of the seven runs.
     """
-    histories = []
+    runs = []
     for n in range(1, COUNT + 1):
         chosen, folder = replace(recipe("tiny"), seed=n, init_seed=0), work / str(n)
         done = train(chosen, "shapes", folder, resume=folder.is_dir())
@@ -55,11 +54,8 @@ def main(work: Path = Path("runs/bundle")) -> int:
         info = replace(info, name=f"shapes-{n}", licence="MIT, as the repository")
         FOLDER.mkdir(parents=True, exist_ok=True)
         save_weights(network, FOLDER / f"shapes-{n}.safetensors", info, half=True)
-        histories.append([{k: v for k, v in record.items() if k not in ("seconds", "images_per_s", "flops_share")}
-                          for record in done.history])
-    print(results.record("bundle", {"recipe": chosen.to_dict() | {"seed": None}, "histories": histories},
-                         about="The training of the seven bundled networks: a record per epoch of each",
-                         data=f"shapes, {len(done.classes)} classes, bundled", seed=0))
+        runs.append(done)
+    print(record_run("bundle", *runs, about="Training of the bundled networks: a record per epoch of each"))
     return 0
 
 

@@ -33,6 +33,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from inception_lib import results
 from inception_lib.counting import count
 from inception_lib.errors import DataError, TrainingError
 from inception_lib.network import Network, Output, Weights, initialise, save_weights
@@ -40,12 +41,13 @@ from inception_lib.training import checkpoint
 from inception_lib.training.datasets import (
     Batch,
     Data,
+    normalised,
     open_data,
     training_batches,
     updates_per_epoch,
     validation_batches,
 )
-from inception_lib.training.distributed import Team, team
+from inception_lib.training.distributed import Team, choose_device, team
 from inception_lib.training.recipes import Recipe
 
 HEADS = ("logits", "aux1", "aux2")
@@ -67,7 +69,11 @@ class Run:
 
     folder: Path
     recipe: Recipe
+    data: str
     classes: tuple[str, ...]
+    pictures: int
+    device: str
+    leads: bool
     history: list[Record] = field(default_factory=list)
 
     @property
@@ -115,6 +121,27 @@ def train(
             )
         splits = [open_data(data, split, download=download and members.leads) for split in ("train", "val")]
         return _Training(recipe, data, *splits, Path(folder), members, progress, on_epoch).run(resume)
+
+
+def record_run(name: str, *runs: Run, about: str | None = None) -> Path:
+    """Write what came of some runs of one recipe, which differ in their seeds, to `data/results/`.
+
+    The outcome holds the `recipe` of the first, the `seeds`, and each run's `history`.
+    """
+    first = runs[0]
+    about = about or f"Training by the recipe {first.recipe.name}: a record per epoch of each run"
+    outcome = {"recipe": {k: v for k, v in first.recipe.to_dict().items() if v != math.inf},
+               "seeds": [run.recipe.seed for run in runs], "histories": [run.history for run in runs]}
+    data = f"{first.data}: {first.pictures:,} training pictures, {len(first.classes)} classes"
+    return results.record(name, outcome, about=about, device=first.device, seed=first.recipe.seed, data=data)
+
+
+def _named(members: Team) -> str:
+    """The device, for those who read it later."""
+    if members.device.type == "cuda":
+        return f"{members.world} x {torch.cuda.get_device_name(members.device)}"
+    several = f"{members.world} processes on " if members.world > 1 else ""
+    return f"{several}{results.processor()}, {torch.get_num_threads()} threads"
 
 
 # ------------------------------------------------------------------------------- parts of a run
@@ -183,6 +210,41 @@ def alarms(record: Record, classes: int, recipe: Recipe) -> list[str]:
     return found
 
 
+def devices() -> list[str]:
+    """What this machine can train on, the one that is taken by default first; a sentence for each."""
+    gpus = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+    found = [f"cuda:{i}: {gpu.name}, {gpu.total_memory / 2**30:.0f} GiB" for i, gpu in enumerate(gpus)]
+    return [*found, f"cpu: {results.processor()}"]
+
+
+def measure_speed(recipe: Recipe, classes: int = 10, *, device: str | None = None,
+                  seconds: float = 3) -> float:
+    """Training pictures per second of one device, on noise: the network's part, without reading pictures."""
+    chosen = choose_device(device)
+    network = build(recipe, classes).to(chosen, memory_format=torch.channels_last).train()
+    step, rule = torch.compile(network) if recipe.compile else network, optimiser(network, recipe)
+    side, autocast = recipe.input_size, recipe.precision == "bfloat16"
+    x = torch.randn(recipe.batch // recipe.accumulate, 3, side, side, device=chosen).to(
+        memory_format=torch.channels_last)
+    y = torch.zeros(len(x), dtype=torch.long, device=chosen)
+
+    def once() -> float:
+        with torch.autocast(chosen.type, torch.bfloat16) if autocast else nullcontext():
+            output = step(x)
+        loss = total_loss(losses(output, y), recipe.aux_weight)
+        rule.zero_grad(set_to_none=True)
+        loss.backward()
+        rule.step()
+        return loss.item()  # waits for the device
+    for _ in range(3):
+        once()
+    done, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds or not done:
+        once()
+        done += len(x)
+    return done / (time.perf_counter() - start)
+
+
 @cache
 def matmul_flops(device: str, precision: str) -> float:
     """FLOP/s that a product of two large matrices reaches here: what `flops_share` is a share of."""
@@ -219,7 +281,9 @@ class _Training:
         self.recipe, self.data_name, self.members, self.on_epoch = recipe, data_name, members, on_epoch
         self.data, self.val_data = train_data, val_data
         self.show = progress and members.leads
-        self.run_record = Run(folder, recipe, train_data.classes)
+        self.run_record = Run(
+            folder, recipe, Path(data_name).name, train_data.classes, len(train_data), _named(members),
+            members.leads)
         self.per_epoch = updates_per_epoch(len(train_data), recipe)
         self.last_update = max(1, round(recipe.epochs * self.per_epoch))
         self.updates = 0
@@ -228,6 +292,7 @@ class _Training:
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         self.network = build(recipe, len(train_data.classes)).to(device, memory_format=layout)
         self.layout = layout
+        self.preprocess = recipe.preprocess()
         self.optimiser = optimiser(self.network, recipe)
         self.average = None
         if recipe.average != "none":
@@ -406,9 +471,9 @@ class _Training:
         if not len(
             labels
         ):  # every picture of this part was bad, and the other processes wait for gradients
-            side = recipe.input_size
-            pictures, labels, share = torch.zeros(1, 3, side, side), torch.zeros(1, dtype=torch.long), 0.0
-        pictures = pictures.to(device, memory_format=self.layout, non_blocking=True)
+            blank = torch.zeros(1, recipe.input_size, recipe.input_size, 3, dtype=torch.uint8)
+            pictures, labels, share = blank, torch.zeros(1, dtype=torch.long), 0.0
+        pictures = self._input(pictures)
         labels = labels.to(device, non_blocking=True)
         self.optimiser.zero_grad(set_to_none=True)
         pieces = list(zip(pictures.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True))
@@ -436,6 +501,11 @@ class _Training:
             recipe.average == "ema" or self.updates > recipe.average_from * self.last_update
         ):
             self.average.update_parameters(self.network)
+
+    def _input(self, pictures: Tensor) -> Tensor:
+        """What the network takes, from pictures in bytes."""
+        there = pictures.to(self.members.device, non_blocking=True)
+        return normalised(there, self.preprocess).contiguous(memory_format=self.layout)
 
     def _note_bad(self, bad: list[str]) -> None:
         if not bad:
@@ -502,7 +572,7 @@ class _Training:
             if not len(batch.labels):
                 continue
             labels = batch.labels.to(device)
-            logits = network(batch.pictures.to(device, memory_format=self.layout)).logits.float()
+            logits = network(self._input(batch.pictures)).logits.float()
             best = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
             sums += torch.stack(
                 [

@@ -6,6 +6,7 @@ Each is an anywidget whose module multiplies the table that `tables` derives fro
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,9 +15,10 @@ import traitlets as t
 
 from inception_lib.architecture import PAPER_WIDTHS, VARIANTS, googlenet
 from inception_lib.counting import Counts, count
+from inception_lib.training.recipes import RECIPES, Recipe
 from inception_lib.widgets import tables
 
-__all__ = ["InceptionWidget", "NetworkWidget", "PoolingWidget", "ReductionWidget"]
+__all__ = ["InceptionWidget", "NetworkWidget", "PoolingWidget", "ReductionWidget", "TrainingWidget"]
 
 _HERE = Path(__file__).parent
 
@@ -226,3 +228,36 @@ class NetworkWidget(_Widget):
         return {"macs": counts.macs, "weights": counts.weights, "parameters": counts.parameters, "rows": rows}
 
 
+class TrainingWidget(_Widget):
+    """What a training run costs: updates, arithmetic, time and money, before it is begun.
+
+    Settings: `recipe`, `data`, `epochs`, `rate` (training pictures a second) and `price` (of an hour, in
+    hundredths). `chosen()` gives the recipe that is set.
+    """
+
+    _esm = _source("training.js")
+    key = "training"
+    title = "A training run, before it is begun"
+
+    recipe = _choice(tuple(RECIPES), "tiny", "Recipe")
+    data = _choice(tuple(tables.DATA_SETS), "shapes", "Data")
+    epochs = _number(int(RECIPES["tiny"]().epochs), 1, 300, "Epochs")
+    rate = _number(500, 1, 100_000, "Pictures a second")
+    price = _number(0, 0, 10_000, "Price of an hour, in cents")
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(tables.training_table(), **settings)
+
+    def chosen(self) -> Recipe:
+        """The recipe, with the epochs that are set."""
+        return replace(RECIPES[self.recipe](), epochs=self.epochs)
+
+    def result(self) -> dict[str, int]:
+        """Updates, pictures seen, TFLOP, seconds and cents of the whole run, in whole numbers."""
+        chosen, (pictures, classes) = self.chosen(), tables.DATA_SETS[self.data]
+        updates = self.epochs * (pictures // chosen.batch)
+        images = updates * chosen.batch
+        mflops = 6 * count(chosen.architecture(classes)).macs // 10**6
+        seconds = -(-images // self.rate)
+        return {"updates": updates, "images": images, "tflops": images * mflops // 10**6, "seconds": seconds,
+                "cents": seconds * self.price // 3600}

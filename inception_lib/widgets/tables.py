@@ -27,6 +27,8 @@ from inception_lib.architecture import (
 )
 from inception_lib.counting import Counts, Row, count
 from inception_lib.errors import ArchitectureError
+from inception_lib.training.recipes import RECIPES
+from inception_lib.training.shapes import SIZES as SIZES_OF_SHAPES
 
 Factors = list[str | int]
 
@@ -216,6 +218,26 @@ def _one_network(variant: str, stem: str) -> dict:
         "size_columns": list(size_columns.columns), "width_columns": list(width_columns.columns),
         "why": why,
     }
+
+
+#: Training pictures and classes of the data sets that `inception train` knows by name.
+DATA_SETS = {"shapes": (SIZES_OF_SHAPES["train"], 10), "cifar10": (50_000, 10), "imagenette": (9_469, 10),
+             "caltech101": (101 * 30, 101), "imagenet": (1_281_167, 1000)}
+
+
+@cache
+def training_table() -> dict:
+    """What the browser needs to say what a training run costs.
+
+    `mflops` is the arithmetic of one picture in millions of FLOPs, by recipe and data set: two per MAC, and
+    the way back costs twice the way there.
+    """
+    recipes = {name: make() for name, make in RECIPES.items()}
+    mflops = {name: {data: 6 * count(recipe.architecture(classes)).macs // 10**6
+                     for data, (_, classes) in DATA_SETS.items()} for name, recipe in recipes.items()}
+    return {"mflops": mflops, "pictures": {data: pictures for data, (pictures, _) in DATA_SETS.items()},
+            "batch": {name: recipe.batch for name, recipe in recipes.items()},
+            "epochs": {name: int(recipe.epochs) for name, recipe in recipes.items()}}
 
 
 def table1_rows(counts: Counts) -> Mapping[str, str]:
