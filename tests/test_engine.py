@@ -260,6 +260,19 @@ def test_two_processes_give_the_gradients_of_one(data, tmp_path):
         assert (one - two).abs().max() <= 1e-6
 
 
+def test_a_team_that_is_asked_to_stop_saves(data, tmp_path):
+    folder = tmp_path / "run"
+    process = torchrun(["-m"], 2, *command(data, folder, epochs=1000)[2:])
+    while not checkpoint.saved(folder):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode != 0
+    updates = checkpoint.load_last(folder)["updates"]
+    assert f"stopped after {updates:,} of 6,000 updates; --resume continues" in said
+
+
 def test_a_killed_worker_ends_the_run_with_a_usable_checkpoint(data, tmp_path):
     folder = tmp_path / "run"
     process = torchrun(["-m"], 2, *command(data, folder, epochs=1000)[2:])

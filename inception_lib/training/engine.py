@@ -383,8 +383,7 @@ class _Training:
             f"{self.members.world} x {self.members.device}"
         )
         with ExitStack() as stack:
-            if self.members.leads:
-                stack.enter_context(self._signals())
+            stack.enter_context(self._signals())
             bar = stack.enter_context(
                 tqdm(
                     total=self.last_update * self.recipe.batch,
@@ -433,14 +432,15 @@ class _Training:
         stop, broken = self.members.total(state).tolist()
         if broken:
             self._not_finite()
-        if stop:
+        if stop:  # some process was asked to
+            number = self.stop_signal or signal.SIGTERM
             self.seconds += time.monotonic() - started
             self.save()
             bar.close()
             self.say(f"stopped after {self.updates:,} of {self.last_update:,} updates; --resume continues.")
-            if stop == signal.SIGINT:
+            if number == signal.SIGINT:
                 raise KeyboardInterrupt
-            raise SystemExit(128 + int(stop))
+            raise SystemExit(128 + number)
         if self.show and self.updates % LOOK_EVERY == 0 and self.seen:
             shown = {
                 name: f"{value:.3f}"
