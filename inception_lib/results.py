@@ -141,7 +141,7 @@ def _command() -> str:
     script = Path(sys.argv[0])
     if spec is not None:
         first = ["python", "-m", spec.name.removesuffix(".__main__")]
-    elif script.resolve().is_relative_to(_CHECKOUT):
+    elif script.suffix == ".py" and script.resolve().is_relative_to(_CHECKOUT):
         first = ["python", script.resolve().relative_to(_CHECKOUT).as_posix()]
     else:
         first = [script.name]
