@@ -380,3 +380,9 @@ def test_biases_have_their_own_rate_and_no_decay():
     assert all(p.dim() > 1 for p in weights["params"]) and all(p.dim() == 1 for p in others["params"])
     assert sum(p.numel() for group in (weights, others) for p in group["params"]) == sum(
         p.numel() for p in network.parameters())
+
+
+def test_speed_and_devices_are_those_of_this_machine():
+    assert engine.devices()[-1].startswith("cpu: ") and "core" in engine.devices()[-1]
+    assert engine.measure_speed(changed(batch=2), 2, device="cpu", seconds=0.1) > 0
+    assert engine.matmul_flops("cpu", "float32") > 1e8

@@ -136,3 +136,13 @@ def test_no_count_within_the_limits_is_too_large_for_a_browser(cls):
 
 def test_every_widget_is_exported():
     assert set(widgets.__all__) == {cls.__name__ for cls in ALL}
+
+
+def test_the_training_widget_knows_the_recipes():
+    widget = TrainingWidget(recipe="bvlc_quick", data="imagenet", epochs=60, rate=1000, price=250)
+    result = widget.result()
+    assert widget.chosen().lr == 0.01 and widget.chosen().epochs == 60
+    assert result["updates"] == pytest.approx(2_400_000, rel=2e-3)  # as BVLC's solver has it
+    assert result["images"] == 32 * result["updates"]
+    assert result["seconds"] == -(-result["images"] // 1000)
+    assert result["cents"] == result["seconds"] * 250 // 3600
