@@ -244,7 +244,7 @@ class TrainingWidget(_Widget):
     recipe = _choice(tuple(RECIPES), "tiny", "Recipe")
     data = _choice(tuple(tables.DATA_SETS), "shapes", "Data")
     device = _choice(DEVICES, "any", "Device", ("the GPU if there is one", "CPU", "GPU"))
-    epochs = _number(4, 1, 300, "Epochs")
+    epochs = _number(3, 1, 300, "Epochs")
     rate = _number(500, 1, 100_000, "Pictures a second")
     price = _number(0, 0, 10_000, "Price of an hour, in cents")
 
