@@ -13,7 +13,7 @@ Sources: Szegedy et al., "Going deeper with convolutions" (CVPR 2015, arXiv 1409
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from inception_lib.errors import ArchitectureError
@@ -42,7 +42,7 @@ class Conv:
     batch_norm: bool = False
     relu: bool = True
     in_channels: int | None = None
-    norm_eps: float = 1e-3
+    norm_eps: float = field(default=1e-3, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

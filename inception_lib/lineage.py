@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from inception_lib.architecture import (
     LRN,
@@ -36,8 +36,12 @@ from inception_lib.architecture import (
     googlenet,
     pair,
 )
+from inception_lib.counting import count
 from inception_lib.errors import ArchitectureError
 from inception_lib.paper import TABLE2
+
+if TYPE_CHECKING:
+    import pandas
 
 #: `paper`: as the network's own paper has it. `torchvision`: as torchvision builds it.
 Form = Literal["paper", "torchvision"]
@@ -328,8 +332,8 @@ def resnet(depth: Literal[34, 50] = 50, variant: Form = "paper", *, classes: int
         raise ArchitectureError(f"There is no ResNet-{depth} here; there are ResNet-34 and ResNet-50.")
     bottleneck = depth == 50
     blocks = []
-    for stage, count in enumerate(RESNET_BLOCKS[depth], start=2):
-        for i in range(count):
+    for stage, number in enumerate(RESNET_BLOCKS[depth], start=2):
+        for i in range(number):
             first = i == 0
             blocks.append(residual_block(
                 f"conv{stage}_{i + 1}", 64 * 2 ** (stage - 2), bottleneck=bottleneck,
@@ -675,6 +679,27 @@ NETWORKS: dict[Name, Milestone] = {
                           top5=Decimal("6.71"), **_TEN_CROPS),
     "inception_v4": Milestone(
         title="Inception v4", year=2016, make=inception_v4, paper="Szegedy et al. 2017",
-        top5=Decimal("5.0"), measured="ILSVRC-2012 validation, one network, one crop",
+        top5=Decimal("5.0"),
+        measured="ILSVRC-2012 validation without the blacklisted pictures, one network, one crop",
         source="Szegedy et al. 2017, Table 2"),
 }
+
+
+def table() -> pandas.DataFrame:
+    """One row per network of `NETWORKS`: its size at test time, computed, and its error, quoted.
+
+    Columns: title, year, input (height in pixels), depth (convolutions and fully connected layers on the
+    longest path), parameters, MACs, top5 (percent, NaN where not known), measured, paper, source.
+    """
+    import pandas
+
+    rows = []
+    for name, milestone in NETWORKS.items():
+        architecture = milestone.make().without_heads()
+        counts = count(architecture)
+        rows.append({
+            "network": name, "title": milestone.title, "year": milestone.year, "input": architecture.input[1],
+            "depth": architecture.depth, "parameters": counts.parameters, "MACs": counts.macs,
+            "top5": None if milestone.top5 is None else float(milestone.top5),
+            "measured": milestone.measured, "paper": milestone.paper, "source": milestone.source})
+    return pandas.DataFrame(rows).set_index("network")

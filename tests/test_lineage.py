@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from inception_lib import Architecture, ArchitectureError, InceptionError, count, figures
 from inception_lib.architecture import Branch, Branches, Conv, GlobalPool, Scale, Select, Tanh, walk
+from inception_lib.counting import Policy
 from inception_lib.lineage import (
     BN_INCEPTION_WIDTHS,
     LENET5_C3,
@@ -29,6 +30,7 @@ from inception_lib.lineage import (
     lenet5,
     nin,
     resnet,
+    table,
     vgg,
     zfnet,
 )
@@ -422,6 +424,8 @@ def test_a_sum_is_counted_and_computed():
     network = Network(one(block(relu=True), GlobalPool(name="g"))).eval()
     x = torch.randn(2, 4, 6, 6)
     assert torch.equal(network.m(x), (network.m.a(x) + x).relu())
+    without = count(one(block()), Policy(bias=False))["m"]
+    assert without.other is None and without.not_counted == ("bias",)
     three = block(branches=(*block().branches, Branch(name="c", layers=(conv("c"),))))
     assert count(one(three))["m"].other == 2 * 144
 
@@ -509,6 +513,15 @@ def test_the_table_of_networks_names_its_sources():
         "alexnet": Decimal("16.4"), "zfnet": Decimal("11.7"), "vgg16": Decimal("7.32"),
         "googlenet": Decimal("6.67")}
     assert "Clarifai, 1st" in NETWORKS["zfnet"].measured
+
+
+def test_the_table_has_the_networks_as_they_are_at_test_time():
+    rows = table()
+    assert list(rows.index) == list(NETWORKS)
+    assert (rows.loc["googlenet", "parameters"], rows.loc["googlenet", "MACs"]) == (6_998_552, 1_582_671_872)
+    assert rows.loc["vgg16", ["depth", "input", "top5"]].tolist() == [16, 224, 7.32]
+    assert rows.loc["inception_v3", "parameters"] == 23_834_568
+    assert math.isnan(rows.loc["lenet5", "top5"])
 
 
 def test_the_data_need_no_torch():
