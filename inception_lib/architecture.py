@@ -356,9 +356,9 @@ def _joined(path: str, layer: Branches, outs: list[tuple[str, Shape]]) -> Shape:
                 f"and only equal {'shapes can be added' if adds else 'grids can be concatenated'}.")
     total = first[0] if adds else sum(shape[0] for _, shape in outs)
     if layer.out_channels not in (None, total):
-        widths = " + ".join(str(shape[0]) for _, shape in ([outs[0]] if adds else outs))
+        widths = "" if adds else " + ".join(str(shape[0]) for _, shape in outs) + " = "
         raise ArchitectureError(f"{path}: is declared to give {layer.out_channels} channels, but its "
-                                f"branches give {widths} = {total}.")
+                                f"branches give {widths}{total}.")
     return (total, *first[1:])
 
 

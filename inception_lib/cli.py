@@ -61,8 +61,9 @@ def count(
     options = signature(make).parameters
     given = {"variant": variant, "width": width, "classes": classes, "stem": stem, "input_size": input_size}
     given = {name: value for name, value in given.items() if value is not None}
-    for name in given.keys() - options.keys():
-        raise InceptionError(f"--{name.replace('_', '-')} is not an option of {NETWORKS[network].title}.")
+    for name in given:
+        if name not in options:
+            raise InceptionError(f"--{name.replace('_', '-')} is not an option of {NETWORKS[network].title}.")
     if "heads" in options:
         given["heads"] = heads
     counts = counts_of(make(**given))

@@ -426,6 +426,10 @@ def test_a_sum_is_counted_and_computed():
     assert torch.equal(network.m(x), (network.m.a(x) + x).relu())
     without = count(one(block()), Policy(bias=False))["m"]
     assert without.other is None and without.not_counted == ("bias",)
+    # a layer of this name is not the sum's ReLU
+    named = Network(one(block(branches=(
+        Branch(name="a", layers=(conv("relu"),)), Branch(name="b", layers=())))))
+    assert torch.equal(named.m(x), named.m.relu(x) + x)
     three = block(branches=(*block().branches, Branch(name="c", layers=(conv("c"),))))
     assert count(one(three))["m"].other == 2 * 144
 
@@ -458,7 +462,7 @@ def test_a_module_inside_a_module_belongs_to_the_outer_one():
      "m: branch a gives 6x6x5 and branch b 6x6x4, and only equal shapes can be added."),
     (block(join="multiply"), "m: branches are joined by concatenate or add, not 'multiply'."),
     (block(join="concatenate", relu=True), "m: only a sum has a ReLU of its own"),
-    (block(out_channels=8), "m: is declared to give 8 channels, but its branches give 4 = 4."),
+    (block(out_channels=8), "m: is declared to give 8 channels, but its branches give 4."),
     (Select(name="s", channels=(0, 4)), "s: channels (0, 4) are to be chosen, but 4 arrive"),
     (Select(name="s", channels=()), "s: channels () are to be chosen"),
 ])

@@ -180,7 +180,7 @@ class Branches(nn.Module):
     def __init__(self, layer: data.Branches) -> None:
         super().__init__()
         self.branches = tuple(tuple(part.name for part in branch.layers) for branch in layer.branches)
-        self.adds = layer.join == "add"
+        self.adds, self.rectifies = layer.join == "add", layer.relu
         if layer.relu:  # no attribute without one, so that a layer inside may have the name
             self.relu = nn.ReLU()
 
@@ -197,7 +197,7 @@ class Branches(nn.Module):
         total = outputs[0]
         for y in outputs[1:]:
             total = total + y
-        return self.relu(total) if hasattr(self, "relu") else total
+        return self.relu(total) if self.rectifies else total
 
 
 def plain_layer(layer: data.Layer, in_shape: Shape) -> nn.Module:
