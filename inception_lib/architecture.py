@@ -13,7 +13,7 @@ Sources: Szegedy et al., "Going deeper with convolutions" (CVPR 2015, arXiv 1409
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from inception_lib.errors import ArchitectureError
@@ -28,7 +28,8 @@ Shape = tuple[int, ...]
 class Conv:
     """A convolution, with what follows it directly: batch normalisation (if any), then ReLU.
 
-    `in_channels`, if given, is a claim that `walk` checks against what really arrives.
+    `norm_eps` is what batch normalisation adds to the variance. `in_channels`, if given, is a claim
+    that `walk` checks against what really arrives.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Conv:
     batch_norm: bool = False
     relu: bool = True
     in_channels: int | None = None
+    norm_eps: float = field(default=1e-3, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +100,32 @@ class Linear:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scale:
+    """Each channel times a trained factor, plus a trained bias (LeNet-5's subsampling)."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tanh:
+    """amplitude * tanh(slope * x), element by element."""
+
+    name: str
+    amplitude: float = 1.0
+    slope: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Select:
+    """The channels with these numbers, counted from 0, in this order; the others are left out."""
+
+    name: str
+    channels: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Branch:
-    """One path through a module: layers one after the other."""
+    """One path through a module: layers one after the other; without layers it passes its input on."""
 
     name: str
     layers: tuple[Layer, ...]
@@ -109,15 +135,19 @@ class Branch:
 class Branches:
     """A module: branches that see the same input, their outputs concatenated along the channels.
 
-    `out_channels`, if given, is a claim that `walk` checks against the sum of the branches.
+    With `join="add"` the outputs, all of one shape, are added instead, as in a residual block; `relu`
+    then says whether a ReLU follows the sum. `out_channels`, if given, is a claim that `walk` checks
+    against what the branches give together.
     """
 
     name: str
     branches: tuple[Branch, ...]
     out_channels: int | None = None
+    join: Literal["concatenate", "add"] = "concatenate"
+    relu: bool = False
 
 
-Layer = Conv | Pool | GlobalPool | LRN | Dropout | Linear | Branches
+Layer = Conv | Pool | GlobalPool | LRN | Dropout | Linear | Scale | Tanh | Select | Branches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +181,11 @@ class Architecture:
         """Number of outputs of the main classifier."""
         return next(step.out_shape[0] for step in reversed(list(walk(self))) if step.head is None)
 
+    @property
+    def depth(self) -> int:
+        """Convolutions and fully connected layers on the longest path, the heads left out."""
+        return sum(map(depth_of, self.layers))
+
     def without_heads(self) -> Architecture:
         """The same network as it is at test time."""
         return replace(self, heads=())
@@ -164,7 +199,8 @@ class Step:
     """One layer met by `walk`.
 
     `path` is unique in the network (`inception_3a/5x5_reduce`); `module` and `branch` say where it
-    stands (`inception_3a`, `5x5`), each empty where there is none; `head` names the auxiliary head.
+    stands (`inception_3a`, `5x5`), each empty where there is none; in a module inside a module they
+    are those of the outer one. `head` names the auxiliary head.
     """
 
     path: str
@@ -179,7 +215,7 @@ class Step:
 def walk(architecture: Architecture) -> Iterator[Step]:
     """Every layer in order, with the shapes of its input and output; heads come after the trunk.
 
-    A `Branches` is yielded after its branches, as the concatenation.
+    A `Branches` is yielded after its branches, as their concatenation or sum.
 
     Raises:
         ArchitectureError: the network cannot exist; the sentence begins with the layer's path.
@@ -201,10 +237,11 @@ def walk(architecture: Architecture) -> Iterator[Step]:
             if isinstance(layer, Branches):
                 outs = []
                 for part in layer.branches:
-                    end = yield from run(part.layers, shape, f"{path}/", path, part.name, head)
+                    end = yield from run(part.layers, shape, f"{path}/", module or path,
+                                         branch or part.name, head)
                     outs.append((part.name, end))
-                out = _concatenate(path, layer, outs)
-                yield Step(path, path, "", head, layer, shape, out)
+                out = _joined(path, layer, outs)
+                yield Step(path, module or path, branch, head, layer, shape, out)
             else:
                 out = _out_shape(path, layer, shape)
                 yield Step(path, module, branch, head, layer, shape, out)
@@ -293,24 +330,43 @@ def _out_shape(path: str, layer: Layer, shape: Shape) -> Shape:
                 raise ArchitectureError(
                     f"{path}: is declared with {layer.in_features} inputs, but {features} arrive.")
             return (layer.out_features,)
+        case Scale() | Tanh():
+            return shape
+        case Select():
+            if not layer.channels or not all(0 <= channel < shape[0] for channel in layer.channels):
+                raise ArchitectureError(f"{path}: channels {layer.channels} are to be chosen, but "
+                                        f"{shape[0]} arrive, numbered from 0.")
+            return (len(layer.channels), *shape[1:])
     raise ArchitectureError(f"{path}: {type(layer).__name__} is not a layer.")
 
 
-def _concatenate(path: str, layer: Branches, outs: list[tuple[str, Shape]]) -> Shape:
+def _joined(path: str, layer: Branches, outs: list[tuple[str, Shape]]) -> Shape:
     if not outs:
         raise ArchitectureError(f"{path}: a module needs at least one branch.")
+    if layer.join not in ("concatenate", "add"):
+        raise ArchitectureError(f"{path}: branches are joined by concatenate or add, not {layer.join!r}.")
+    if layer.relu and layer.join == "concatenate":
+        raise ArchitectureError(f"{path}: only a sum has a ReLU of its own; a concatenation has none.")
+    adds = layer.join == "add"
     first_name, first = outs[0]
     for name, shape in outs:
-        if shape[1:] != first[1:]:
+        if shape != first if adds else shape[1:] != first[1:]:
             raise ArchitectureError(
                 f"{path}: branch {first_name} gives {_text(first)} and branch {name} {_text(shape)}, "
-                f"and only equal grids can be concatenated.")
-    total = sum(shape[0] for _, shape in outs)
+                f"and only equal {'shapes can be added' if adds else 'grids can be concatenated'}.")
+    total = first[0] if adds else sum(shape[0] for _, shape in outs)
     if layer.out_channels not in (None, total):
-        widths = " + ".join(str(shape[0]) for _, shape in outs)
+        widths = "" if adds else " + ".join(str(shape[0]) for _, shape in outs) + " = "
         raise ArchitectureError(f"{path}: is declared to give {layer.out_channels} channels, but its "
-                                f"branches give {widths} = {total}.")
+                                f"branches give {widths}{total}.")
     return (total, *first[1:])
+
+
+def depth_of(layer: Layer) -> int:
+    """Convolutions and fully connected layers on the longest path through `layer`."""
+    if isinstance(layer, Branches):
+        return max(sum(map(depth_of, branch.layers)) for branch in layer.branches)
+    return int(isinstance(layer, Conv | Linear))
 
 
 def groups_of(conv: Conv, in_channels: int) -> int:

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,24 +17,34 @@ import tyro
 
 from inception_lib.architecture import Stem, Variant
 from inception_lib.errors import InceptionError
+from inception_lib.lineage import Name
 
 #: A subcommand returns the exit status.
 Command = Callable[..., int]
 
 
+def _option(default: str, metavar: str):
+    """An option whose default is the network's own: None here, and in the help what that comes to."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
+
+
 def count(
-    variant: Variant = "paper",
-    width: float = 1.0,
-    classes: int = 1000,
+    network: Name = "googlenet",
+    variant: Annotated[Variant | None, _option("paper", "{paper,inception5h,torchvision}")] = None,
+    width: Annotated[float | None, _option("1.0", "FLOAT")] = None,
+    classes: Annotated[int | None, _option("1000, LeNet-5 10", "INT")] = None,
     heads: bool = True,
-    stem: Stem = "plain",
-    input_size: int = 224,
+    stem: Annotated[Stem | None, _option("plain, BN-Inception separable", "{plain,separable}")] = None,
+    input_size: Annotated[int | None, _option("the network's own, GoogLeNet 224", "INT")] = None,
     format: Literal["text", "json", "csv"] = "text",
     formulas: bool = False,
 ) -> int:
-    """Count the operations and parameters of GoogLeNet, layer by layer.
+    """Count the operations and parameters of GoogLeNet, or of another network, layer by layer.
+
+    An option that the network does not have is refused.
 
     Args:
+        network: GoogLeNet, or one of the networks before and after it.
         variant: The paper's network, Google's released Inception5h widths, or torchvision's.
         width: Multiplies every channel count but the number of classes.
         classes: Outputs of each classifier.
@@ -43,11 +54,19 @@ def count(
         format: How to print it.
         formulas: In text, show each product with its numbers put in.
     """
-    from inception_lib.architecture import googlenet
     from inception_lib.counting import count as counts_of
+    from inception_lib.lineage import NETWORKS
 
-    counts = counts_of(googlenet(
-        variant, width=width, classes=classes, heads=heads, stem=stem, input_size=input_size))
+    make = NETWORKS[network].make
+    options = signature(make).parameters
+    given = {"variant": variant, "width": width, "classes": classes, "stem": stem, "input_size": input_size}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given:
+        if name not in options:
+            raise InceptionError(f"--{name.replace('_', '-')} is not an option of {NETWORKS[network].title}.")
+    if "heads" in options:
+        given["heads"] = heads
+    counts = counts_of(make(**given))
     match format:
         case "text":
             print(counts.to_text(formulas=formulas))

@@ -23,8 +23,11 @@ from inception_lib.architecture import (
     GlobalPool,
     Linear,
     Pool,
+    Scale,
+    Select,
     Shape,
     Step,
+    Tanh,
     groups_of,
     pair,
     size_of,
@@ -75,12 +78,14 @@ def _grouped(factors: tuple[tuple[str, int], ...], column: int) -> str:
 class Policy:
     """Which of the operations that are not MACs are counted in `other`, and so in FLOPs.
 
-    bias: one addition per output of a layer with a bias.
-    relu: one comparison per output.
+    bias: one addition per output of a layer with a bias; so has a sum of branches, for each branch after
+        the first.
+    relu: one comparison per output; a tanh, where there is one, is one operation as well.
     pool: one operation per element of the window and output (k·k - 1 comparisons or additions,
         and one more to store or divide), the window taken whole at the borders.
     lrn: per element, `size` squares, `size` - 1 additions, then scale, add, power, divide.
-    batch_norm: per element one multiplication and one addition (at test time, statistics folded).
+    batch_norm: per element one multiplication and one addition (at test time, statistics folded),
+        and so for a trained scale and shift without it.
     """
 
     bias: bool = True
@@ -126,7 +131,7 @@ class Row:
 
     @property
     def parameters(self) -> int:
-        """Weights, biases and the scale and shift of batch normalisation."""
+        """Weights, biases, and scale and shift, of batch normalisation or alone."""
         return self.weights.value + self.biases + self.norm_parameters
 
     @property
@@ -341,8 +346,18 @@ def _row(step: Step, policy: Policy) -> Row:
             other("pool", activations * kernel[0] * kernel[1])
         case LRN():
             other("lrn", activations * (2 * layer.size + 3))
-        case Dropout() | Branches():
-            kind = "concat" if isinstance(layer, Branches) else "dropout"
+        case Scale():
+            norm = 2 * out[0]
+            other("batch_norm", 2 * activations)
+        case Tanh():
+            other("relu", activations)
+        case Branches(join="add"):
+            kind = "add"
+            other("bias", (len(layer.branches) - 1) * activations)
+            if layer.relu:
+                other("relu", activations)
+        case Dropout() | Select() | Branches():
+            kind = "concat" if isinstance(layer, Branches) else kind
             counted.append(0)  # copies at most; nothing is computed at test time
     return Row(
         path=step.path, module=step.module, branch=step.branch, head=step.head, kind=kind,

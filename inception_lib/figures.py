@@ -20,8 +20,10 @@ from matplotlib.patches import FancyBboxPatch
 
 from inception_lib.architecture import (
     Architecture,
+    Branch,
     Branches,
     Conv,
+    Layer,
     Linear,
     Pool,
     pair,
@@ -140,15 +142,31 @@ def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, ylabel
     return ax.figure
 
 
-def _label(layer: Conv | Pool) -> str:
-    if isinstance(layer, Pool):
-        return f"{layer.kernel}x{layer.kernel} {layer.op} pool"
-    rows, columns = pair(layer.kernel)
-    return f"{rows}x{columns} conv, {layer.out_channels}"
+def _label(layer: Layer) -> str:
+    match layer:
+        case Pool():
+            return f"{layer.kernel}x{layer.kernel} {layer.op} pool"
+        case Conv():
+            rows, columns = pair(layer.kernel)
+            return f"{rows}x{columns} conv, {layer.out_channels}"
+        case Branches():
+            return "\n".join(_label(part) for branch in layer.branches for part in branch.layers)
+    return layer.name
+
+
+def _channels(branch: Branch) -> int | None:
+    """The channels that a branch gives; None where it passes on those of its input."""
+    for layer in reversed(branch.layers):
+        if isinstance(layer, Conv):
+            return layer.out_channels
+        if isinstance(layer, Branches):
+            given = [_channels(part) for part in layer.branches]
+            return None if None in given else given[0] if layer.join == "add" else sum(given)
+    return None
 
 
 def draw_module(module: Branches, *, title: str = "") -> Figure:
-    """Draw an Inception module, data flowing upwards as in the paper's figure 2; widths from the data."""
+    """Draw a module, data flowing upwards as in the paper's figure 2; widths from the data."""
     depth = max(len(branch.layers) for branch in module.branches)
     n = len(module.branches)
     fig, ax = plt.subplots(figsize=(7.2, 1.1 * (depth + 2)))
@@ -172,19 +190,24 @@ def draw_module(module: Branches, *, title: str = "") -> Figure:
     for x, branch in enumerate(module.branches):
         color = COLORS.get(branch.name, COLORS["muted"])
         below = (middle, 0.24)
+        named = any(layer.name == branch.name for layer in branch.layers)
         for y, layer in enumerate(branch.layers, start=1):
-            # the layer that gives the branch its name is filled; what only changes the width is outlined
-            widens = layer.name == branch.name
-            box(x, y, _label(layer), color, filled=widens)
+            # the layer that gives the branch its name, or else the last, is filled; what only changes the
+            # width is outlined
+            box(x, y, _label(layer), color,
+                filled=layer.name == branch.name if named else y == len(branch.layers))
             arrow(below, (x, y - 0.25))
             below = (x, y + 0.24)
         arrow(below, (middle + (x - middle) * 0.45, depth + 0.75))
-    last = [branch.layers[-1] for branch in module.branches]
-    total = str(sum(layer.out_channels for layer in last if isinstance(layer, Conv)))
-    if any(isinstance(layer, Pool) for layer in last):  # a pool passes on as many channels as it gets
-        total += " + the input's"
+    given = [_channels(branch) for branch in module.branches]
+    known = [n for n in given if n is not None]
+    passed_on = " + the input's" if None in given else ""
+    if module.join == "add":
+        joined = f"add{', ReLU' if module.relu else ''}: {known[0] if known else 'as many'} channels"
+    else:
+        joined = f"concatenate: {sum(known)}{passed_on} channels"
     box(middle, 0, "previous layer", COLORS["muted"], width=1.5, filled=False)
-    box(middle, depth + 1, f"concatenate: {total} channels", COLORS["muted"], width=2.6, filled=False)
+    box(middle, depth + 1, joined, COLORS["muted"], width=min(2.6, n - 0.1), filled=False)
     return fig
 
 
@@ -204,11 +227,12 @@ def draw_network(architecture: Architecture, *, title: str = "") -> Figure:
     labels = []
     for y, step in enumerate(steps):
         left = 0
-        if isinstance(step.layer, Branches):
+        if isinstance(step.layer, Branches) and step.layer.join == "concatenate":
             for branch in step.layer.branches:
-                out = next(s for s in reversed(trunk) if (s.module, s.branch) == (step.path, branch.name))
-                ax.barh(y, out.out_shape[0], 0.7, left=left, color=COLORS.get(branch.name, COLORS["muted"]))
-                left += out.out_shape[0]
+                channels = next((s.out_shape[0] for s in reversed(trunk)
+                                 if (s.module, s.branch) == (step.path, branch.name)), step.in_shape[0])
+                ax.barh(y, channels, 0.7, left=left, color=COLORS.get(branch.name, COLORS["muted"]))
+                left += channels
         else:
             left = step.out_shape[0]
             ax.barh(y, left, 0.7, color=_color(step.layer))

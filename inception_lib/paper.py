@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING, Literal
 from inception_lib.architecture import (
     PAPER_WIDTHS,
     Architecture,
-    Branches,
-    Conv,
     GlobalPool,
-    Linear,
     Pool,
     Widths,
+    depth_of,
     googlenet,
 )
 from inception_lib.counting import UNIT, Counts, count, shape_text
@@ -232,7 +230,7 @@ def _table1() -> Iterator[Finding]:
         output = output if "x" in output else f"1x1x{output}"
         yield _same("1", row.name, "output", row.output, output)
         if row.depth is not None:
-            yield _same("1", row.name, "depth", str(row.depth), str(sum(map(_depth, _layers(counts, row)))))
+            yield _same("1", row.name, "depth", str(row.depth), str(sum(map(depth_of, _layers(counts, row)))))
         for column in ("params", "ops"):
             if (printed := getattr(row, column)) is not None:
                 yield _number("1", row.name, column, printed, lambda c, k=column, r=row: row_sum(c, r, k))
@@ -240,7 +238,7 @@ def _table1() -> Iterator[Finding]:
 
 def _text() -> Iterator[Finding]:
     layers = _counts().architecture.layers
-    depth = sum(map(_depth, layers))
+    depth = sum(map(depth_of, layers))
     pools = sum(isinstance(layer, Pool | GlobalPool) for layer in layers)
     yield _same("text", "network", "layers with parameters", TEXT["layers with parameters"], str(depth))
     yield _same("text", "network", "layers with pooling", TEXT["layers with pooling"], str(depth + pools))
@@ -269,13 +267,6 @@ def row_sum(counts: Counts, row: Table1Row, column: Literal["params", "ops"]) ->
 
 def _layers(counts: Counts, row: Table1Row):
     return [layer for layer in counts.architecture.layers if layer.name in row.groups]
-
-
-def _depth(layer) -> int:
-    """Layers with parameters on the longest path through `layer`."""
-    if isinstance(layer, Branches):
-        return max(sum(map(_depth, branch.layers)) for branch in layer.branches)
-    return int(isinstance(layer, Conv | Linear))
 
 
 def _same(table: str, row: str, column: str, printed: str, exact: str) -> Finding:

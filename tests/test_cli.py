@@ -15,7 +15,7 @@ import skimage
 import torch
 from PIL import Image
 
-from inception_lib import cli, count, googlenet, paper
+from inception_lib import cli, count, googlenet, lineage, paper
 from inception_lib.cli import main
 from inception_lib.network import Network, save_weights
 
@@ -76,6 +76,31 @@ def test_count_prints_the_counts(capsys, arguments, options):
     assert capsys.readouterr().out == expected.table().to_csv()
 
 
+@pytest.mark.parametrize(("arguments", "architecture"), [
+    (["--network", "googlenet"], googlenet()),
+    (["--network", "vgg16"], lineage.vgg(16)),
+    (["--network", "lenet5", "--classes", "26"], lineage.lenet5(classes=26)),
+    (["--network", "resnet50", "--variant", "torchvision", "--input-size", "160"],
+     lineage.resnet(50, "torchvision", input_size=160)),
+    (["--network", "bn_inception", "--stem", "plain"], lineage.bn_inception(stem="plain")),
+    (["--network", "inception_v3", "--no-heads"], lineage.inception_v3(heads=False)),
+    (["--network", "resnet34", "--no-heads"], lineage.resnet(34))])
+def test_count_takes_the_other_networks(capsys, arguments, architecture):
+    assert main(["count", *arguments]) == 0
+    assert capsys.readouterr().out == count(architecture).to_text() + "\n"
+
+
+def test_count_refuses_what_a_network_does_not_have(capsys):
+    assert refused(capsys, "count", "--network", "vgg16", "--width", 0.5) == (
+        "inception: --width is not an option of VGG-16.\n")
+    assert "--stem is not an option of ResNet-50" in refused(
+        capsys, "count", "--network", "resnet50", "--stem", "plain")
+    assert "There is no variant 'inception5h'" in refused(
+        capsys, "count", "--network", "alexnet", "--variant", "inception5h")
+    assert "pool5: a 2x2 kernel is larger" in refused(
+        capsys, "count", "--network", "vgg19", "--input-size", 31)
+
+
 def test_audit_prints_the_audit(capsys):
     expected = paper.audit()
     assert main(["audit"]) == 0
@@ -94,7 +119,8 @@ def test_impossible_networks_are_refused(capsys):
 
 
 def test_what_is_not_understood_is_status_2(capsys):
-    for arguments in ([], ["fly"], ["count", "--variant", "vgg"], ["count", "--width", "wide"]):
+    for arguments in ([], ["fly"], ["count", "--variant", "vgg"], ["count", "--width", "wide"],
+                      ["count", "--network", "vgg11"]):
         assert main(arguments) == 2
         captured = capsys.readouterr()
         assert captured.err and not captured.out
@@ -105,6 +131,7 @@ def test_what_is_not_understood_is_status_2(capsys):
 @pytest.mark.parametrize(("arguments", "never"), [
     (["count", "--format", "text"], ("torch", "pandas", "numpy", "PIL")),
     (["count", "--format", "json"], ("torch", "pandas", "numpy", "PIL")),
+    (["count", "--network", "inception_v4"], ("torch", "pandas", "numpy", "PIL")),
     (["audit"], ("torch", "pandas"))])
 def test_counting_waits_for_nothing_it_does_not_need(arguments, never):
     code = (f"import sys; from inception_lib.cli import main; status = main({arguments}); "

@@ -69,8 +69,7 @@ class Network(nn.Module):
         # `walk` gives a module after its layers, so that the modules are made first
         for step in steps:
             if isinstance(step.layer, Branches):
-                parents[step.path] = layers.Branches(
-                    tuple(tuple(part.name for part in branch.layers) for branch in step.layer.branches))
+                parents[step.path] = layers.Branches(step.layer)
         for step in steps:
             above, _, name = step.path.rpartition("/")
             module = parents.get(step.path)
@@ -138,7 +137,7 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None,
 
     `xavier` are BVLC's. Weights are uniform in ±sqrt(3 / fan_in), which is Caffe's "xavier"; fan_in
     counts the inputs of one output. Biases are 0.2 where a ReLU follows, so that it starts open, and 0
-    elsewhere, that is on the classifiers. Batch normalisation starts as the identity.
+    elsewhere, that is on the classifiers. Batch normalisation and a trained scale start as the identity.
 
     `he` keeps the variance of the signal through ReLUs: weights are normal with variance 2 / fan_in and
     biases 0; weights of the classifiers are normal with deviation 0.01, so that all classes begin as
@@ -153,8 +152,9 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None,
                 fill(module.conv, module.relu is not None, generator)
             case layers.Linear():
                 fill(module.linear, module.relu is not None, generator)
-            case nn.BatchNorm2d():
-                module.reset_running_stats()
+            case nn.BatchNorm2d() | layers.Scale():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.reset_running_stats()
                 nn.init.ones_(module.weight)
                 nn.init.zeros_(module.bias)
 

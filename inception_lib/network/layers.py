@@ -13,9 +13,6 @@ from inception_lib import architecture as data
 from inception_lib.architecture import Shape, groups_of, pair, size_of
 from inception_lib.errors import ArchitectureError
 
-#: torchvision's GoogLeNet; torch's own default is 1e-5.
-BATCH_NORM_EPS = 1e-3
-
 
 class Conv(nn.Module):
     """A convolution, then batch normalisation and ReLU where the layer has them.
@@ -29,7 +26,7 @@ class Conv(nn.Module):
         self.conv = nn.Conv2d(
             in_shape[0], layer.out_channels, pair(layer.kernel), stride=layer.stride,
             padding=pair(layer.padding), groups=groups_of(layer, in_shape[0]), bias=layer.bias)
-        self.norm = nn.BatchNorm2d(layer.out_channels, eps=BATCH_NORM_EPS) if layer.batch_norm else None
+        self.norm = nn.BatchNorm2d(layer.out_channels, eps=layer.norm_eps) if layer.batch_norm else None
         self.relu = nn.ReLU() if layer.relu else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -129,26 +126,78 @@ def _power(base: Tensor, beta: float) -> Tensor:
     return base.pow(-beta)
 
 
+class Scale(nn.Module):
+    """Each channel times `weight` plus `bias`, both of one number per channel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, C, ...) to the same shape."""
+        shape = (-1, *(1,) * (x.dim() - 2))
+        return x * self.weight.view(shape) + self.bias.view(shape)
+
+
+class Tanh(nn.Module):
+    """amplitude * tanh(slope * x)."""
+
+    def __init__(self, layer: data.Tanh) -> None:
+        super().__init__()
+        self.amplitude, self.slope = layer.amplitude, layer.slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return self.amplitude * torch.tanh(self.slope * x)
+
+    def extra_repr(self) -> str:
+        return f"amplitude={self.amplitude}, slope={self.slope}"
+
+
+class Select(nn.Module):
+    """Some of the channels, in the order given."""
+
+    def __init__(self, layer: data.Select) -> None:
+        super().__init__()
+        self.channels = list(layer.channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, C, ...) to (batch, len(channels), ...)."""
+        return x[:, self.channels]
+
+    def extra_repr(self) -> str:
+        return f"channels={self.channels}"
+
+
 class Branches(nn.Module):
-    """Branches on the same input, concatenated along the channels.
+    """Branches on the same input, concatenated along the channels, or added and then perhaps rectified.
 
     The layers of all branches are direct children, named as in the architecture
     (`inception_3a.5x5_reduce`); `branches` lists the children of each branch in order.
     """
 
-    def __init__(self, branches: tuple[tuple[str, ...], ...]) -> None:
+    def __init__(self, layer: data.Branches) -> None:
         super().__init__()
-        self.branches = branches
+        self.branches = tuple(tuple(part.name for part in branch.layers) for branch in layer.branches)
+        self.adds, self.rectifies = layer.join == "add", layer.relu
+        if layer.relu:  # no attribute without one, so that a layer inside may have the name
+            self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, C, H, W) to (batch, sum of the branches' channels, H', W')."""
+        """(batch, C, H, W) to (batch, the branches' channels or their sum, H', W')."""
         outputs = []
         for names in self.branches:
             y = x
             for name in names:
                 y = getattr(self, name)(y)
             outputs.append(y)
-        return torch.cat(outputs, 1)
+        if not self.adds:
+            return torch.cat(outputs, 1)
+        total = outputs[0]
+        for y in outputs[1:]:
+            total = total + y
+        return self.relu(total) if self.rectifies else total
 
 
 def plain_layer(layer: data.Layer, in_shape: Shape) -> nn.Module:
@@ -171,6 +220,12 @@ def plain_layer(layer: data.Layer, in_shape: Shape) -> nn.Module:
             return nn.AdaptiveAvgPool2d(layer.output)
         case data.Dropout():
             return nn.Dropout(layer.p)
+        case data.Scale():
+            return Scale(in_shape[0])
+        case data.Tanh():
+            return Tanh(layer)
+        case data.Select():
+            return Select(layer)
     raise ArchitectureError(f"{layer.name}: there is no module for {layer!r}.")
 
 

@@ -389,8 +389,8 @@ def _renamed(key: str, names: Mapping[str, str], norm: str, other_norm: str) -> 
 
 _FORMAT = "1"
 _KINDS = {kind.__name__: kind for kind in (
-    data.Conv, data.Pool, data.GlobalPool, data.LRN, data.Dropout, data.Linear, data.Branch, data.Branches,
-    data.Head, data.Architecture, Preprocess)}
+    data.Conv, data.Pool, data.GlobalPool, data.LRN, data.Dropout, data.Linear, data.Scale,
+    data.Tanh, data.Select, data.Branch, data.Branches, data.Head, data.Architecture, Preprocess)}
 
 
 def save_weights(network: torch.nn.Module, path: str | os.PathLike, info: Weights | None = None, *,
