@@ -113,7 +113,8 @@ def main(batch: int = 16, size: int = 224, precision: Literal["float32", "bfloat
     if record:
         where = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else None
         outcome = {"batch": batch, "size": size, "precision": precision, "rounds": rounds, "rows": rows,
-                   "matmul_tflops": round(peak / 1e12, 2)}
+                   "matmul_tflops": round(peak / 1e12, 2),
+                   "threads": torch.get_num_threads()}
         print(results.record(record, outcome, about="Training pictures per second, ours beside torchvision's",
                              data=f"noise, batches of {batch} x {size} x {size}", seed=0, device=where))
     return 0
