@@ -211,17 +211,13 @@ def pixels(picture: Image.Image) -> Tensor:
 
     Of one more than 16 times as long as wide, both ends and the middle are there, side by side.
     """
-    picture = picture if picture.mode == "RGB" else picture.convert("RGB")
     width, height = picture.size
     parts = _parts(max(width, height), min(width, height))
     if len(parts) > 1:
         boxes = [(0, b, width, b + n) if height > width else (b, 0, b + n, height) for b, n in parts]
-        arrays = [np.asarray(picture.crop(box)) for box in boxes]
+        arrays = [np.asarray(picture.crop(box).convert("RGB")) for box in boxes]
         return torch.from_numpy(np.concatenate(arrays, axis=0 if height > width else 1))
-    found = np.empty((height, width, 3), np.uint8)
-    for top in range(0, height, 1024):  # in strips, so that a huge picture is not there three times
-        found[top : top + 1024] = picture.crop((0, top, width, min(top + 1024, height)))
-    return torch.from_numpy(found)
+    return torch.from_numpy(np.array(picture.convert("RGB")))
 
 
 def levels(picture: Tensor, scales: Sequence[int], preprocess: Preprocess) -> dict[int, Tensor]:
