@@ -1,4 +1,4 @@
-"""The command line: `inception count`, `inception audit`, `inception predict`, `inception train`.
+"""The command line: `inception count`, `audit`, `predict`, `evaluate` and `train`.
 
 Each subcommand imports what it needs when it runs, so that counting never waits for torch.
 """
@@ -17,6 +17,7 @@ import tyro
 
 from inception_lib.architecture import Stem, Variant
 from inception_lib.errors import InceptionError
+from inception_lib.evaluation.command import evaluate
 from inception_lib.lineage import Name
 
 #: A subcommand returns the exit status.
@@ -150,7 +151,8 @@ def predict(
 
 
 #: The subcommands by name, but for `train`, which is made for the recipe that the command line names.
-COMMANDS: dict[str, Command] = {"count": count, "audit": audit, "predict": predict}
+COMMANDS: dict[str, Command] = {
+    "count": count, "audit": audit, "predict": predict, "evaluate": evaluate}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -163,7 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         commands = COMMANDS | {"train": train_command(args)}
     return run(lambda: tyro.extras.subcommand_cli_from_dict(
         commands, prog="inception", args=args,
-        description="GoogLeNet (Inception v1): arithmetic, the paper's figures, prediction, training."))
+        description="GoogLeNet (Inception v1): arithmetic, the paper's figures; predict, evaluate, train."))
 
 
 def run(command: Callable[[], int], name: str = "inception") -> int:

@@ -163,8 +163,8 @@ class Preprocess:
     def frame(self, picture: Image.Image) -> Image.Image:
         """The part of the picture that the network sees, as an RGB picture of crop x crop pixels."""
         picture = _middle(picture.convert("RGB"))
-        picture = picture.resize(self._resized(*picture.size), Image.Resampling[self.interpolation.upper()])
-        left, top = (self._begin(side) for side in picture.size)
+        picture = picture.resize(self.resized(*picture.size), Image.Resampling[self.interpolation.upper()])
+        left, top = (self.half(side - self.crop) for side in picture.size)
         return picture.crop((left, top, left + self.crop, top + self.crop))
 
     def tensor(self, picture: Image.Image) -> torch.Tensor:
@@ -178,7 +178,8 @@ class Preprocess:
         values = (pixels * np.float32(self.white / 255) - mean) / std
         return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
 
-    def _resized(self, width: int, height: int) -> tuple[int, int]:
+    def resized(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height that a picture of this width and height is resized to, in pixels."""
         short = min(width, height)
 
         def side(n: int) -> int:
@@ -189,8 +190,8 @@ class Preprocess:
 
         return side(width), side(height)
 
-    def _begin(self, side: int) -> int:
-        spare = side - self.crop
+    def half(self, spare: int) -> int:
+        """How many of the pixels to spare lie before a part that is cut out of the middle."""
         return round(spare / 2) if self.rounding == "torchvision" else spare // 2
 
 

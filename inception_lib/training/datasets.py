@@ -103,6 +103,26 @@ def _folder(root: Path, split: Split) -> Data:
     )
 
 
+def class_pictures(folder: Path) -> Data:
+    """The pictures of `CLASS/` folders; those of a folder without folders have the label -1, and no class.
+
+    Raises:
+        DataError: there is no picture.
+    """
+    classes = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    files = [(path, i) for i, c in enumerate(classes) for path in _pictures(folder / c)]
+    files = files or [(path, -1) for path in _pictures(folder)]
+    if not files:
+        raise DataError(f"{folder}: there is no picture in it.")
+    return Data(
+        folder.name,
+        tuple(classes) if files[0][1] >= 0 else (),
+        [label for _, label in files],
+        lambda i: read_picture(files[i][0]),
+        lambda i: str(files[i][0]),
+    )
+
+
 def _class_folders(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise DataError(

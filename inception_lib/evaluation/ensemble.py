@@ -1,0 +1,461 @@
+"""Networks over data: softmax averaged over the crops of each picture, then over the networks.
+
+That is the paper's way (section 7); it tried the maximum over crops as well, and found it worse. Both are
+kept for every network, so that any subset of the networks can be looked at without running one again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from inception_lib.errors import DataError, PictureError
+from inception_lib.evaluation.crops import Scheme, View, cut, distinct, levels, pixels, plan, scheme
+from inception_lib.evaluation.metrics import change, ranks, rate
+from inception_lib.files import replacing
+from inception_lib.network.weights import Loaded, Weights
+from inception_lib.pictures import Preprocess
+from inception_lib.training.datasets import NAMES, Data, class_pictures, normalised, open_data
+from inception_lib.training.distributed import Team, team
+
+Array = np.ndarray
+Pool = Literal["mean", "max"]
+POOLS: tuple[Pool, ...] = get_args(Pool)
+PART = 32  #: pictures between two files; what an interruption costs at most, for each process
+_LARGE = 8_000_000  # pixels; a larger picture is resized by the thread that reads it, and not kept whole
+_ABOUT, _FORMAT = "test.json", 1
+
+
+# ------------------------------------------------------------------------------------------ the data
+
+
+def open_test_data(name: str, split: str = "val", *, download: bool = False) -> Data:
+    """The pictures of a test: a split of a data set, or a folder.
+
+    Args:
+        name: a data set as `open_data` has it (`shapes` has a split `test` too); or a folder with
+            `SPLIT/CLASS/` or `CLASS/` in it; or a folder of pictures, which then have the label -1: none.
+        split: of the data set or folder.
+        download: fetch the data set if it is not there.
+
+    Raises:
+        DataError: there is no such data set or folder, no such split, or no picture.
+    """
+    if name in NAMES:
+        if split not in ("train", "val", "test") or (split == "test" and name != "shapes"):
+            raise DataError(f"{name}: has no split {split!r}.")
+        return open_data(name, split, download=download)
+    root = Path(name)
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such folder, and no data set of that name (there are "
+                        f"{', '.join(NAMES)}).")
+    return class_pictures(root / split if (root / split).is_dir() else root)
+
+
+def relabelled(data: Data, info: Weights) -> Data:
+    """The data with the outputs of a network as labels.
+
+    Classes are matched by their names; where none is among the network's, and there are as many, by their
+    order, which for folders is the alphabet's: ImageNet's synsets are in that order.
+
+    Raises:
+        DataError: the network does not know a class of the data.
+    """
+    outputs, names = info.architecture.classes, info.classes
+    known = {name: i for i, name in enumerate(names or ())}
+    unknown = [c for c in data.classes if c not in known]
+    if not unknown:
+        to = [known[c] for c in data.classes]
+    elif len(unknown) == len(data.classes) == outputs:
+        to = range(outputs)
+    else:
+        raise DataError(f"{data.name}: {info.name} knows {outputs} classes, and {unknown[0]!r}"
+                        + (f" and {len(unknown) - 1} more of the data's {len(data.classes)} are"
+                           if len(unknown) > 1 else " is") + " not among them.")
+    classes = names or tuple(data.classes[i] if unknown else f"class {i}" for i in range(outputs))
+    return replace(data, classes=classes, labels=[to[n] if n >= 0 else -1 for n in data.labels])
+
+
+# -------------------------------------------------------------------------------------- what is kept
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What came of a test, in a folder: for each network and part of the pictures one safetensors file.
+
+    `networks` are the names of the subfolders; `crops` the names of the tests ("1", "144"). `read` are the
+    indices of the pictures that could be read, and `labels` their labels; `skipped` says why the others could
+    not.
+    """
+
+    folder: Path
+    data: str
+    pictures: int
+    classes: tuple[str, ...]
+    networks: tuple[str, ...]
+    crops: tuple[str, ...]
+    read: Array
+    labels: Array
+    skipped: Mapping[int, str]
+
+    def of_network(self, network: str, crops: str | int, pool: Pool = "mean") -> Array:
+        """Probabilities (pictures read, classes) in float32 of one network, over crops."""
+        if str(crops) not in self.crops or network not in self.networks or pool not in POOLS:
+            raise DataError(f"{self.folder}: holds no {pool} over {crops} crops of {network!r}.")
+        key = f"{crops}.{pool}"
+        found = [_read_part(path, (key,))[key] for path in _part_paths(self.folder / network, self.pictures)]
+        return torch.cat(found).numpy()
+
+    def stacked(self, crops: str | int, pool: Pool = "mean") -> Array:
+        """Probabilities (networks, pictures read, classes)."""
+        return np.stack([self.of_network(n, crops, pool) for n in self.networks])
+
+    def probabilities(self, crops: str | int, pool: Pool = "mean") -> Array:
+        """Probabilities (pictures read, classes), averaged over the networks, which are read one by one."""
+        total = 0
+        for network in self.networks:
+            total = total + self.of_network(network, crops, pool)
+        return total / len(self.networks)
+
+
+def open_test(folder: Path) -> Tested:
+    """What an earlier `evaluate` left in a folder.
+
+    Raises:
+        DataError: there is none, or it was not finished.
+    """
+    try:
+        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise DataError(f"{folder}: holds no test.") from None
+    n, read, skipped = len(about["labels"]), [], {}
+    for network in about["networks"]:
+        paths = _part_paths(folder / network, n)
+        if not all(path.exists() for path in paths):
+            raise DataError(f"{folder}: the test is not finished; --resume goes on with it.")
+        parts = [_read_part(path, ("index",)) for path in paths]
+        read.append(np.concatenate([part["index"].numpy() for part in parts]))
+        skipped = {int(i): why for part in parts for i, why in part["skipped"].items()}
+    if not all(np.array_equal(index, read[0]) for index in read):
+        raise DataError(f"{folder}: the networks have not seen the same pictures; test them in a new folder.")
+    return Tested(folder, about["data"], n, tuple(about["classes"]), tuple(about["networks"]),
+                  tuple(about["crops"]), read[0], np.asarray(about["labels"])[read[0]], skipped)
+
+
+def _part_paths(folder: Path, pictures: int) -> list[Path]:
+    return [folder / f"{start:08d}.safetensors" for start in range(0, pictures, PART)]
+
+
+def _read_part(path: Path, keys: Sequence[str]) -> dict[str, Any]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {key: file.get_tensor(key) for key in keys}
+            return found | {"skipped": json.loads(file.metadata()["skipped"])}
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: cannot be read ({' '.join(str(error).split()).rstrip('.')}).") from None
+
+
+def _key(loaded: Loaded) -> str:
+    """A name that two sets of weights share only if they are the same."""
+    digest = hashlib.sha256(repr(loaded.info.preprocess).encode())
+    for name, value in loaded.network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in loaded.info.name)
+    return f"{safe}-{digest.hexdigest()[:8]}"
+
+
+# -------------------------------------------------------------------------------------------- the run
+
+
+def evaluate(networks: Sequence[Loaded], data: Data, folder: Path, *,
+             crops: Sequence[int] | Mapping[str, Scheme] = (144,), resume: bool = False,
+             device: str | None = None, batch: int | None = None, workers: int = 4,
+             progress: bool = True) -> Tested:
+    """Run networks over all pictures, and keep what they answer in a folder.
+
+    Each picture is read once, by a pool of threads, and each of its crops is cut once, whatever number of
+    tests and networks it is for. A picture that cannot be read is noted and left out. Memory does not grow
+    with the number of pictures: of those being read or waiting, at most three for each thread, only the ones
+    being read may be whole if they are large.
+
+    Under torchrun each process takes every world-th part of 32 pictures, and the folder is shared.
+
+    Args:
+        networks: which must have the same classes; they are moved to the device.
+        data: its labels are outputs of the networks (see `relabelled`), or -1.
+        folder: where to.
+        crops: numbers of crops (see `scheme`), or schemes by name.
+        resume: go on in a folder that holds a part of the same test, or the same with other networks.
+        device: cpu, cuda, cuda:1; the GPU if there is one.
+        batch: crops that go through a network at once; 32, or 256 on a GPU.
+        workers: threads that read pictures.
+        progress: show a bar on stderr.
+
+    Raises:
+        DataError: the folder holds a test, and `resume` is not asked for or it is another test; the networks
+            do not go together; there is no picture, or none could be read.
+        TrainingError: the device cannot be used.
+    """
+    if not networks or not len(data):
+        raise DataError(f"{data.name}: a test needs at least one network and one picture.")
+    if workers < 1 or (batch is not None and batch < 1):
+        raise DataError(
+            f"A test needs at least one thread and one crop in a batch, not {workers} and {batch}.")
+    keys = [_key(loaded) for loaded in networks]
+    if len(set(keys)) < len(keys):
+        raise DataError(f"{next(k for k in keys if keys.count(k) > 1)}: this network is there twice.")
+    if len({loaded.info.architecture.classes for loaded in networks}) > 1:
+        raise DataError("The networks of one test must have the same classes, and these have "
+                        + " and ".join(str(w.info.architecture.classes) for w in networks) + ".")
+    about = _about(networks, keys, data, crops)
+    with team(device) as members:
+        if members.leads:
+            _claim(folder, about, resume)
+        members.wait()
+        _run(dict(zip(keys, networks, strict=True)), data, folder, crops, members, workers,
+             batch or (256 if members.device.type == "cuda" else 32), progress)
+        members.wait()
+    done = open_test(folder)
+    if not len(done.read):
+        first = next(iter(done.skipped.values()))
+        raise DataError(f"{data.name}: no picture could be read; the first: {first}")
+    return done
+
+
+def _about(networks: Sequence[Loaded], keys: list[str], data: Data, crops: Any) -> dict[str, Any]:
+    """What the folder says of the test; all but the networks must be the same for going on with it."""
+    names = hashlib.sha256("\0".join(data.label_of(i) for i in range(len(data))).encode(errors="replace"))
+    schemes = {} if isinstance(crops, Mapping) else {str(n): None for n in crops}
+    if isinstance(crops, Mapping):
+        schemes = {name: repr(value) for name, value in crops.items()}
+    if not schemes:
+        raise DataError("A test needs at least one number of crops.")
+    for loaded in networks:
+        _schemes(crops, loaded.info.preprocess)  # refuse here what cannot be cut
+    return {"format": _FORMAT, "data": data.name, "names": names.hexdigest(), "classes": list(data.classes),
+            "labels": [int(n) for n in data.labels], "crops": schemes, "networks": keys}
+
+
+def _schemes(crops: Sequence[int] | Mapping[str, Scheme], preprocess: Preprocess) -> dict[str, Scheme]:
+    found = dict(crops) if isinstance(crops, Mapping) else {str(n): scheme(n, preprocess) for n in crops}
+    for value in found.values():
+        plan(value, 1, 1, preprocess)
+    return found
+
+
+def _claim(folder: Path, about: dict[str, Any], resume: bool) -> None:
+    path = folder / _ABOUT
+    if path.exists():
+        if not resume:
+            raise DataError(
+                f"{folder}: holds a test already; --resume goes on with it, --out names another folder.")
+        try:
+            old = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise DataError(f"{path}: is damaged; --out names another folder.") from None
+        if {**old, "networks": 0} != {**about, "networks": 0}:
+            raise DataError(
+                f"{folder}: holds a test of other data or with other crops; --out names another folder.")
+    try:
+        for key in about["networks"]:
+            (folder / key).mkdir(parents=True, exist_ok=True)
+        with replacing(path) as new:
+            new.write_text(json.dumps(about), encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror or error}).") from None
+
+
+class _Read(NamedTuple):
+    """A picture as it was read: its size, and its pixels, or if it is large its levels, by pre-processing."""
+
+    width: int
+    height: int
+    pixels: Tensor | None
+    levels: dict[Preprocess, dict[int, Tensor]]
+
+
+class _Cut(NamedTuple):
+    """The different views of a picture, and which of them each test takes, with weights (tests, views)."""
+
+    pixels: Tensor
+    weights: Tensor
+
+
+@torch.inference_mode()
+def _run(networks: dict[str, Loaded], data: Data, folder: Path, crops: Any, members: Team, workers: int,
+         batch: int, progress: bool) -> None:
+    by_preprocess: dict[Preprocess, list[str]] = {}
+    for key, (network, info) in networks.items():
+        network.to(members.device, memory_format=torch.channels_last).eval()
+        by_preprocess.setdefault(info.preprocess, []).append(key)
+    schemes = {p: _schemes(crops, p) for p in by_preprocess}
+    parts = []
+    for start in range(0, len(data), PART)[members.rank :: members.world]:
+        missing = [key for key in networks if not (folder / key / f"{start:08d}.safetensors").exists()]
+        if missing:
+            parts.append((range(start, min(start + PART, len(data))), missing))
+    wanted = [i for part, _ in parts for i in part]
+    with (tqdm(total=len(wanted), desc=data.name, unit="picture",
+               disable=not (progress and members.leads)) as bar,
+          warnings.catch_warnings(),  # the threads that read change the filters; here they are put back
+          closing(_reading(data, wanted, schemes, workers)) as pictures):
+        for part, missing in parts:
+            skipped: dict[int, str] = {}
+            answers: dict[str, list[Tensor]] = {key: [] for key in missing}
+            waiting: dict[Preprocess, list[_Cut]] = {
+                p: [] for p, keys in by_preprocess.items() if set(keys) & set(missing)}
+            for i in part:
+                found = next(pictures)
+                bar.update()
+                if isinstance(found, str):
+                    skipped[i] = found
+                    continue
+                for preprocess, cuts in waiting.items():
+                    cuts.append(_cut(found, schemes[preprocess], preprocess, members.device))
+                    if sum(len(c.pixels) for c in cuts) >= batch:
+                        _answer(networks, answers, by_preprocess[preprocess], cuts, preprocess, batch)
+            for preprocess, cuts in waiting.items():
+                _answer(networks, answers, by_preprocess[preprocess], cuts, preprocess, batch)
+            index = torch.tensor([i for i in part if i not in skipped], dtype=torch.int64)
+            for key, got in answers.items():
+                classes = networks[key].info.architecture.classes
+                names = list(next(iter(schemes.values())))
+                # (pictures, tests, pools, classes)
+                each = torch.stack(got) if got else torch.empty(0, len(names), len(POOLS), classes)
+                tensors = {f"{name}.{pool}": each[:, a, b].contiguous()
+                           for a, name in enumerate(names) for b, pool in enumerate(POOLS)}
+                try:
+                    with replacing(folder / key / f"{part.start:08d}.safetensors") as new:
+                        save_file(tensors | {"index": index}, new,
+                                  metadata={"skipped": json.dumps(skipped)})
+                except (OSError, SafetensorError) as error:
+                    said = " ".join(str(error).split())
+                    raise DataError(f"{folder}: cannot be written ({said}).") from None
+
+
+def _reading(data: Data, indices: Sequence[int], schemes: Mapping[Preprocess, Mapping[str, Scheme]],
+             workers: int) -> Iterator[_Read | str]:
+    """The pictures in order, each read, or the reason why it could not be; some are read ahead."""
+    def read(i: int) -> _Read | str:
+        try:
+            picture = data.picture(i)
+        except PictureError as error:
+            return str(error)
+        except OSError as error:
+            return f"{data.label_of(i)}: cannot be read ({error})."
+        found, (width, height) = pixels(picture), picture.size
+        if width * height <= _LARGE:
+            return _Read(width, height, found, {})
+        return _Read(width, height, None, {p: levels(found, _scales(s), p) for p, s in schemes.items()})
+
+    pool, ahead = ThreadPoolExecutor(workers), deque()
+    try:
+        for i in indices:
+            ahead.append(pool.submit(read, i))
+            if len(ahead) >= 3 * workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _scales(schemes: Mapping[str, Scheme]) -> list[int]:
+    return sorted({scale for scheme in schemes.values() for scale in scheme.scales})
+
+
+def _cut(found: _Read, schemes: Mapping[str, Scheme], preprocess: Preprocess, device: torch.device) -> _Cut:
+    """All views that any of the tests takes of this picture, each once."""
+    plans: list[list[View]] = [plan(s, found.width, found.height, preprocess) for s in schemes.values()]
+    views = distinct([view for views in plans for view in views])
+    row = {view.pixels: n for n, view in enumerate(views)}
+    weights = torch.zeros(len(plans), len(views))
+    for test, its in enumerate(plans):
+        for view in distinct(its):
+            weights[test, row[view.pixels]] = view.weight
+    if found.pixels is None:
+        resized = {scale: x.to(device) for scale, x in found.levels[preprocess].items()}
+    else:
+        resized = levels(found.pixels.to(device), _scales(schemes), preprocess)
+    return _Cut(cut(resized, views, preprocess), weights.to(device))
+
+
+def _answer(networks: Mapping[str, Loaded], answers: dict[str, list[Tensor]], keys: Sequence[str],
+            cuts: list[_Cut], preprocess: Preprocess, batch: int) -> None:
+    """Run the networks on the views of some pictures, and add (tests, pools, classes) for each picture."""
+    if not cuts:
+        return
+    views = torch.cat([c.pixels for c in cuts])
+    found: dict[str, list[Tensor]] = {key: [] for key in keys if key in answers}
+    for some in views.split(batch):
+        x = normalised(some, preprocess)
+        for key, seen in found.items():
+            seen.append(networks[key].network(x).logits.float().softmax(1))
+    for key, seen in found.items():
+        for p, c in zip(torch.cat(seen).split([len(c.pixels) for c in cuts]), cuts, strict=True):
+            best = torch.stack([p[w > 0].amax(0) for w in c.weights])
+            answers[key].append(torch.stack([c.weights @ p, best], 1).cpu())
+    cuts.clear()
+
+
+# -------------------------------------------------------------------------------------- the ablation
+
+
+def grid(probabilities: Mapping[int, Array], labels: Array, crops: Sequence[int] = (1, 10, 144),
+         models: Sequence[int] = (1, 7)) -> pd.DataFrame:
+    """The paper's Table 3 for other networks and pictures: each number of models with each number of crops.
+
+    `top1` and `top5` are of the first k networks, with their intervals (see `metrics.rate`). Which k are
+    taken matters as well, so that `top1_mean`, `top1_least` and `top1_most` are over all choices of k among
+    the networks, and likewise for the top 5. `change1` and `change5` are against the first row, on the same
+    pictures, with intervals (see `metrics.change`).
+
+    Args:
+        probabilities: for each number of crops (networks, pictures, classes).
+        labels: (pictures,), the right classes.
+        crops: which of them.
+        models: how many networks.
+
+    Raises:
+        DataError: there are no such crops, or not so many networks.
+    """
+    for n in crops:
+        if n not in probabilities:
+            raise DataError(f"There are no probabilities over {n} crops.")
+    there = min(len(probabilities[n]) for n in crops)
+    if not models or min(models) < 1 or max(models) > there:
+        raise DataError(f"There are {there} networks, so that {list(models)} cannot be taken of them.")
+    rows, first = [], None
+    for k in models:
+        for n in crops:
+            found = probabilities[n]
+            choices = [ranks(found[list(c)].mean(0), labels) for c in combinations(range(len(found)), k)]
+            first = choices[0] if first is None else first
+            row: dict[str, Any] = {"models": k, "crops": n, "choices": len(choices)}
+            for top in (1, 5):
+                shares = [float((r < top).mean()) for r in choices]
+                own, moved = rate(choices[0] < top), change(first < top, choices[0] < top)
+                row |= {f"top{top}": own.value, f"top{top}_low": own.low, f"top{top}_high": own.high,
+                        f"top{top}_mean": float(np.mean(shares)), f"top{top}_least": min(shares),
+                        f"top{top}_most": max(shares), f"change{top}": moved.value,
+                        f"change{top}_low": moved.low, f"change{top}_high": moved.high}
+            rows.append(row)
+    return pd.DataFrame(rows)
