@@ -144,7 +144,7 @@ def _command() -> str:
     elif script.suffix == ".py" and script.resolve().is_relative_to(_CHECKOUT):
         first = ["python", script.resolve().relative_to(_CHECKOUT).as_posix()]
     else:
-        first = [script.name]
+        first = ["python", "-c"] if script.name == "-c" else [script.name]
     return " ".join(first + [Path(a).name if Path(a).is_absolute() else a for a in sys.argv[1:]])
 
 

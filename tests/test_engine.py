@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from inception_lib import DataError, TrainingError
+from inception_lib.cli import main
 from inception_lib.network import load_weights
 from inception_lib.training import checkpoint, engine
 from inception_lib.training.engine import alarms, train
@@ -99,6 +100,31 @@ def test_it_learns(data, tmp_path):
     assert run.history[-1]["loss"] < 0.3 < math.log(2) < run.history[0]["loss"] + 0.2
     assert run.history[-1]["top1"] == 1
     assert run.history[-1]["aux1"] < 0.5 and run.history[-1]["aux2"] < 0.5
+
+
+def test_imagenet_from_its_folders_to_a_prediction(tmp_path, monkeypatch):
+    """Everything `inception train --data imagenet` goes through, on two classes laid out as ImageNet is."""
+    names = {"n01440764": ("tench", "Tinca tinca"), "n01443537": ("goldfish", "Carassius auratus")}
+    home, rng = tmp_path / "imagenet", np.random.default_rng(0)
+    for split, n in (("train", 8), ("val", 3)):
+        for wnid, low in zip(names, (0, 128), strict=True):
+            for i in range(n):
+                path = home / split / wnid / f"{wnid}_{i}.JPEG"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(rng.integers(low, low + 128, (100, 120, 3), np.uint8)).save(path)
+    torch.save((names, []), home / "meta.bin")
+    monkeypatch.setenv("INCEPTION_DATA", str(home))
+    options = {"width": 0.1, "input-size": 80, "resize": 90, "batch": 4, "epochs": 2, "lr": 1e-4,
+               "workers": 1, "out": tmp_path / "run", "device": "cpu"}
+    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    for more in ([], ["--resume", "--epochs", "3"]):
+        assert main(["train", "--recipe", "paper", "--data", "imagenet", *words, *more]) == 0
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [record["epoch"] for record in log] == [1, 2, 3] and log[-1]["bad"] == 0
+    network, info = load_weights(tmp_path / "run" / "model.safetensors")
+    assert info.classes == ("tench", "goldfish")
+    picture = info.preprocess(Image.open(next((home / "val" / "n01443537").iterdir())))
+    assert network(picture[None]).logits.shape == (1, 2)
 
 
 def test_nothing_is_overwritten(whole, data):

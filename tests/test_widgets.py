@@ -142,6 +142,7 @@ def test_the_training_widget_knows_the_recipes():
     widget = TrainingWidget(recipe="bvlc_quick", data="imagenet", epochs=60, rate=1000, price=250)
     result = widget.result()
     assert widget.chosen().lr == 0.01 and widget.chosen().epochs == 60
+    assert widget.where() is None and TrainingWidget(device="cpu").where() == "cpu"
     assert result["updates"] == pytest.approx(2_400_000, rel=2e-3)  # as BVLC's solver has it
     assert result["images"] == 32 * result["updates"]
     assert result["seconds"] == -(-result["images"] // 1000)

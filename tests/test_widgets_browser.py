@@ -15,6 +15,7 @@ from inception_lib.widgets import (
     NetworkWidget,
     PoolingWidget,
     ReductionWidget,
+    TrainingWidget,
 )
 
 PAGES = {
@@ -22,6 +23,7 @@ PAGES = {
     InceptionWidget: "03_inception_module.html",
     PoolingWidget: "04_global_average_pooling.html",
     NetworkWidget: "05_whole_network.html",
+    TrainingWidget: "10_train.html",
 }
 SETTINGS = 200
 each_widget = pytest.mark.parametrize("cls", PAGES, ids=lambda cls: cls.__name__)

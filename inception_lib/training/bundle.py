@@ -4,9 +4,10 @@
 
 They start from the same initial weights and differ in the order and the mirroring of their pictures and
 in dropout (the paper, section 6: "same initial weights", "differ only in sampling methodologies and the
-randomized input image order"). Each is trained by the recipe `tiny` on the bundled pictures and kept
-without its heads, in float16, as `data/networks/shapes-N.safetensors`. `data/results/bundle.json`
-records how the training went. If interrupted, the same command goes on where it was.
+randomized input image order"). Each is trained by the recipe `tiny`, with the paper's dropout and for
+ten epochs, on the bundled pictures, and kept without its heads, in float16, as
+`data/networks/shapes-N.safetensors`. `data/results/bundle.json` records how the training went. If
+interrupted, the same command goes on where it was.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def main(work: Path = Path("runs/bundle")) -> int:
     """
     runs = []
     for n in range(1, COUNT + 1):
-        chosen, folder = replace(recipe("tiny"), seed=n, init_seed=0), work / str(n)
+        chosen, folder = replace(recipe("tiny"), dropout=True, epochs=10, seed=n, init_seed=0), work / str(n)
         done = train(chosen, "shapes", folder, resume=folder.is_dir())
         network, info = load_weights(done.weights, heads=False)
         info = replace(info, name=f"shapes-{n}", licence="MIT, as the repository")

@@ -21,6 +21,7 @@ from inception_lib.widgets import tables
 __all__ = ["InceptionWidget", "NetworkWidget", "PoolingWidget", "ReductionWidget", "TrainingWidget"]
 
 _HERE = Path(__file__).parent
+DEVICES = ("any", "cpu", "cuda")  #: on which a training can be asked for
 
 
 def _source(name: str) -> str:
@@ -38,7 +39,7 @@ def _choice(options: tuple, default: Any, label: str, names: tuple[str, ...] | N
 
 
 class _Widget(anywidget.AnyWidget):
-    """What the four have in common: settings with labels and limits, and a table to multiply."""
+    """What they have in common: settings with labels and limits, and a table to multiply."""
 
     _css = _HERE / "widgets.css"
     key: ClassVar[str]
@@ -231,8 +232,9 @@ class NetworkWidget(_Widget):
 class TrainingWidget(_Widget):
     """What a training run costs: updates, arithmetic, time and money, before it is begun.
 
-    Settings: `recipe`, `data`, `epochs`, `rate` (training pictures a second) and `price` (of an hour, in
-    hundredths). `chosen()` gives the recipe that is set.
+    Settings: `recipe`, `data`, `device`, `epochs`, `rate` (training pictures a second) and `price` (of an
+    hour, in hundredths). It opens on a short run of the recipe `tiny`. `chosen()` gives the recipe that is
+    set, and `where()` the device, as `train` takes them.
     """
 
     _esm = _source("training.js")
@@ -241,7 +243,8 @@ class TrainingWidget(_Widget):
 
     recipe = _choice(tuple(RECIPES), "tiny", "Recipe")
     data = _choice(tuple(tables.DATA_SETS), "shapes", "Data")
-    epochs = _number(int(RECIPES["tiny"]().epochs), 1, 300, "Epochs")
+    device = _choice(DEVICES, "any", "Device", ("the GPU if there is one", "CPU", "GPU"))
+    epochs = _number(3, 1, 300, "Epochs")
     rate = _number(500, 1, 100_000, "Pictures a second")
     price = _number(0, 0, 10_000, "Price of an hour, in cents")
 
@@ -251,6 +254,10 @@ class TrainingWidget(_Widget):
     def chosen(self) -> Recipe:
         """The recipe, with the epochs that are set."""
         return replace(RECIPES[self.recipe](), epochs=self.epochs)
+
+    def where(self) -> str | None:
+        """The device that is set; None for the GPU if there is one."""
+        return None if self.device == "any" else self.device
 
     def result(self) -> dict[str, int]:
         """Updates, pictures seen, TFLOP, seconds and cents of the whole run, in whole numbers."""
