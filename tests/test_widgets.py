@@ -7,8 +7,10 @@ import re
 import pytest
 import traitlets
 
-from inception_lib import widgets
+from inception_lib import results, widgets
+from inception_lib.evaluation import crops
 from inception_lib.widgets import (
+    CropWidget,
     InceptionWidget,
     NetworkWidget,
     PoolingWidget,
@@ -17,7 +19,7 @@ from inception_lib.widgets import (
     tables,
 )
 
-ALL = (ReductionWidget, InceptionWidget, PoolingWidget, NetworkWidget, TrainingWidget)
+ALL = (ReductionWidget, InceptionWidget, PoolingWidget, NetworkWidget, TrainingWidget, CropWidget)
 
 
 def total(rows, what, values):
@@ -147,3 +149,32 @@ def test_the_training_widget_knows_the_recipes():
     assert result["images"] == 32 * result["updates"]
     assert result["seconds"] == -(-result["images"] // 1000)
     assert result["cents"] == result["seconds"] * 250 // 3600
+
+
+def test_the_crops_are_added_in_the_order_of_table_3():
+    views = CropWidget().table["views"]
+    assert len({(v["scale"], v["square"], v["crop"], v["mirror"]) for v in views}) == len(views) == 144
+    assert CropWidget(averaged=1).result()["number"] == 1  # it opens on the centre crop
+    assert all(v["square"] == "centre" and v["scale"] == 256 and v["crop"] != "whole" for v in views[:10])
+    assert len({(v["crop"], v["mirror"]) for v in views[:10]}) == 10
+
+
+def test_the_crop_widget_shows_the_plan_and_what_was_recorded():
+    recorded = results.load("crops_chelsea").outcome
+    for view in crops.plan(crops.scheme(144), recorded["width"], recorded["height"]):
+        widget = CropWidget(scale=view.scale, square=view.square, crop=view.crop, mirror=view.mirror)
+        found = widget.result()
+        shown = [found[edge] / 100 for edge in ("left", "top", "right", "bottom")]
+        assert shown == pytest.approx(view.box, abs=0.006)
+        assert found["p1"] >= found["p2"] >= found["p5"]
+    everything = CropWidget(averaged=144).result()
+    first = [int(v["millionths"].split()[0]) for v in recorded["views"]]
+    assert everything["mean_class1"] == 0 and everything["mean_p1"] == round(sum(first) / 144)
+
+
+def test_the_one_crop_is_the_prediction_that_was_recorded():
+    widget = CropWidget()
+    for i, known in enumerate(results.load("predict_chelsea").outcome, 1):
+        found = widget.result()
+        assert widget.table["classes"][found[f"class{i}"]] == known["class"]
+        assert found[f"p{i}"] / 1e6 == pytest.approx(known["probability"], abs=2e-2)

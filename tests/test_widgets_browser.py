@@ -1,4 +1,4 @@
-"""The four widgets on the built pages, moved in a real browser with the network refused."""
+"""The widgets on the built pages, moved in a real browser with the network refused."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from test_widgets import drawn
 
 from inception_lib.errors import ArchitectureError
 from inception_lib.widgets import (
+    CropWidget,
     InceptionWidget,
     NetworkWidget,
     PoolingWidget,
@@ -23,6 +24,7 @@ PAGES = {
     InceptionWidget: "03_inception_module.html",
     PoolingWidget: "04_global_average_pooling.html",
     NetworkWidget: "05_whole_network.html",
+    CropWidget: "07_scales_squares_crops.html",
     TrainingWidget: "10_train.html",
 }
 SETTINGS = 200

@@ -15,10 +15,13 @@ import traitlets as t
 
 from inception_lib.architecture import PAPER_WIDTHS, VARIANTS, googlenet
 from inception_lib.counting import Counts, count
+from inception_lib.evaluation.crops import CROPS, SQUARES
 from inception_lib.training.recipes import RECIPES, Recipe
 from inception_lib.widgets import tables
 
-__all__ = ["InceptionWidget", "NetworkWidget", "PoolingWidget", "ReductionWidget", "TrainingWidget"]
+__all__ = [
+    "CropWidget", "InceptionWidget", "NetworkWidget", "PoolingWidget", "ReductionWidget", "TrainingWidget",
+]
 
 _HERE = Path(__file__).parent
 DEVICES = ("any", "cpu", "cuda")  #: on which a training can be asked for
@@ -268,3 +271,45 @@ class TrainingWidget(_Widget):
         seconds = -(-images // self.rate)
         return {"updates": updates, "images": images, "tflops": images * mflops // 10**6, "seconds": seconds,
                 "cents": seconds * self.price // 3600}
+
+
+class CropWidget(_Widget):
+    """The 144 crops of one photograph, what BVLC's network sees in each, and the average as crops are added.
+
+    Settings: `scale` (length of the shorter side), `square`, `crop`, `mirror`, and `averaged`, the number of
+    crops in the average. They are added in the order of the tests in Table 3: the one crop, the ten, all.
+    The probabilities were recorded in `data/results/` by tools/record_crops.py; nothing runs here.
+    """
+
+    _esm = _source("crops.js")
+    key = "crops"
+    title = "The 144 crops of a photograph, and their average"
+
+    scale = t.Enum(tables.SCALES, 256).tag(sync=True, label="Shorter side, pixels", min=min(tables.SCALES),
+                                           max=max(tables.SCALES), step=tables.SCALES[1] - tables.SCALES[0])
+    square = _choice(SQUARES, "centre", "Square")
+    crop = _choice(CROPS, "centre", "Crop", (*CROPS[:-1], "the whole square, resized"))
+    mirror = t.Bool(False).tag(sync=True, label="Mirror image")
+    averaged = _number(10, 1, 144, "Crops averaged")
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(tables.crop_table(), **settings)
+
+    def result(self) -> dict[str, int]:
+        """Of the crop: its number, and its box in hundredths of the picture's pixels. The best five classes
+        (places in the table's list) and their probabilities in millionths, of the crop and of the average.
+        And how many of the averaged crops have the average's first class in the first place."""
+        views = self.table["views"]
+        wanted = {name: getattr(self, name) for name in ("scale", "square", "crop", "mirror")}
+        number, view = next((i, v) for i, v in enumerate(views, 1) if wanted.items() <= v.items())
+        chosen = [v["p"] for v in views[:self.averaged]]
+        n = len(chosen)
+        mean = [(2 * sum(column) + n) // (2 * n) for column in zip(*chosen, strict=True)]
+        found = {"number": number}
+        for name, edge in zip(("left", "top", "right", "bottom"), view["box"], strict=True):
+            found[name] = round(edge * 100)
+        for before, row in (("", view["p"]), ("mean_", mean)):
+            for i, k in enumerate(tables.best(row)[:5], 1):
+                found |= {f"{before}class{i}": k, f"{before}p{i}": row[k]}
+        found["agree"] = sum(tables.best(p)[0] == found["mean_class1"] for p in chosen)
+        return found

@@ -7,10 +7,12 @@ that it cannot disagree with `counting`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import base64
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
-from inception_lib import paper
+from inception_lib import paper, results
 from inception_lib.architecture import (
     PAPER_WIDTHS,
     VARIANTS,
@@ -27,6 +29,7 @@ from inception_lib.architecture import (
 )
 from inception_lib.counting import Counts, Row, count
 from inception_lib.errors import ArchitectureError
+from inception_lib.evaluation.crops import plan, scheme
 from inception_lib.training.recipes import RECIPES
 from inception_lib.training.shapes import SIZES as SIZES_OF_SHAPES
 
@@ -238,6 +241,51 @@ def training_table() -> dict:
     return {"mflops": mflops, "pictures": {data: pictures for data, (pictures, _) in DATA_SETS.items()},
             "batch": {name: recipe.batch for name, recipe in recipes.items()},
             "epochs": {name: int(recipe.epochs) for name, recipe in recipes.items()}}
+
+
+# ----------------------------------------------------------------------------------------- crops
+
+SCALES = scheme(144).scales
+_SAID = {"chelsea": "A cat's face, seen from the front and lit from the left"}  # of a photograph
+
+
+def best(row: Sequence[int]) -> list[int]:
+    """Places of the largest first; of equals, the first first."""
+    return sorted(range(len(row)), key=lambda k: (-row[k], k))
+
+
+@cache
+def crop_table() -> dict:
+    """The photograph, the box of each of its 144 crops, and what was recorded of each.
+
+    `views` are in the order of the tests of Table 3: the test with 1 crop takes the first, that with 10 the
+    first ten. `box` is in the photograph's own pixels, `p` has the probabilities of `classes` in millionths.
+    `mean_classes` are the five most probable on average over all.
+
+    Raises:
+        InceptionError: nothing was recorded.
+    """
+    from inception_lib.reductions import photographs
+
+    recorded = results.load("crops_chelsea").outcome
+    name, width, height = recorded["photograph"], recorded["width"], recorded["height"]
+    boxes = {(v.scale, v.square, v.crop, v.mirror): v.box for v in plan(scheme(144), width, height)}
+    found = {(v["scale"], v["square"], v["crop"], v["mirror"]): [int(n) for n in v["millionths"].split()]
+             for v in recorded["views"]}
+    assert boxes.keys() == found.keys(), "recorded for another plan"
+    order = [(v.scale, v.square, v.crop, v.mirror) for crops in (1, 10, 144)
+             for v in plan(scheme(crops), width, height)]
+    views = [{"scale": key[0], "square": key[1], "crop": key[2], "mirror": key[3],
+              "box": [round(edge, 2) for edge in boxes[key]], "p": found[key]}
+             for key in dict.fromkeys(order)]
+    totals = [sum(column) for column in zip(*found.values(), strict=True)]
+    with io.BytesIO() as file:
+        photographs([name])[name].save(file, "JPEG", quality=80)
+        source = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    return {
+        "picture": {"src": source, "width": width, "height": height, "alt": _SAID[name]},
+        "classes": recorded["classes"], "mean_classes": best(totals)[:5], "views": views,
+    }
 
 
 def table1_rows(counts: Counts) -> Mapping[str, str]:
