@@ -322,6 +322,6 @@ def picture_grid(pictures: Sequence, titles: Sequence[str], *, good: Sequence[bo
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, picture, title, right in zip(axes.flat, pictures, titles, good, strict=False):
-        ax.imshow(picture)
+        ax.imshow(picture, interpolation="none")  # into the page at its own size, not blown up
         ax.set_title(title, fontsize=9, loc="center", color=_INK if right else COLORS["accent"])
     return fig

@@ -279,6 +279,7 @@ def test_an_interrupt_from_the_keyboard_leaves_no_traceback(tmp_path, weights):
             except OSError:
                 assert process.poll() is None, process.communicate()
                 time.sleep(0.02)
+        time.sleep(1)  # until it waits: a signal just before a read begins would not end the read
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
         os.close(end)
