@@ -20,8 +20,8 @@ from pathlib import Path
 from inception_lib.cli import run
 from inception_lib.errors import WeightsError
 from inception_lib.network import Loaded, load_weights, save_weights
-from inception_lib.training.engine import record_run, train
-from inception_lib.training.recipes import recipe
+from inception_lib.training.engine import Run, record_run, train
+from inception_lib.training.recipes import Recipe, recipe
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "networks"
 COUNT = 7  #: as many as in the paper's ensemble
@@ -41,21 +41,30 @@ def bundled(number: int | None = None) -> Iterator[Loaded]:
         yield load_weights(path)
 
 
+def train_seven(chosen: Recipe, data: str, work: Path, count: int = COUNT) -> list[Run]:
+    """Train networks by one recipe as the paper trained its seven, each in a folder of `work` by its number.
+
+    If interrupted, the same call goes on where it was.
+    """
+    runs = []
+    for n in range(1, count + 1):
+        folder = work / str(n)
+        runs.append(train(replace(chosen, seed=n, init_seed=0), data, folder, resume=folder.is_dir()))
+    return runs
+
+
 def main(work: Path = Path("runs/bundle")) -> int:
     """Train the seven networks and record how it went.
 
     Args:
         work: folder of the seven runs.
     """
-    runs = []
-    for n in range(1, COUNT + 1):
-        chosen, folder = replace(recipe("tiny"), dropout=True, epochs=10, seed=n, init_seed=0), work / str(n)
-        done = train(chosen, "shapes", folder, resume=folder.is_dir())
+    runs = train_seven(replace(recipe("tiny"), dropout=True, epochs=10), "shapes", work)
+    for n, done in enumerate(runs, 1):
         network, info = load_weights(done.weights, heads=False)
         info = replace(info, name=f"shapes-{n}", licence="MIT, as the repository")
         FOLDER.mkdir(parents=True, exist_ok=True)
         save_weights(network, FOLDER / f"shapes-{n}.safetensors", info, half=True)
-        runs.append(done)
     print(record_run("bundle", *runs, about="Training of the bundled networks: a record per epoch of each"))
     return 0
 
