@@ -51,7 +51,7 @@ def split(source: Path, folder: Path) -> None:
                 link.symlink_to(path)
 
 
-def main(data: Path | None = None, work: Path = Path("runs/caltech_seven"), epochs: float = 40,
+def main(data: Path | None = None, work: Path = Path("runs/caltech_seven"), epochs: float = 30,
          width: float = 0.25, networks: int = 7) -> int:
     """Train, test and record both.
 

@@ -1,0 +1,109 @@
+"""What do the auxiliary heads, and the weight of their losses, do to a training without batch normalisation?
+
+    python benchmarks/head_weight.py --record head_weight
+
+The recipe `tiny` without the heads and with several weights of their losses, all else the same, on the
+bundled pictures. Before the training and after each epoch the gradients are taken of the main loss and of
+each head's weighted loss, over the same validation pictures, and their norms kept for each convolution. If
+interrupted, the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import torch
+import tyro
+from torch import nn
+
+from inception_lib import results
+from inception_lib.cli import run
+from inception_lib.files import replacing
+from inception_lib.network import Network
+from inception_lib.training import checkpoint
+from inception_lib.training.datasets import normalised, open_data, validation_batches
+from inception_lib.training.engine import Run, build, losses, train
+from inception_lib.training.recipes import Recipe, recipe
+
+PARTS = ("main", "aux1", "aux2")
+BATCHES = 8
+
+
+def gradient_norms(network: Network, chosen: Recipe) -> dict[str, dict[str, float]]:
+    """For the main loss and each head's weighted one: by convolution of the trunk, the norm of the gradient.
+
+    The gradient is of the loss's mean over the first pictures of the validation, without dropout.
+    """
+    batches = list(islice(validation_batches(open_data("shapes", "val"), chosen), BATCHES))
+    pictures = torch.cat([normalised(b.pictures, chosen.preprocess()) for b in batches])
+    labels = torch.cat([b.labels for b in batches])
+    network.train()
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.eval()
+    convs = {name: m.weight for name, m in network.named_modules()
+             if isinstance(m, nn.Conv2d) and not name.startswith("aux")}
+    found = losses(network(pictures), labels)
+    norms = {}
+    for name, weight, loss in zip(PARTS, (1, chosen.aux_weight, chosen.aux_weight), found, strict=False):
+        gradients = torch.autograd.grad(weight * loss, list(convs.values()), retain_graph=True,
+                                        allow_unused=True)
+        norms[name] = {conv: float(g.norm()) for conv, g in zip(convs, gradients, strict=True)
+                       if g is not None}
+    return norms
+
+
+def train_one(chosen: Recipe, folder: Path) -> dict:
+    """One run; the norms lie beside its checkpoints until it has ended."""
+    path = folder / "gradients.json"
+    if not path.exists():
+        first = [{"epoch": 0.0, **gradient_norms(build(chosen, 10), chosen)}]
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(first))
+
+    def look(done: Run) -> None:
+        network = build(chosen, len(done.classes))
+        network.load_state_dict(checkpoint.load_last(folder)["network"])
+        known = [g for g in json.loads(path.read_text()) if g["epoch"] < done.history[-1]["epoch"]]
+        known.append({"epoch": done.history[-1]["epoch"], **gradient_norms(network, chosen)})
+        with replacing(path) as new:
+            new.write_text(json.dumps(known))
+
+    done = train(chosen, "shapes", folder, resume=bool(checkpoint.saved(folder)), on_epoch=look)
+    return {"heads": chosen.heads, "aux_weight": chosen.aux_weight if chosen.heads else 0.0,
+            "seed": chosen.seed, "history": done.history, "gradients": json.loads(path.read_text())}
+
+
+def main(weights: tuple[float, ...] = (0.0, 0.3, 1.0, 0.1), seeds: int = 1,
+         work: Path = Path("runs/head_weight"), record: str | None = None) -> int:
+    """Train and print.
+
+    Args:
+        weights: Of each head's loss; 0 is a network without heads.
+        seeds: How many runs of each, from seed 0.
+        work: Folder of the runs.
+        record: Write them to data/results under this name.
+    """
+    runs = []
+    for seed in range(seeds):
+        for weight in weights:
+            chosen = replace(recipe("tiny"), seed=seed, heads=weight > 0)
+            chosen = replace(chosen, aux_weight=weight) if weight else chosen
+            runs.append(train_one(chosen, work / f"{weight:g}-{seed}"))
+            last = runs[-1]["history"][-1]
+            print(f"weight {weight:g}, seed {seed}: top-1 {last['top1']:.1%}, loss {last['loss']:.3f}",
+                  flush=True)
+    if record:
+        print(results.record(
+            record, {"recipe": "tiny", "pictures_of_gradients": BATCHES * recipe("tiny").batch, "runs": runs},
+            about="Training with several weights of the heads' losses: a record per epoch, and gradients",
+            data="shapes: 8,000 training pictures, 10 classes", seed=0))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(lambda: tyro.cli(main), "head_weight"))
