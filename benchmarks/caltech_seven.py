@@ -4,8 +4,7 @@
 
 The networks start from the same weights and differ in the order and the augmentation of their pictures, as
 the paper's seven did. Caltech-101 has no split of its own: 30 pictures of each class train (`caltech_split`),
-and at most 20 of the others test,
-so that large classes do not decide the result. If interrupted, the same
+and at most 20 of the others test, so that large classes do not decide the result. If interrupted, the same
 command goes on where it was.
 """
 
