@@ -32,12 +32,14 @@ VAL = 4  # of these, that are looked at after each epoch; nothing is decided by 
 
 
 def recipe(epochs: float, width: float) -> Recipe:
-    """For two CPU cores: narrow, on small pictures, without batch normalisation.
+    """For two CPU cores: narrow, on small pictures, and without dropout, since so small a network underfits.
 
-    And without dropout, since so small a network underfits.
+    With batch normalisation, unlike the paper: without it, 60,000 pictures in, a network was right on 14 % of
+    the others.
     """
-    return Recipe(name="caltech", width=width, input_size=80, resize=91, dropout=False, epochs=epochs,
-                  batch=16, lr=0.015, schedule="cosine", warmup=1, initial="he", clip=5, augment="bvlc")
+    return Recipe(name="caltech", variant="torchvision", width=width, input_size=80, resize=91, dropout=False,
+                  epochs=epochs, batch=32, lr=0.05, schedule="cosine", warmup=1, initial="he", clip=5,
+                  augment="bvlc")
 
 
 def prepare(source: Path, folder: Path) -> None:
@@ -66,7 +68,7 @@ def prepare(source: Path, folder: Path) -> None:
     work.rename(folder)
 
 
-def main(data: Path | None = None, work: Path = Path("runs/caltech_seven"), epochs: float = 40,
+def main(data: Path | None = None, work: Path = Path("runs/caltech_seven"), epochs: float = 30,
          width: float = 0.25, networks: int = 7) -> int:
     """Train, test and record both.
 
