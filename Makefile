@@ -15,6 +15,8 @@ NOTEBOOKS := $(wildcard book/*.ipynb)
 SOURCES := _config.yml tools/local_ext.py $(NOTEBOOKS) $(wildcard book/*.md book/*.yml book/*.bib) \
   $(shell find book/_static inception_lib data -type f ! -path '*/__pycache__/*' ! -name '.*' 2>/dev/null)
 
+SPELLED := README.md CITATION.cff Makefile benchmarks book inception_lib tests tools
+
 .PHONY: help book serve test notebooks lab pins clean distclean FORCE
 .DEFAULT_GOAL := help
 
@@ -22,7 +24,7 @@ help:
 	@echo "make book       execute the chapters and build the pages (makes .venv first)"
 	@echo "make serve      show the built book at http://127.0.0.1:$(PORT)/"
 	@echo "make lab        open the chapters in JupyterLab"
-	@echo "make test       style, unit, notebook and browser tests"
+	@echo "make test       style, types, spelling; unit, notebook and browser tests"
 	@echo "make notebooks  execute the committed notebooks and clean them for git"
 	@echo "make pins       write constraints.txt from what .venv holds"
 	@echo "make clean      remove what was built; make distclean removes .venv too"
@@ -51,8 +53,10 @@ lab: $(INSTALLED)
 
 # one pytest run for everything; --dist loadfile keeps a notebook's cells, and a browser, in one worker
 test: $(BUILT)
-	@echo "Checking style"
+	@echo "Checking style, types and spelling"
 	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/codespell $(SPELLED)
 	@echo "Looking for a browser"
 	@$(BIN)/python tools/browser.py
 	@echo "Testing the library, the notebooks and the pages"
