@@ -8,6 +8,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PAGES := _build/html
 BUILT := $(PAGES)/.built
+ADDRESS := _build/.address
 FIRST_PAGE := $(PAGES)/intro.html
 
 # everything the pages are made from
@@ -35,7 +36,13 @@ help:
 $(INSTALLED): FORCE
 	@"$(PYTHON)" tools/install.py
 
-$(BUILT): $(INSTALLED) $(SOURCES)
+# the repository's public address, if the environment has one: other links, so other pages
+$(ADDRESS): FORCE
+	@mkdir -p $(@D)
+	@echo "$$BOOK_REPOSITORY_URL $$BOOK_REPOSITORY_BRANCH $$BOOK_COLAB_BRANCH" | cmp -s - $@ || \
+	  echo "$$BOOK_REPOSITORY_URL $$BOOK_REPOSITORY_BRANCH $$BOOK_COLAB_BRANCH" > $@
+
+$(BUILT): $(INSTALLED) $(SOURCES) $(ADDRESS)
 	@echo "Executing the chapters and building the pages (some minutes the first time)"
 	@rm -f $(BUILT)
 	@$(BIN)/python tools/build.py

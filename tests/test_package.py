@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def start(*command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess:
     """A command that finds no checkout through the environment."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MYPYPATH")}
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "MYPYPATH")}
     return subprocess.run([str(part) for part in command], cwd=cwd, env=environment, capture_output=True,
                           text=True)
 
@@ -72,7 +72,8 @@ def test_the_wheel_holds_all_of_the_library_and_nothing_else(wheel):
 def test_the_installed_command_counts(installed, tmp_path):
     shown = run(installed / "inception", "count", cwd=tmp_path)
     assert f"{count(googlenet()).macs:,}" in shown
-    where = run(installed / "python", "-c", "import inception_lib; print(inception_lib.__file__)", cwd=tmp_path)
+    code = "import inception_lib; print(inception_lib.__file__)"
+    where = run(installed / "python", "-c", code, cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(installed.parent)
 
 
