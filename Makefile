@@ -8,12 +8,15 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PAGES := _build/html
 BUILT := $(PAGES)/.built
+ADDRESS := _build/.address
 FIRST_PAGE := $(PAGES)/intro.html
 
 # everything the pages are made from
 NOTEBOOKS := $(wildcard book/*.ipynb)
 SOURCES := _config.yml tools/local_ext.py $(NOTEBOOKS) $(wildcard book/*.md book/*.yml book/*.bib) \
   $(shell find book/_static inception_lib data -type f ! -path '*/__pycache__/*' ! -name '.*' 2>/dev/null)
+
+SPELLED := README.md CITATION.cff Makefile benchmarks book inception_lib tests tools
 
 .PHONY: help book serve test notebooks lab pins clean distclean FORCE
 .DEFAULT_GOAL := help
@@ -22,7 +25,7 @@ help:
 	@echo "make book       execute the chapters and build the pages (makes .venv first)"
 	@echo "make serve      show the built book at http://127.0.0.1:$(PORT)/"
 	@echo "make lab        open the chapters in JupyterLab"
-	@echo "make test       style, unit, notebook and browser tests"
+	@echo "make test       style, types, spelling; unit, notebook and browser tests"
 	@echo "make notebooks  execute the committed notebooks and clean them for git"
 	@echo "make pins       write constraints.txt from what .venv holds"
 	@echo "make clean      remove what was built; make distclean removes .venv too"
@@ -33,7 +36,13 @@ help:
 $(INSTALLED): FORCE
 	@"$(PYTHON)" tools/install.py
 
-$(BUILT): $(INSTALLED) $(SOURCES)
+# the repository's public address, if the environment has one: other links, so other pages
+$(ADDRESS): FORCE
+	@mkdir -p $(@D)
+	@echo "$$BOOK_REPOSITORY_URL $$BOOK_REPOSITORY_BRANCH $$BOOK_COLAB_BRANCH" | cmp -s - $@ || \
+	  echo "$$BOOK_REPOSITORY_URL $$BOOK_REPOSITORY_BRANCH $$BOOK_COLAB_BRANCH" > $@
+
+$(BUILT): $(INSTALLED) $(SOURCES) $(ADDRESS)
 	@echo "Executing the chapters and building the pages (some minutes the first time)"
 	@rm -f $(BUILT)
 	@$(BIN)/python tools/build.py
@@ -51,8 +60,10 @@ lab: $(INSTALLED)
 
 # one pytest run for everything; --dist loadfile keeps a notebook's cells, and a browser, in one worker
 test: $(BUILT)
-	@echo "Checking style"
+	@echo "Checking style, types and spelling"
 	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/codespell $(SPELLED)
 	@echo "Looking for a browser"
 	@$(BIN)/python tools/browser.py
 	@echo "Testing the library, the notebooks and the pages"

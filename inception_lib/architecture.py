@@ -12,7 +12,7 @@ Sources: Szegedy et al., "Going deeper with convolutions" (CVPR 2015, arXiv 1409
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -228,7 +228,8 @@ def walk(architecture: Architecture) -> Iterator[Step]:
     shape: Shape = architecture.input
     seen: set[str] = set()
 
-    def run(layers: tuple[Layer, ...], shape: Shape, prefix: str, module: str, branch: str, head: str | None):
+    def run(layers: tuple[Layer, ...], shape: Shape, prefix: str, module: str, branch: str,
+            head: str | None) -> Generator[Step, None, Shape]:
         for layer in layers:
             path = prefix + layer.name
             if path in seen:
@@ -267,7 +268,8 @@ def _positive(path: str, what: str, value: int) -> None:
         raise ArchitectureError(f"{path}: {what} must be a whole number of at least 1, not {value!r}.")
 
 
-def _grid(path: str, shape: Shape, kernel, stride: int, padding, ceil: bool = False) -> tuple[int, int]:
+def _grid(path: str, shape: Shape, kernel: int | tuple[int, int], stride: int,
+          padding: int | tuple[int, int], ceil: bool = False) -> tuple[int, int]:
     """Height and width after a window of `kernel` moves over a grid."""
     if len(shape) != 3:
         raise ArchitectureError(f"{path}: needs a grid (channels, height, width); {_text(shape)} arrive.")

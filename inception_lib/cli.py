@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from inspect import signature
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -24,7 +24,7 @@ from inception_lib.lineage import Name
 Command = Callable[..., int]
 
 
-def _option(default: str, metavar: str):
+def _option(default: str, metavar: str) -> Any:
     """An option whose default is the network's own: None here, and in the help what that comes to."""
     return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 

@@ -342,8 +342,9 @@ def _row(step: Step, policy: Policy) -> Row:
         case GlobalPool():
             kind = "average pool"
             # windows of unequal size where the grid does not divide: bounded by their ceiling
-            kernel = tuple(-(-n // layer.output) for n in step.in_shape[1:])
-            other("pool", activations * kernel[0] * kernel[1])
+            rows, columns = (-(-n // layer.output) for n in step.in_shape[1:])
+            kernel = rows, columns
+            other("pool", activations * rows * columns)
         case LRN():
             other("lrn", activations * (2 * layer.size + 3))
         case Scale():

@@ -12,9 +12,12 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
+from cycler import cycler
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
@@ -44,7 +47,7 @@ COLORS = {
 
 _INK = "#010203"  # stands for "the colour of the page's text" until the SVG is written
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "figure.figsize": (7.2, 3.6),
     "figure.facecolor": "none",
     "axes.facecolor": "none",
@@ -66,7 +69,7 @@ _STYLE = {
     "legend.frameon": False,
     "lines.linewidth": 2,
     "hatch.color": _INK,
-    "axes.prop_cycle": matplotlib.cycler(color=[COLORS[k] for k in ("1x1", "3x3", "5x5", "pool", "accent")]),
+    "axes.prop_cycle": cycler(color=[COLORS[k] for k in ("1x1", "3x3", "5x5", "pool", "accent")]),
 }
 
 
@@ -84,7 +87,9 @@ def to_svg(fig: Figure, alt: str) -> str:
     svg = svg[svg.index("<svg"):].replace(_INK, "currentColor")
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)  # the page's own typeface
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
-    width, height = (float(n) for n in re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg).groups())
+    size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg)
+    assert size is not None, "matplotlib writes the size of its SVG in points"
+    width, height = map(float, size.groups())
     start = (f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" '
              f'style="width:100%;max-width:{width * 4 / 3:.0f}px;height:auto" '
              f'viewBox="0 0 {width:g} {height:g}" ')
@@ -104,7 +109,7 @@ class Picture:
     def __repr__(self) -> str:
         return f"Figure: {self.alt}"
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         bundle = {
             "text/plain": repr(self),
             "text/html": f'<figure class="inception-figure">{self._svg}</figure>',
@@ -123,10 +128,13 @@ def show(fig: Figure, alt: str) -> Picture:
 
 
 def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, ylabel: str, title: str = "",
-         colors: Mapping[str, str] | None = None, stacked: bool = True, ax=None) -> Figure:
+         colors: Mapping[str, str] | None = None, stacked: bool = True,
+         ax: Axes | None = None) -> Figure:
     """Bars over `labels`, one colour per entry of `series`, stacked or side by side."""
     colors = COLORS | dict(colors or {})
     ax = ax or plt.subplots()[1]
+    fig = ax.get_figure(root=True)
+    assert fig is not None, "axes that were removed from their figure"
     base = [0.0] * len(labels)
     width = 0.75 if stacked else 0.8 / len(series)
     for i, (name, values) in enumerate(series.items()):
@@ -139,7 +147,7 @@ def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, ylabel
     ax.set_title(title, pad=28 if title and len(series) > 1 else None)
     if len(series) > 1:  # above the bars, where it cannot cover one
         ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=len(series), handlelength=1.2)
-    return ax.figure
+    return fig
 
 
 def _label(layer: Layer) -> str:
@@ -160,8 +168,10 @@ def _channels(branch: Branch) -> int | None:
         if isinstance(layer, Conv):
             return layer.out_channels
         if isinstance(layer, Branches):
-            given = [_channels(part) for part in layer.branches]
-            return None if None in given else given[0] if layer.join == "add" else sum(given)
+            given = [n for part in layer.branches if (n := _channels(part)) is not None]
+            if len(given) < len(layer.branches):
+                return None
+            return given[0] if layer.join == "add" else sum(given)
     return None
 
 
@@ -252,7 +262,7 @@ def draw_network(architecture: Architecture, *, title: str = "") -> Figure:
     return fig
 
 
-def _color(layer) -> str:
+def _color(layer: Layer) -> str:
     """A lone layer has the colour of the branch with its kernel, where there is one."""
     if isinstance(layer, Conv):
         rows, columns = pair(layer.kernel)
@@ -269,9 +279,10 @@ def plot_audit(audit: Audit) -> Figure:
     fig, axes = plt.subplots(1, 2, figsize=(7.2, 0.3 * len(rows) + 1.2), sharey=True)
     for ax, column in zip(axes, ("params", "ops"), strict=True):
         for verdict, (marker, color) in marks.items():
-            chosen = [f for f in found if (f.column, f.verdict) == (column, verdict)]
-            percent = [-100 * f.difference / (float(f.printed[:-1]) + f.difference) for f in chosen]
-            ax.scatter(percent, [rows.index(f.row) for f in chosen], s=48, marker=marker, color=color,
+            chosen = [(f, f.difference) for f in found
+                      if (f.column, f.verdict) == (column, verdict) and f.difference is not None]
+            percent = [-100 * off / (float(f.printed[:-1]) + off) for f, off in chosen]
+            ax.scatter(percent, [rows.index(f.row) for f, _ in chosen], s=48, marker=marker, color=color,
                        label=verdict, zorder=3)
         ax.axvline(0, color=_INK, linewidth=0.8)
         ax.set_xscale("symlog", linthresh=1)  # a percent or less is rounding; seventy is another network

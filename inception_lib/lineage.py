@@ -154,9 +154,10 @@ def alexnet(variant: Form = "paper", *, classes: int = 1000, input_size: int | N
     """
     _check_form(variant)
 
-    def conv(name: str, out: int, kernel: int, groups: int = 1, **window: int) -> Conv:
-        return Conv(name=name, out_channels=out, kernel=kernel, groups=groups,
-                    **({"padding": kernel // 2} | window))
+    def conv(name: str, out: int, kernel: int, groups: int = 1, stride: int = 1,
+             padding: int | None = None) -> Conv:
+        return Conv(name=name, out_channels=out, kernel=kernel, groups=groups, stride=stride,
+                    padding=kernel // 2 if padding is None else padding)
 
     if variant == "torchvision":
         size = 224 if input_size is None else input_size
@@ -225,7 +226,8 @@ def nin(*, classes: int = 1000, input_size: int = 224) -> Architecture:
     Source: Lin, Chen and Yan, "Network in network" (ICLR 2014, arXiv 1312.4400), sections 3.1 and
     3.2; the layers from nin_imagenet's train_val.prototxt (Caffe's model zoo).
     """
-    def block(index: int, widths: tuple[int, int, int], kernel: int, stride: int, padding: int):
+    def block(index: int, widths: tuple[int, int, int], kernel: int, stride: int,
+              padding: int) -> tuple[Conv, ...]:
         first, *others = widths
         return (
             Conv(name=f"conv{index}", out_channels=first, kernel=kernel, stride=stride, padding=padding),
@@ -298,6 +300,7 @@ def residual_block(name: str, width: int, *, bottleneck: bool, stride: int = 1, 
         return Conv(name=name, out_channels=out, kernel=kernel, stride=stride, padding=kernel // 2,
                     bias=False, batch_norm=True, relu=relu, norm_eps=1e-5)
 
+    residual: tuple[Conv, ...]
     if bottleneck:
         out = 4 * width
         first, second = (1, stride) if stride_in_3x3 else (stride, 1)

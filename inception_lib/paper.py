@@ -7,16 +7,17 @@ sentences of its text. The tables hold what is printed, misprints included.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from functools import cache
-from typing import TYPE_CHECKING, Literal
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from inception_lib.architecture import (
     PAPER_WIDTHS,
     Architecture,
     GlobalPool,
+    Layer,
     Pool,
     Widths,
     depth_of,
@@ -205,7 +206,7 @@ class Audit:
 
 
 @cache
-def _counts(**variant) -> Counts:
+def _counts(**variant: Any) -> Counts:
     return count(googlenet(heads=False, **variant))
 
 
@@ -233,7 +234,7 @@ def _table1() -> Iterator[Finding]:
             yield _same("1", row.name, "depth", str(row.depth), str(sum(map(depth_of, _layers(counts, row)))))
         for column in ("params", "ops"):
             if (printed := getattr(row, column)) is not None:
-                yield _number("1", row.name, column, printed, lambda c, k=column, r=row: row_sum(c, r, k))
+                yield _number("1", row.name, column, printed, partial(row_sum, row=row, column=column))
 
 
 def _text() -> Iterator[Finding]:
@@ -265,7 +266,7 @@ def row_sum(counts: Counts, row: Table1Row, column: Literal["params", "ops"]) ->
     return sum(getattr(counts.groups[name], attribute) for name in row.groups if name in counts.groups)
 
 
-def _layers(counts: Counts, row: Table1Row):
+def _layers(counts: Counts, row: Table1Row) -> list[Layer]:
     return [layer for layer in counts.architecture.layers if layer.name in row.groups]
 
 
@@ -275,7 +276,7 @@ def _same(table: str, row: str, column: str, printed: str, exact: str) -> Findin
 
 
 def _decimal(table: str, row: str, column: str, printed: Decimal, exact: Decimal, how: str) -> Finding:
-    verdict = "agrees" if printed == exact else "unexplained"
+    verdict: Verdict = "agrees" if printed == exact else "unexplained"
     note = "" if printed == exact else f"{how} = {exact}; most likely a misprint"
     return Finding(table, row, column, str(printed), str(exact), float(exact), float(exact - printed), "%",
                    verdict, note)
@@ -284,7 +285,8 @@ def _decimal(table: str, row: str, column: str, printed: Decimal, exact: Decimal
 _SCALE = {"K": UNIT["K"], "M": UNIT["M"], "B": 10**9}
 
 
-def _number(table: str, row: str, column: str, printed: str, value, tolerance: float = 1.0) -> Finding:
+def _number(table: str, row: str, column: str, printed: str, value: Callable[[Counts], int],
+            tolerance: float = 1.0) -> Finding:
     """Audit a printed number such as "2.7K"; `value` gets it out of the counts of any variant."""
     number, unit = float(printed[:-1]), printed[-1]
     last_digit = 10.0 ** -len(printed[:-1].partition(".")[2])
@@ -299,6 +301,7 @@ def _number(table: str, row: str, column: str, printed: str, value, tolerance: f
     plain = _counts()
     others = {name: _counts(**variant) for name, variant in _EXPLANATIONS.items()}
     nearest = min(others, key=lambda name: off(others[name]))
+    verdict: Verdict
     if off(plain) <= tolerance:
         verdict, note = "agrees", ""
     elif off(others[nearest]) <= tolerance:
@@ -336,7 +339,7 @@ def implied_params() -> tuple[Implied, ...]:
     """
     rows = []
     for row in TABLE1:
-        if row.widths is None:
+        if row.widths is None or row.params is None or row.ops is None:
             continue
         height, width, _ = map(int, row.output.split("x"))
         ops = float(row.ops[:-1])

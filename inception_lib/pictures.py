@@ -52,7 +52,8 @@ def read_picture(source: str | os.PathLike | BinaryIO) -> Image.Image:
     except UnidentifiedImageError:
         raise PictureError(f"{name}: this is not a picture in any format that can be read here.") from None
     except Image.DecompressionBombError:
-        raise PictureError(f"{name}: has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels, and is refused, "
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where it is None, no picture is refused
+        raise PictureError(f"{name}: has more than {limit:,} pixels, and is refused, "
                            f"since such pictures are made to exhaust the memory.") from None
     except MemoryError:
         raise PictureError(f"{name}: there is not enough memory for this picture.") from None

@@ -190,7 +190,8 @@ def measure(network: Network, preprocess: Preprocess, pictures: Iterable[Image.I
                 of_picture[path] = of_picture[path] + new if path in of_picture else new
         moments.append(of_picture)
     rng = np.random.default_rng(seed)
-    return [_kept(path, network.get_submodule(path.replace("/", ".")).conv.weight.flatten(1).cpu().numpy(),
+    weights = network.state_dict()
+    return [_kept(path, weights[f"{path.replace('/', '.')}.conv.weight"].flatten(1).cpu().numpy(),
                   [of_picture[path] for of_picture in moments], rng)
             for path in tqdm(paths, desc="reductions", disable=not progress)]
 
@@ -212,7 +213,7 @@ def _kept(path: str, weight: np.ndarray, moments: list[Moments], rng: np.random.
     components = guess = deviation = 0.0
     for i, test in enumerate(inputs):
         fit = _sum(inputs[:i] + inputs[i + 1:])
-        components += principal_errors(fit, test)[0][width]
+        components += float(principal_errors(fit, test)[0][width])
         error, about_mean = squared_error(mapped(fit, weight), mapped(test, weight), channels)
         guess += error
         deviation += about_mean

@@ -5,18 +5,23 @@
 - sphinx-thebe, which is not used here, writes a script error into every page: it is taken out.
 - Every page gets a description of its own, for search engines and link previews.
 - The reader's theme is set before anything is drawn, and the list of references is never out of date.
+- Where the environment says what the repository's public address is, chapters link to it, to Binder and to
+  Colab; otherwise there are no such links, since none could work.
 """
 
 from __future__ import annotations
 
 import hashlib
 import html
+import os
 import platform
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 EXECUTED = ("inception_lib", "data", "constraints.txt")   # what a notebook's numbers come from
@@ -47,6 +52,53 @@ def key_the_cache(app, config) -> None:
     for old in caches.glob("*"):
         if old.is_dir() and old != current:
             shutil.rmtree(old, ignore_errors=True)
+
+
+REPOSITORY = re.compile(r"https://(github|gitlab)\.com/[\w.-]+/[\w.-]+?(\.git)?/?")
+
+
+def publishing(environment: Mapping[str, str]) -> dict:
+    """The theme's options that follow from the repository's public address; none without one.
+
+    BOOK_REPOSITORY_URL is the address, on GitHub or GitLab; BOOK_REPOSITORY_BRANCH the branch, `main` where
+    it is not set. BOOK_COLAB_BRANCH names the branch with the notebooks that `tools/colab.py` made; without
+    it there is no link to Colab.
+    """
+    address = environment.get("BOOK_REPOSITORY_URL", "").strip()
+    if not address:
+        return {}
+    if not REPOSITORY.fullmatch(address):
+        raise ConfigError(f"BOOK_REPOSITORY_URL must be like https://github.com/OWNER/NAME, not {address!r}.")
+    return {
+        "repository_url": address.rstrip("/").removesuffix(".git"),
+        "repository_branch": environment.get("BOOK_REPOSITORY_BRANCH") or "main",
+        "path_to_docs": "book",
+        "use_repository_button": True,
+        "launch_buttons": {
+            "binderhub_url": "https://mybinder.org", "notebook_interface": "jupyterlab",
+            "colab_url": "https://colab.research.google.com" if colab_branch(environment) else ""},
+    }
+
+
+def colab_branch(environment: Mapping[str, str]) -> str:
+    return environment.get("BOOK_COLAB_BRANCH", "").strip()
+
+
+def publish(app, config) -> None:
+    config.html_theme_options = config.html_theme_options | publishing(os.environ)
+
+
+def mend_launch_buttons(context: dict) -> None:
+    """Colab opens the notebooks of its own branch; a page that is no notebook opens nowhere."""
+    buttons = context.get("header_buttons", [])
+    for group in [group for group in buttons if group.get("label") == "launch-buttons"]:
+        if context.get("page_source_suffix") != ".ipynb":
+            buttons.remove(group)
+            continue
+        for button in group["buttons"]:
+            if button["text"] == "Colab":
+                before, _, _ = button["url"].partition("/blob/")
+                button["url"] = f"{before}/blob/{colab_branch(os.environ)}/{context['pagename']}.ipynb"
 
 
 def remove_thebe(app, config) -> None:
@@ -83,6 +135,7 @@ def bibliography_pages(app, env) -> set[str]:
 
 
 def finish_page(app, pagename, templatename, context, doctree) -> None:
+    mend_launch_buttons(context)
     context["css_files"] = [css for css in context.get("css_files", []) if "thebe" not in str(css)]
     tags = context.get("metatags", "")
     text = describe(doctree) if doctree is not None else ""
@@ -93,8 +146,9 @@ def finish_page(app, pagename, templatename, context, doctree) -> None:
 def setup(app):
     app.connect("config-inited", remove_thebe)
     app.connect("config-inited", key_the_cache)
+    app.connect("config-inited", publish)
     app.add_js_file(None, body=THEME_AT_ONCE, priority=1)
     app.connect("source-read", say)
     app.connect("env-updated", bibliography_pages)
-    app.connect("html-page-context", finish_page)
+    app.connect("html-page-context", finish_page, priority=900)  # after the theme has made its buttons
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -29,7 +29,8 @@ Square = Literal["left", "centre", "right"]
 Crop = Literal["top left", "top right", "bottom left", "bottom right", "centre", "whole"]
 SQUARES: tuple[Square, ...] = get_args(Square)
 CROPS: tuple[Crop, ...] = get_args(Crop)
-_PORTRAIT = {"left": "top", "centre": "centre", "right": "bottom"}
+_PORTRAIT: dict[Square, Literal["top", "centre", "bottom"]] = {
+    "left": "top", "centre": "centre", "right": "bottom"}
 
 
 # ---------------------------------------------------------------------------------------- the plan

@@ -10,13 +10,13 @@ import hashlib
 import json
 import warnings
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ from inception_lib.evaluation.metrics import change, ranks, rate
 from inception_lib.files import replacing
 from inception_lib.network.weights import Loaded, Weights
 from inception_lib.pictures import Preprocess
-from inception_lib.training.datasets import NAMES, Data, class_pictures, normalised, open_data
+from inception_lib.training.datasets import NAMES, Data, Split, class_pictures, normalised, open_data
 from inception_lib.training.distributed import Team, team
 
 Array = np.ndarray
@@ -61,7 +61,7 @@ def open_test_data(name: str, split: str = "val", *, download: bool = False) -> 
     if name in NAMES:
         if split not in ("train", "val", "test") or (split == "test" and name != "shapes"):
             raise DataError(f"{name}: has no split {split!r}.")
-        return open_data(name, split, download=download)
+        return open_data(name, cast(Split, split), download=download)
     root = Path(name)
     if not root.is_dir():
         raise DataError(f"{root}: there is no such folder, and no data set of that name (there are "
@@ -84,7 +84,7 @@ def relabelled(data: Data, info: Weights) -> Data:
     if not unknown:
         to = [known[c] for c in data.classes]
     elif len(unknown) == len(data.classes) == outputs:
-        to = range(outputs)
+        to = list(range(outputs))
     else:
         raise DataError(f"{data.name}: {info.name} knows {outputs} classes, and {unknown[0]!r}"
                         + (f" and {len(unknown) - 1} more of the data's {len(data.classes)} are"
@@ -129,8 +129,9 @@ class Tested:
 
     def probabilities(self, crops: str | int, pool: Pool = "mean") -> Array:
         """Probabilities (pictures read, classes), averaged over the networks, which are read one by one."""
-        total = 0
-        for network in self.networks:
+        first, *others = self.networks
+        total = self.of_network(first, crops, pool)
+        for network in others:
             total = total + self.of_network(network, crops, pool)
         return total / len(self.networks)
 
@@ -243,9 +244,11 @@ def evaluate(networks: Sequence[Loaded], data: Data, folder: Path, *,
 def _about(networks: Sequence[Loaded], keys: list[str], data: Data, crops: Any) -> dict[str, Any]:
     """What the folder says of the test; all but the networks must be the same for going on with it."""
     names = hashlib.sha256("\0".join(data.label_of(i) for i in range(len(data))).encode(errors="replace"))
-    schemes = {} if isinstance(crops, Mapping) else {str(n): None for n in crops}
+    schemes: dict[str, str | None] = {}
     if isinstance(crops, Mapping):
-        schemes = {name: repr(value) for name, value in crops.items()}
+        schemes.update((name, repr(value)) for name, value in crops.items())
+    else:
+        schemes.update((str(n), None) for n in crops)
     if not schemes:
         raise DataError("A test needs at least one number of crops.")
     for loaded in networks:
@@ -304,7 +307,7 @@ def _run(networks: dict[str, Loaded], data: Data, folder: Path, crops: Any, memb
          batch: int, progress: bool) -> None:
     by_preprocess: dict[Preprocess, list[str]] = {}
     for key, (network, info) in networks.items():
-        network.to(members.device, memory_format=torch.channels_last).eval()
+        network.to(members.device).to(memory_format=torch.channels_last).eval()
         by_preprocess.setdefault(info.preprocess, []).append(key)
     schemes = {p: _schemes(crops, p) for p in by_preprocess}
     parts = []
@@ -352,7 +355,7 @@ def _run(networks: dict[str, Loaded], data: Data, folder: Path, crops: Any, memb
 
 
 def _reading(data: Data, indices: Sequence[int], schemes: Mapping[Preprocess, Mapping[str, Scheme]],
-             workers: int) -> Iterator[_Read | str]:
+             workers: int) -> Generator[_Read | str, None, None]:
     """The pictures in order, each read, or the reason why it could not be; some are read ahead."""
     def read(i: int) -> _Read | str:
         try:
@@ -366,7 +369,8 @@ def _reading(data: Data, indices: Sequence[int], schemes: Mapping[Preprocess, Ma
             return _Read(width, height, found, {})
         return _Read(width, height, None, {p: levels(found, _scales(s), p) for p, s in schemes.items()})
 
-    pool, ahead = ThreadPoolExecutor(workers), deque()
+    pool = ThreadPoolExecutor(workers)
+    ahead: deque[Future[_Read | str]] = deque()
     try:
         for i in indices:
             ahead.append(pool.submit(read, i))

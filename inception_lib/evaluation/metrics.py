@@ -127,7 +127,7 @@ def change(before: Array, after: Array, level: float = 0.95) -> Change:
     (low_new, high_new), (low_old, high_old) = _wilson(new, n, level), _wilson(old, n, level)
     p_new, p_old = new / n, old / n
     product = new * (n - new) * old * (n - old)
-    joint = both * neither - better * worse
+    joint: float = both * neither - better * worse
     if joint > 0:
         joint = max(joint - n / 2, 0)  # his continuity correction
     phi = joint / product ** 0.5 if product else 0.0

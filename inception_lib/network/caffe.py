@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -121,7 +121,7 @@ def _dims(data: memoryview) -> Iterator[int]:
                 yield dim
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
+def _fields(data: memoryview) -> Iterator[tuple[int, int, Any]]:
     """The fields of a message: number, wire type, and a whole number or the bytes.
 
     A run of fixed-size fields with one number (numbers that were not packed) comes as one field, so
@@ -135,6 +135,7 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
         if number == 0:
             raise _Damaged(f"byte {start:,} of a message begins no field")
         if wire == VARINT:
+            value: int | memoryview
             value, at = _varint(data, at)
         elif wire == BYTES:
             length, at = _varint(data, at)

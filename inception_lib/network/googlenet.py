@@ -6,9 +6,9 @@ The same class makes any other network of those layers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -198,11 +198,11 @@ def activations(network: Network, x: Tensor, paths: Iterable[str]) -> dict[str, 
     Raises:
         InceptionError: no layer has that path, or the layer does not run in this mode.
     """
-    kept: dict[str, list[Tensor]] = {}
+    kept: dict[str, list[Any]] = {}
     hooks = []
 
-    def keep(path: str, slot: int, of_input: bool = False):
-        def hook(module, inputs, output) -> None:
+    def keep(path: str, slot: int, of_input: bool = False) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
             kept[path][slot] = inputs[0] if of_input else output
         return hook
 

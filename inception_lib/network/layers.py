@@ -5,6 +5,8 @@ Tensors are (batch, channels, height, width), or (batch, features) once flattene
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -88,7 +90,7 @@ class _LocalResponseNorm(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
         wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
         base = k + alpha / size * _window_sum(wide * wide, size // 2, (size - 1) // 2)
         ctx.save_for_backward(x, base)
@@ -97,7 +99,7 @@ class _LocalResponseNorm(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
         x, base = ctx.saved_tensors
         size, alpha, beta = ctx.settings
         wide, grad = x.to(base.dtype), grad.to(base.dtype)

@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from inception_lib import architecture as data
-from inception_lib.architecture import PAPER_WIDTHS, Architecture, googlenet, walk
+from inception_lib.architecture import PAPER_WIDTHS, Architecture, Stem, Variant, googlenet, walk
 from inception_lib.errors import ArchitectureError, InceptionError, WeightsError
 from inception_lib.files import cache_folder, download, replacing
 from inception_lib.network.caffe import read_caffemodel
@@ -164,8 +164,8 @@ def load_weights(source: str | os.PathLike, *, architecture: Architecture | None
             info = replace(info, architecture=info.architecture.without_heads())
     else:
         path = Path(source)
-        state, info = _read(path)
-        info = info or _infer(path, state)
+        state, told = _read(path)
+        info = told or _infer(path, state)
     if architecture is not None:
         same = info.classes is not None and len(info.classes) == architecture.classes
         info = replace(info, architecture=architecture, classes=info.classes if same else None)
@@ -317,8 +317,9 @@ def _variant(state: State, classes: int) -> Architecture:
             expected = Network(candidate).state_dict()
         return sum(key in state and state[key].shape == value.shape for key, value in expected.items())
 
-    stem = "separable" if "conv1_depthwise.conv.weight" in state else "plain"
-    variants = ("torchvision",) if "conv1.norm.weight" in state else ("paper", "inception5h")
+    stem: Stem = "separable" if "conv1_depthwise.conv.weight" in state else "plain"
+    variants: tuple[Variant, ...] = (
+        ("torchvision",) if "conv1.norm.weight" in state else ("paper", "inception5h"))
     candidates = (googlenet(v, classes=classes, heads=_has_heads(state), stem=stem) for v in variants)
     return max(candidates, key=likeness)
 

@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -119,8 +119,11 @@ def train(
                 f"{recipe.name}: a batch of {recipe.batch} cannot be divided among {members.world} "
                 f"processes with {recipe.accumulate} parts each."
             )
-        splits = [open_data(data, split, download=download and members.leads) for split in ("train", "val")]
-        return _Training(recipe, data, *splits, Path(folder), members, progress, on_epoch).run(resume)
+        fetch = download and members.leads
+        train_data = open_data(data, "train", download=fetch)
+        val_data = open_data(data, "val", download=fetch)
+        return _Training(
+            recipe, data, train_data, val_data, Path(folder), members, progress, on_epoch).run(resume)
 
 
 def record_run(name: str, *runs: Run, about: str | None = None) -> Path:
@@ -190,7 +193,8 @@ def total_loss(parts: list[Tensor], aux_weight: float) -> Tensor:
 
 def alarms(record: Record, classes: int, recipe: Recipe) -> list[str]:
     """What is wrong with an epoch, in plain words."""
-    guess, found = math.log(classes), []
+    guess = math.log(classes)
+    found: list[str] = []
     if record["epoch"] <= max(1.0, recipe.warmup):
         return found
     if record["loss"] > 1.5 * guess:
@@ -221,7 +225,7 @@ def measure_speed(recipe: Recipe, classes: int = 10, *, device: str | None = Non
                   seconds: float = 3) -> float:
     """Training pictures per second of one device, on noise: the network's part, without reading pictures."""
     chosen = choose_device(device)
-    network = build(recipe, classes).to(chosen, memory_format=torch.channels_last).train()
+    network = build(recipe, classes).to(chosen).to(memory_format=torch.channels_last).train()
     step, rule = torch.compile(network) if recipe.compile else network, optimiser(network, recipe)
     side, autocast = recipe.input_size, recipe.precision == "bfloat16"
     x = torch.randn(recipe.batch // recipe.accumulate, 3, side, side, device=chosen).to(
@@ -290,7 +294,7 @@ class _Training:
         self.stop_signal = 0
         device = members.device
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-        self.network = build(recipe, len(train_data.classes)).to(device, memory_format=layout)
+        self.network = build(recipe, len(train_data.classes)).to(device).to(memory_format=layout)
         self.layout = layout
         self.preprocess = recipe.preprocess()
         self.optimiser = optimiser(self.network, recipe)
@@ -371,7 +375,7 @@ class _Training:
 
     def run(self, resume: bool) -> Run:
         self._open_folder(resume)
-        step = self.network
+        step: Any = self.network
         if self.members.world > 1:
             ids = [self.members.device.index] if self.members.device.type == "cuda" else None
             step = nn.parallel.DistributedDataParallel(step, device_ids=ids)
@@ -456,8 +460,8 @@ class _Training:
             f"--warmup or a smaller --clip may help."
         )
 
-    def _update(self, step: nn.Module, batch: Batch) -> None:
-        """One update of the weights."""
+    def _update(self, step: Any, batch: Batch) -> None:
+        """One update of the weights; `step` is the network, compiled or in DDP's wrapper where it is so."""
         recipe, device = self.recipe, self.members.device
         self._note_bad(batch.bad)
         lr = recipe.lr_at(self.updates / self.per_epoch)
@@ -587,11 +591,11 @@ class _Training:
             raise DataError(f"{self.data_name}: no validation picture could be read.")
         return {"val_loss": loss / n, "top1": top1 / n, "top5": top5 / n}
 
-    def _result(self) -> nn.Module:
+    def _result(self) -> Network:
         """The network that the run is for: the average, once there is one."""
         if self.average is None or not int(self.average.n_averaged):
             return self.network
-        return self.average.module
+        return cast(Network, self.average.module)
 
     # ---- files
 
@@ -660,14 +664,14 @@ class _Training:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {}
+        before: dict[int, Any] = {}
 
         def ask(number: int, frame: Any) -> None:
             self.stop_signal = number
             signal.signal(number, before[number])
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, ask)
+        for asking in (signal.SIGINT, signal.SIGTERM):
+            before[asking] = signal.signal(asking, ask)
         try:
             yield
         finally:

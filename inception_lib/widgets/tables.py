@@ -11,6 +11,7 @@ import base64
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from typing import cast
 
 from inception_lib import paper, results
 from inception_lib.architecture import (
@@ -22,6 +23,8 @@ from inception_lib.architecture import (
     GlobalPool,
     Layer,
     Linear,
+    Stem,
+    Variant,
     Widths,
     googlenet,
     inception_module,
@@ -138,11 +141,11 @@ def pooling_table() -> dict[str, list[dict]]:
 
 SIZES = tuple(range(32, 513, 16))
 WIDTHS = tuple(step / 20 for step in range(5, 41))
-STEMS = ("plain", "separable")
+STEMS: tuple[Stem, ...] = ("plain", "separable")
 
 
 @cache
-def _network(variant: str, stem: str, heads: bool, size: int, width: float) -> Counts | str:
+def _network(variant: Variant, stem: Stem, heads: bool, size: int, width: float) -> Counts | str:
     """The counts, or the sentence that says why there is no such network."""
     try:
         return count(googlenet(variant, stem=stem, heads=heads, input_size=size, width=width))
@@ -175,14 +178,15 @@ def network_table() -> dict:
     return {"sizes": SIZES, "widths": WIDTHS, "printed": printed, "networks": networks}
 
 
-def _one_network(variant: str, stem: str) -> dict:
-    by_width = [_network(variant, stem, True, 224, width) for width in WIDTHS]
+def _one_network(variant: Variant, stem: Stem) -> dict:
+    # at the paper's size there is a network of every width
+    by_width = cast(list[Counts], [_network(variant, stem, True, 224, width) for width in WIDTHS])
     whole = [_network(variant, stem, True, size, 1.0) for size in SIZES]
-    why = [[None, None] if isinstance(c, Counts) else [c, None] for c in whole]
+    why: list[list[str | None]] = [[None, None] if isinstance(c, Counts) else [c, None] for c in whole]
     for i, counts in enumerate(whole):
         if not isinstance(counts, Counts):  # too small for the heads, perhaps not for the rest
-            whole[i] = _network(variant, stem, False, SIZES[i], 1.0)
-            why[i][1] = None if isinstance(whole[i], Counts) else whole[i]
+            without = whole[i] = _network(variant, stem, False, SIZES[i], 1.0)
+            why[i][1] = None if isinstance(without, Counts) else without
     size_columns, width_columns = _Columns(), _Columns()
 
     def of_sizes(path: str, get: Callable[[Row], int]) -> tuple[int | None, ...]:
@@ -201,8 +205,10 @@ def _one_network(variant: str, stem: str) -> dict:
 
     def factors(path: str, what: str) -> Factors:
         row = by_width[0].by_path[path]
-        return [factor(path, lambda r, i=i: getattr(r, what).factors[i][1])
-                for i in range(len(getattr(row, what).factors))]
+
+        def one(i: int) -> str | int:
+            return factor(path, lambda r: getattr(r, what).factors[i][1])
+        return [one(i) for i in range(len(getattr(row, what).factors))]
 
     belongs = table1_rows(by_width[0])
     rows = []

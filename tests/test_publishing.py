@@ -1,0 +1,167 @@
+"""What makes the book public: links to the repository, Binder and Colab, the workflows, the citation."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from sphinx.errors import ConfigError
+
+from tools import colab, local_ext, notebooks
+
+ROOT = Path(__file__).resolve().parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ADDRESS = "https://github.com/someone/inception-book"
+PUBLIC = {"BOOK_REPOSITORY_URL": ADDRESS, "BOOK_REPOSITORY_BRANCH": "trunk", "BOOK_COLAB_BRANCH": "for-colab"}
+
+
+# -- links that need a public address -------------------------------------------------------------
+
+@pytest.mark.parametrize("environment", [{}, {"BOOK_REPOSITORY_URL": " "}, {"BOOK_COLAB_BRANCH": "colab"}])
+def test_without_an_address_there_are_no_links(environment):
+    assert local_ext.publishing(environment) == {}
+
+
+@pytest.mark.parametrize("address", [ADDRESS, ADDRESS + "/", ADDRESS + ".git"])
+def test_with_an_address_there_is_binder(address):
+    options = local_ext.publishing({"BOOK_REPOSITORY_URL": address})
+    assert (options["repository_url"], options["repository_branch"]) == (ADDRESS, "main")
+    assert options["launch_buttons"]["binderhub_url"] and not options["launch_buttons"]["colab_url"]
+    assert local_ext.publishing(PUBLIC)["launch_buttons"]["colab_url"]
+
+
+@pytest.mark.parametrize("address", ["github.com/a/b", "https://github.com/a", "https://example.org/a/b",
+                                     "https://github.com/a/b/tree/main", "javascript:alert(1)"])
+def test_an_address_that_cannot_be_linked_is_refused(address):
+    with pytest.raises(ConfigError, match="must be like"):
+        local_ext.publishing({"BOOK_REPOSITORY_URL": address})
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory) -> Path:
+    """The folder of a small book, built with an address: a notebook, and a page in Markdown."""
+    root = tmp_path_factory.mktemp("published")
+    for name in ("_config.yml", "constraints.txt"):
+        shutil.copy(ROOT / name, root)
+    for folder in ("tools", "book/_static", "inception_lib/widgets"):
+        shutil.copytree(ROOT / folder, root / folder)
+    book = root / "book"
+    (book / "references.bib").write_text("")
+    (book / "_toc.yml").write_text("format: jb-book\nroot: intro\nchapters:\n  - file: one\n")
+    (book / "intro.md").write_text("# Title\n\nA page that nobody can run.\n")
+    cells = [nbformat.v4.new_markdown_cell("# One", id="t"), nbformat.v4.new_code_cell("1 + 1", id="a")]
+    page = nbformat.v4.new_notebook(cells=cells)
+    page.metadata = nbformat.from_dict({"kernelspec": notebooks.KERNEL})
+    nbformat.write(page, book / "one.ipynb")
+    run = subprocess.run([sys.executable, root / "tools" / "build.py"], capture_output=True, text=True,
+                         env=os.environ | PUBLIC)
+    assert run.returncode == 0, run.stderr
+    return root / "_build" / "html"
+
+
+def addresses(page: Path) -> list[str]:
+    soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+    return [a["href"] for a in soup.select("a[href^=http]")]
+
+
+def test_a_published_chapter_opens_in_binder_and_colab(published):
+    found = addresses(published / "one.html")
+    assert ADDRESS in found
+    assert "https://mybinder.org/v2/gh/someone/inception-book/trunk?urlpath=lab/tree/book/one.ipynb" in found
+    assert "https://colab.research.google.com/github/someone/inception-book/blob/for-colab/one.ipynb" in found
+
+
+def test_a_page_that_is_no_notebook_has_the_repository_only(published):
+    found = addresses(published / "intro.html")
+    assert ADDRESS in found and not [a for a in found if "binder" in a or "colab" in a]
+
+
+def test_a_notebook_can_be_downloaded(published):
+    soup = BeautifulSoup((published / "one.html").read_text(encoding="utf-8"), "html.parser")
+    (link,) = {a["href"] for a in soup.select("a[href$='.ipynb']") if "://" not in a["href"]}
+    assert nbformat.read(published / link, as_version=4).cells[1].source == "1 + 1"
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "book").glob("*.ipynb"))])
+def test_the_books_own_pages_have_links_only_where_they_work(pages, name):
+    found = [a for a in addresses(pages / f"{name}.html") if "mybinder.org" in a or "colab." in a]
+    expected = bool(os.environ.get("BOOK_REPOSITORY_URL")) + bool(os.environ.get("BOOK_COLAB_BRANCH"))
+    assert len(set(found)) == (expected if os.environ.get("BOOK_REPOSITORY_URL") else 0)
+    assert (pages / "_sources" / f"{name}.ipynb").is_file()
+
+
+# -- the places they lead to ----------------------------------------------------------------------
+
+def test_notebooks_for_colab_fetch_the_library_first(tmp_path):
+    colab.main(tmp_path, ADDRESS, "abc123")
+    written = sorted(tmp_path.glob("*.ipynb"))
+    assert [path.name for path in written] == [path.name for path in sorted((ROOT / "book").glob("*.ipynb"))]
+    for path in written:
+        first, *others = nbformat.read(path, as_version=4).cells
+        assert f"git clone --quiet {ADDRESS} " in first.source and "checkout --quiet abc123" in first.source
+        assert len(others) == len(nbformat.read(ROOT / "book" / path.name, as_version=4).cells)
+        nbformat.validate(nbformat.read(path, as_version=4))
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[<>=]", requirement)[0] for requirement in requirements}
+
+
+def test_binder_installs_what_the_chapters_need():
+    conda = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text())["dependencies"]
+    for_pages = {"jupyter-book", "nbclient", "sphinx-mathjax-offline"}
+    needed = names(PYPROJECT["project"]["dependencies"])
+    needed |= names(PYPROJECT["project"]["optional-dependencies"]["book"]) - for_pages
+    renamed = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
+    assert {renamed.get(name, name) for name in needed} <= names(conda)
+    # the bounds are those of the library
+    assert {"pytorch-cpu>=2.11", "torchvision>=0.26", "python=3.11"} <= set(conda)
+    script = ROOT / "binder" / "postBuild"
+    assert os.access(script, os.X_OK) and subprocess.run(["bash", "-n", script]).returncode == 0
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_are_in_order(path):
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["name"] == path.stem and workflow["permissions"] == {"contents": "read"}
+    assert workflow[True]["push"]["branches"] == ["main"]  # YAML takes `on` for true
+    for job in workflow["jobs"].values():
+        for step in job["steps"]:
+            assert re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"]) if "uses" in step else step["run"]
+            if command := re.match(r"make (\w+)$", step.get("run", "")):
+                assert f"\n{command[1]}:" in (ROOT / "Makefile").read_text()
+
+
+def test_the_workflows_run_what_ci_runs_and_tell_the_build_its_address():
+    workflows = {path.stem: yaml.safe_load(path.read_text()) for path in WORKFLOWS}
+    assert ".ci/run" in [step.get("run") for step in workflows["tests"]["jobs"]["tests"]["steps"]]
+    told = workflows["pages"]["env"]
+    assert set(told) == set(PUBLIC)
+    real = {name: value.replace("${{ github.server_url }}/${{ github.repository }}", ADDRESS).replace(
+        "${{ github.ref_name }}", "main") for name, value in told.items()}
+    assert local_ext.publishing(real)["launch_buttons"]["colab_url"]
+
+
+def test_the_citation_agrees_with_the_package_and_the_references():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+    assert (cited["version"], cited["license"]) == (PYPROJECT["project"]["version"],
+                                                    PYPROJECT["project"]["license"])
+    (paper,) = cited["references"]
+    bib = (ROOT / "book" / "references.bib").read_text()
+    entry = bib[bib.index("{szegedy2015going,"):].partition("\n}")[0]
+    assert paper["doi"] in entry and f"{paper['start']}--{paper['end']}" in entry
+    authors = " ".join(re.search(r"author\s*= \{(.*?)\},\n", entry, flags=re.S)[1].split()).split(" and ")
+    assert [f"{a['family-names']}, {a['given-names']}" for a in paper["authors"]] == authors
