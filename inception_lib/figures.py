@@ -314,6 +314,31 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
     return fig
 
 
+def plot_gradients(norms: Mapping[str, Mapping[str, float]], *, title: str = "", ax=None) -> Figure:
+    """Norms of gradients over the depth of the network, on a logarithmic axis.
+
+    Args:
+        norms: for each of `main`, `aux1` and `aux2` that there is, the norm by layer or module, as
+            `training.gradients.by_module` gives it; `total`, the norm of their sum, is dashed.
+        title: of the plot.
+        ax: where to draw; a figure of its own by default.
+    """
+    ax = ax or plt.subplots(figsize=(7.2, 3.2))[1]
+    order = list(norms["main"])
+    for part, label, style in (("main", "main loss", {"marker": "o", "color": COLORS["1x1"]}),
+                               ("aux1", "first head's", {"marker": "s", "color": COLORS["3x3"]}),
+                               ("aux2", "second head's", {"marker": "D", "color": COLORS["5x5"]}),
+                               ("total", "all together", {"linestyle": "--", "color": COLORS["muted"]})):
+        if part in norms:
+            ax.plot([order.index(name) for name in norms[part]], list(norms[part].values()), label=label,
+                    markersize=4, **style)
+    ax.set_yscale("log")
+    ax.set_xticks(range(len(order)), order, rotation=60)
+    ax.set_ylabel("norm of the gradient")
+    ax.set_title(title)
+    return ax.figure
+
+
 def picture_grid(pictures: Sequence, titles: Sequence[str], *, good: Sequence[bool],
                  columns: int = 5) -> Figure:
     """Pictures with a line of text over each, in another colour where `good` is false."""
