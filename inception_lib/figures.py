@@ -320,19 +320,19 @@ def plot_gradients(norms: Mapping[str, Mapping[str, float]], *, title: str = "",
 
     Args:
         norms: for each of `main`, `aux1` and `aux2` that there is, the norm by layer or module, as
-            `training.gradients.by_module` gives it; `total`, the norm of their sum, is dashed.
+            `training.gradients.by_module` gives it; `total`, the norm of their sum, is a broad band.
         title: of the plot.
         ax: where to draw; a figure of its own by default.
     """
     ax = ax or plt.subplots(figsize=(7.2, 3.2))[1]
     order = list(norms["main"])
-    for part, label, style in (("main", "main loss", {"marker": "o", "color": COLORS["1x1"]}),
-                               ("aux1", "first head's", {"marker": "s", "color": COLORS["3x3"]}),
-                               ("aux2", "second head's", {"marker": "D", "color": COLORS["5x5"]}),
-                               ("total", "all together", {"linestyle": "--", "color": COLORS["muted"]})):
+    lines = (("main", "main loss's", "1x1", "o-"), ("aux1", "first head's", "3x3", "s--"),
+             ("aux2", "second head's", "5x5", "^:"), ("total", "all together", "muted", "-"))
+    for part, label, color, line in lines:
         if part in norms:
-            ax.plot([order.index(name) for name in norms[part]], list(norms[part].values()), label=label,
-                    markersize=4, **style)
+            broad = {"linewidth": 7, "alpha": 0.4} if part == "total" else {}
+            ax.plot([order.index(name) for name in norms[part]], list(norms[part].values()), line,
+                    label=label, color=COLORS[color], markersize=4, **broad)
     ax.set_yscale("log")
     ax.set_xticks(range(len(order)), order, rotation=60)
     ax.set_ylabel("norm of the gradient")

@@ -81,7 +81,7 @@ def test_the_gradient_plot_puts_each_norm_over_its_layer():
     ax, = fig.axes
     assert ax.get_yscale() == "log" and [t.get_text() for t in ax.get_xticklabels()] == ["conv1", "3a", "5b"]
     lines = {line.get_label(): line for line in ax.lines}
-    assert set(lines) == {"main loss", "first head's"}
+    assert set(lines) == {"main loss's", "first head's"}
     assert list(lines["first head's"].get_xdata()) == [0, 1]
     assert list(lines["first head's"].get_ydata()) == [8, 16]
 

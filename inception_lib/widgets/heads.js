@@ -2,8 +2,9 @@
 
 const BOX = { width: 320, height: 180, left: 34, right: 10, top: 12, bottom: 32 };
 const FOOT = BOX.height - BOX.bottom;
-const PARTS = [["main", "loss", "classifier", "1x1"], ["aux1", "aux1", "first head", "3x3"],
-  ["aux2", "aux2", "second head", "5x5"]];
+// the curves often lie on each other, so each has a line of its own
+const PARTS = [["main", "loss", "classifier", "1x1", null], ["aux1", "aux1", "first head", "3x3", "6 4"],
+  ["aux2", "aux2", "second head", "5x5", "2 3"]];
 const NAMED = ["conv1", "3a", "4a", "4d", "5b"];   // all twelve names have no room
 const percent = (hundredths) => `${(hundredths / 100).toFixed(1)} %`;
 const loss = (thousandths) => (thousandths / 1000).toFixed(2);
@@ -14,7 +15,7 @@ const across = (i, last) => BOX.left + (BOX.width - BOX.left - BOX.right) * i / 
 const up = (share) => FOOT - (FOOT - BOX.top) * share;
 const text = (x, y, words, anchor) => make("text", { x, y, "text-anchor": anchor }, words);
 const axis = () => make("line", { class: "iw-axis", x1: BOX.left, x2: BOX.width - BOX.right, y1: FOOT, y2: FOOT });
-const path = (points, shade) => make("path", { class: `iw-curve iw-${shade}`,
+const path = (points, shade, dashes = null) => make("path", { class: `iw-curve iw-${shade}`, "stroke-dasharray": dashes,
   d: points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("") });
 const dot = ([x, y], shade, r = 4) => make("circle", { class: `iw-dot iw-${shade}`, cx: x, cy: y, r });
 
@@ -49,10 +50,10 @@ function layout(results, { table }) {
     time(losses, epoch, [[y(0), "0"], [y(1000), "1"], [y(2000), "2"]]);
     losses.svg.append(make("line", { class: "iw-even", x1: BOX.left, x2: BOX.width - BOX.right, y1: y(chance), y2: y(chance) }));
     const said = [];
-    for (const [, name, label, shade] of PARTS) {
+    for (const [, name, label, shade, dashes] of PARTS) {
       if (!run.losses[name]) continue;
       const points = run.losses[name].map((n, i) => [across(i + 1, epochs), y(n)]);
-      losses.svg.append(path(points, shade));
+      losses.svg.append(path(points, shade, dashes));
       if (!epoch) continue;
       losses.svg.append(dot(points[epoch - 1], shade));
       said.push(`${label} ${loss(run.losses[name][epoch - 1])}`);
@@ -91,10 +92,10 @@ function layout(results, { table }) {
       norms.svg.append(make("line", { class: "iw-even", x1: x, x2: x, y1: BOX.top, y2: FOOT }));
     }
     const said = [];
-    for (const [part, , label, shade] of PARTS) {
+    for (const [part, , label, shade, dashes] of PARTS) {
       if (!at[part]) continue;
       const points = at[part].map((norm, i) => [across(i, last), level(norm)]);
-      norms.svg.append(path(points, shade), ...points.map((point) => dot(point, shade, 2.5)));
+      norms.svg.append(path(points, shade, dashes), ...points.map((point) => dot(point, shade, 2.5)));
       said.push(`${label} ${size(at[part][modules.indexOf("3a")])}`);
     }
     norms.caption.textContent = `${epoch ? `After epoch ${epoch}` : "Before the training"}, in 3a: ${said.join(", ")}. ` +
