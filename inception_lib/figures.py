@@ -334,7 +334,7 @@ def plot_gradients(norms: Mapping[str, Mapping[str, float]], *, title: str = "",
             ax.plot([order.index(name) for name in norms[part]], list(norms[part].values()), line,
                     label=label, color=COLORS[color], markersize=4, **broad)
     ax.set_yscale("log")
-    ax.set_xticks(range(len(order)), order, rotation=60)
+    ax.set_xticks(range(len(order)), order, rotation=60, ha="right", rotation_mode="anchor")
     ax.set_ylabel("norm of the gradient")
     ax.set_title(title)
     return ax.figure

@@ -13,67 +13,99 @@ const told = (weight) => (weight === "0" ? "Without heads" : `With weight ${weig
 
 const across = (i, last) => BOX.left + (BOX.width - BOX.left - BOX.right) * i / last;
 const up = (share) => FOOT - (FOOT - BOX.top) * share;
+const line = (points) => points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+const spots = (points) => points.map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join("");
+const curve = (shade, dashes = null) => make("path", { class: `iw-curve iw-${shade}`, "stroke-dasharray": dashes });
+const upright = (x) => make("line", { class: "iw-even", x1: x, x2: x, y1: BOX.top, y2: FOOT });
 const text = (x, y, words, anchor) => make("text", { x, y, "text-anchor": anchor }, words);
-const axis = () => make("line", { class: "iw-axis", x1: BOX.left, x2: BOX.width - BOX.right, y1: FOOT, y2: FOOT });
-const path = (points, shade, dashes = null) => make("path", { class: `iw-curve iw-${shade}`, "stroke-dasharray": dashes,
-  d: points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("") });
-const dot = ([x, y], shade, r = 4) => make("circle", { class: `iw-dot iw-${shade}`, cx: x, cy: y, r });
 
-function frame(title) {
-  const svg = make("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", class: "iw-plot" });
-  const caption = make("figcaption", { class: "iw-small" });
-  const root = make("figure", {}, make("p", { class: "iw-small" }, title), svg, caption);
-  return { root, svg, caption };
+// One plot with its axes; what is drawn once stays, since to make elements anew takes longer than a frame.
+function frame(title, below, ticks) {
+  const svg = make("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", class: "iw-plot" },
+    make("line", { class: "iw-axis", x1: BOX.left, x2: BOX.width - BOX.right, y1: FOOT, y2: FOOT }),
+    text(across(1, 2), FOOT + 28, below, "middle"),
+    ...ticks.map(([share, words]) => text(BOX.left - 4, up(share) + 4, words, "end")));
+  const caption = make("p", { class: "iw-small" });
+  return { root: make("div", {}, make("p", { class: "iw-name" }, title), svg, caption), svg, caption };
+}
+
+// A plot over epochs: a line at the chosen one, and a dot on each of some curves.
+function over(epochs, title, ticks, shades) {
+  const plot = frame(title, "epoch", ticks);
+  const now = upright(0), dots = shades.map((shade) => make("circle", { class: `iw-dot iw-${shade}`, r: 4 }));
+  plot.svg.append(text(BOX.left, FOOT + 14, "0", "middle"), text(across(1, 1), FOOT + 14, String(epochs), "middle"), now);
+  plot.at = (epoch, shares) => {
+    const x = across(epoch, epochs);
+    now.setAttribute("x1", x);
+    now.setAttribute("x2", x);
+    dots.forEach((dot, i) => {
+      dot.style.display = shares[i] === undefined ? "none" : "";
+      if (shares[i] === undefined) return;
+      dot.setAttribute("cx", x);
+      dot.setAttribute("cy", up(shares[i]));
+    });
+  };
+  plot.finish = () => plot.svg.append(...dots);   // over the curves
+  return plot;
 }
 
 function layout(results, { table }) {
   const { modules, runs, chance } = table;
-  const epochs = runs["0"].top1.length;
+  const epochs = runs["0"].top1.length, last = modules.length - 1, third = modules.indexOf("3a");
+  const weights = Object.keys(runs).sort((a, b) => a - b);
   const key = make("p", { class: "iw-key" });
   for (const [, , name, shade] of PARTS) key.append(make("span", { class: `iw-swatch iw-${shade}` }), `${name} `);
-  const losses = frame("Training loss"), top1 = frame("Top-1 accuracy, validation");
-  const norms = frame("Norm of the gradient, by the loss that it comes from");
-  const verdict = make("p", { class: "iw-verdict" });
-  results.append(key, make("div", { class: "iw-lists" }, losses.root, top1.root, norms.root), verdict);
+
+  const height = (thousandths) => thousandths / (1.1 * chance);
+  const losses = over(epochs, "Training loss", [0, 1, 2].map((n) => [height(1000 * n), String(n)]),
+    PARTS.map(([, , , shade]) => shade));
+  const guess = up(height(chance));
+  losses.svg.append(make("line", { class: "iw-even", x1: BOX.left, x2: BOX.width - BOX.right, y1: guess, y2: guess }));
+  const lossCurves = PARTS.map(([, , , shade, dashes]) => curve(shade, dashes));
+  losses.svg.append(...lossCurves);
+  losses.finish();
+
+  const top1 = over(epochs, "Top-1 accuracy, validation", [[0, "0 %"], [0.5, "50 %"], [1, "100 %"]], ["accent"]);
+  const top1Curves = Object.fromEntries(weights.map((weight) => [weight, curve("muted")]));
+  for (const weight of weights) {
+    top1Curves[weight].setAttribute("d", line(runs[weight].top1.map((n, i) => [across(i + 1, epochs), up(n / 1e4)])));
+  }
+  top1.svg.append(...Object.values(top1Curves));
+  top1.finish();
+
   const everything = Object.values(runs).flatMap((run) => run.norms.flatMap((at) => Object.values(at).flat()));
   const low = Math.floor(Math.log10(Math.min(...everything))), high = Math.ceil(Math.log10(Math.max(...everything)));
-  const level = (norm) => up((Math.log10(norm) - low) / (high - low));
+  const share = (power) => (power - low) / (high - low);
+  const powers = Array.from({ length: high - low + 1 }, (_, i) => low + i);
+  const norms = frame("Norm of the gradient, by the loss that it comes from", "layer or module",
+    powers.map((power) => [share(power), String(Number(`1e${power - 6}`))]));
+  for (const name of NAMED) norms.svg.append(text(across(modules.indexOf(name), last), FOOT + 14, name, "middle"));
+  for (const name of ["4a", "4d"]) norms.svg.append(upright(across(modules.indexOf(name), last)));
+  const normCurves = PARTS.map(([, , , shade, dashes]) => [curve(shade, dashes), curve(`${shade} iw-spots`)]);
+  norms.svg.append(...normCurves.flat());
 
-  const time = (plot, epoch, ticks) => plot.svg.replaceChildren(axis(),
-    ...ticks.map(([y, words]) => text(BOX.left - 4, y + 4, words, "end")),
-    text(BOX.left, FOOT + 14, "0", "middle"), text(BOX.width - BOX.right, FOOT + 14, String(epochs), "middle"),
-    text(across(1, 2), FOOT + 28, "epoch", "middle"),
-    make("line", { class: "iw-even", x1: across(epoch, epochs), x2: across(epoch, epochs), y1: BOX.top, y2: FOOT }));
+  const verdict = make("p", { class: "iw-verdict" });
+  const plots = make("div", { class: "iw-lists" }, losses.root, top1.root);
+  results.append(key, plots, norms.root, verdict);
 
   const drawLosses = (run, epoch) => {
-    const y = (n) => up(n / (1.1 * chance));
-    time(losses, epoch, [[y(0), "0"], [y(1000), "1"], [y(2000), "2"]]);
-    losses.svg.append(make("line", { class: "iw-even", x1: BOX.left, x2: BOX.width - BOX.right, y1: y(chance), y2: y(chance) }));
-    const said = [];
-    for (const [, name, label, shade, dashes] of PARTS) {
-      if (!run.losses[name]) continue;
-      const points = run.losses[name].map((n, i) => [across(i + 1, epochs), y(n)]);
-      losses.svg.append(path(points, shade, dashes));
-      if (!epoch) continue;
-      losses.svg.append(dot(points[epoch - 1], shade));
-      said.push(`${label} ${loss(run.losses[name][epoch - 1])}`);
-    }
-    losses.caption.textContent = epoch ? `In epoch ${epoch}: ${said.join(", ")}. Guessing: ${loss(chance)}.`
-      : `Before the training. Guessing: ${loss(chance)}.`;
+    const now = PARTS.map(([, name]) => (epoch && run.losses[name] ? run.losses[name][epoch - 1] : undefined));
+    PARTS.forEach(([, name], i) => lossCurves[i].setAttribute("d",
+      line((run.losses[name] || []).map((n, at) => [across(at + 1, epochs), up(height(n))]))));
+    losses.at(epoch, now.map((n) => (n === undefined ? undefined : height(n))));
+    const said = PARTS.flatMap(([, , label], i) => (now[i] === undefined ? [] : [`${label} ${loss(now[i])}`]));
+    losses.caption.textContent = `${epoch ? `In epoch ${epoch}: ${said.join(", ")}` : "Before the training"}. ` +
+      `Guessing: ${loss(chance)}.`;
     losses.svg.setAttribute("aria-label", `Training losses over ${epochs} epochs. ${losses.caption.textContent}`);
   };
 
   const drawTop1 = (chosen, epoch) => {
-    time(top1, epoch, [[up(0), "0 %"], [up(0.5), "50 %"], [up(1), "100 %"]]);
-    const others = [];
-    const points = (run) => run.top1.map((n, i) => [across(i + 1, epochs), up(n / 1e4)]);
-    for (const [weight, run] of Object.entries(runs)) {
-      if (weight === chosen) continue;
-      top1.svg.append(path(points(run), "muted"));
-      if (epoch) others.push(`${weight}: ${percent(run.top1[epoch - 1])}`);
+    for (const weight of weights) {
+      top1Curves[weight].setAttribute("class", `iw-curve iw-${weight === chosen ? "accent" : "muted"}`);
     }
-    const own = points(runs[chosen]);
-    top1.svg.append(path(own, "accent"), ...(epoch ? [dot(own[epoch - 1], "accent")] : []));
+    top1.at(epoch, epoch ? [runs[chosen].top1[epoch - 1] / 1e4] : []);
+    const others = weights.filter((weight) => weight !== chosen)
+      .map((weight) => `${weight}: ${epoch ? percent(runs[weight].top1[epoch - 1]) : ""}`);
     top1.caption.textContent = epoch
       ? `After epoch ${epoch}: ${percent(runs[chosen].top1[epoch - 1])}. Grey, the other weights: ${others.join(", ")}.`
       : "In colour the chosen weight, in grey the others.";
@@ -81,27 +113,16 @@ function layout(results, { table }) {
   };
 
   const drawNorms = (at, epoch) => {
-    const last = modules.length - 1;
-    norms.svg.replaceChildren(axis(), text(across(1, 2), FOOT + 28, "layer or module", "middle"));
-    for (let power = low; power <= high; power += 1) {
-      norms.svg.append(text(BOX.left - 4, up((power - low) / (high - low)) + 4, String(Number(`1e${power - 6}`)), "end"));
-    }
-    for (const name of NAMED) norms.svg.append(text(across(modules.indexOf(name), last), FOOT + 14, name, "middle"));
-    for (const name of ["4a", "4d"]) {
-      const x = across(modules.indexOf(name), last);
-      norms.svg.append(make("line", { class: "iw-even", x1: x, x2: x, y1: BOX.top, y2: FOOT }));
-    }
-    const said = [];
-    for (const [part, , label, shade, dashes] of PARTS) {
-      if (!at[part]) continue;
-      const points = at[part].map((norm, i) => [across(i, last), level(norm)]);
-      norms.svg.append(path(points, shade, dashes), ...points.map((point) => dot(point, shade, 2.5)));
-      said.push(`${label} ${size(at[part][modules.indexOf("3a")])}`);
-    }
-    norms.caption.textContent = `${epoch ? `After epoch ${epoch}` : "Before the training"}, in 3a: ${said.join(", ")}. ` +
-      "Dashed: where the heads stand.";
+    const there = PARTS.filter(([part]) => at[part]);
+    PARTS.forEach(([part], i) => {
+      const points = (at[part] || []).map((norm, j) => [across(j, last), up(share(Math.log10(norm)))]);
+      normCurves[i][0].setAttribute("d", line(points));
+      normCurves[i][1].setAttribute("d", spots(points));
+    });
+    norms.caption.textContent = `${epoch ? `After epoch ${epoch}` : "Before the training"}, in 3a: ` +
+      `${there.map(([part, , label]) => `${label} ${size(at[part][third])}`).join(", ")}. Dashed: where the heads stand.`;
     norms.svg.setAttribute("aria-label", `Norms of the gradients by layer, on a logarithmic axis. ${norms.caption.textContent} ` +
-      PARTS.filter(([part]) => at[part]).map(([part, , label]) =>
+      there.map(([part, , label]) =>
         `${label}: ${at[part].map((norm, i) => `${modules[i]} ${size(norm)}`).join(", ")}.`).join(" "));
   };
 
