@@ -18,7 +18,6 @@ from pathlib import Path
 
 import torch
 import tyro
-from torch import nn
 
 from inception_lib import results
 from inception_lib.cli import run
@@ -26,35 +25,19 @@ from inception_lib.files import replacing
 from inception_lib.network import Network
 from inception_lib.training import checkpoint
 from inception_lib.training.datasets import normalised, open_data, validation_batches
-from inception_lib.training.engine import Run, build, losses, train
+from inception_lib.training.engine import Run, build, train
+from inception_lib.training.gradients import gradients, norms
 from inception_lib.training.recipes import Recipe, recipe
 
-PARTS = ("main", "aux1", "aux2")
 BATCHES = 8
 
 
 def gradient_norms(network: Network, chosen: Recipe) -> dict[str, dict[str, float]]:
-    """For the main loss and each head's weighted one: by convolution of the trunk, the norm of the gradient.
-
-    The gradient is of the loss's mean over the first pictures of the validation, without dropout.
-    """
+    """By part and convolution, over the first pictures of the validation."""
     batches = list(islice(validation_batches(open_data("shapes", "val"), chosen), BATCHES))
     pictures = torch.cat([normalised(b.pictures, chosen.preprocess()) for b in batches])
     labels = torch.cat([b.labels for b in batches])
-    network.train()
-    for module in network.modules():
-        if isinstance(module, nn.Dropout):
-            module.eval()
-    convs = {name: m.weight for name, m in network.named_modules()
-             if isinstance(m, nn.Conv2d) and not name.startswith("aux")}
-    found = losses(network(pictures), labels)
-    norms = {}
-    for name, weight, loss in zip(PARTS, (1, chosen.aux_weight, chosen.aux_weight), found, strict=False):
-        gradients = torch.autograd.grad(weight * loss, list(convs.values()), retain_graph=True,
-                                        allow_unused=True)
-        norms[name] = {conv: float(g.norm()) for conv, g in zip(convs, gradients, strict=True)
-                       if g is not None}
-    return norms
+    return norms(gradients(network, pictures, labels, chosen.aux_weight))
 
 
 def train_one(chosen: Recipe, folder: Path) -> dict:

@@ -326,6 +326,31 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
     return fig
 
 
+def plot_gradients(norms: Mapping[str, Mapping[str, float]], *, title: str = "", ax=None) -> Figure:
+    """Norms of gradients over the depth of the network, on a logarithmic axis.
+
+    Args:
+        norms: for each of `main`, `aux1` and `aux2` that there is, the norm by layer or module, as
+            `training.gradients.by_module` gives it; `total`, the norm of their sum, is a broad band.
+        title: of the plot.
+        ax: where to draw; a figure of its own by default.
+    """
+    ax = ax or plt.subplots(figsize=(7.2, 3.2))[1]
+    order = list(norms["main"])
+    lines = (("main", "main loss's", "1x1", "o-"), ("aux1", "first head's", "3x3", "s--"),
+             ("aux2", "second head's", "5x5", "^:"), ("total", "all together", "muted", "-"))
+    for part, label, color, line in lines:
+        if part in norms:
+            broad = {"linewidth": 7, "alpha": 0.4} if part == "total" else {}
+            ax.plot([order.index(name) for name in norms[part]], list(norms[part].values()), line,
+                    label=label, color=COLORS[color], markersize=4, **broad)
+    ax.set_yscale("log")
+    ax.set_xticks(range(len(order)), order, rotation=60, ha="right", rotation_mode="anchor")
+    ax.set_ylabel("norm of the gradient")
+    ax.set_title(title)
+    return ax.figure
+
+
 def picture_grid(pictures: Sequence, titles: Sequence[str], *, good: Sequence[bool],
                  columns: int = 5) -> Figure:
     """Pictures with a line of text over each, in another colour where `good` is false."""

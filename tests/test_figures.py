@@ -75,6 +75,17 @@ def test_the_training_plot_shows_each_head_and_what_guessing_gives():
     assert len(without.axes[0].lines) == 2
 
 
+def test_the_gradient_plot_puts_each_norm_over_its_layer():
+    fig = figures.plot_gradients({"main": {"conv1": 1.0, "3a": 2.0, "5b": 4.0},
+                                  "aux1": {"conv1": 8.0, "3a": 16.0}})
+    ax, = fig.axes
+    assert ax.get_yscale() == "log" and [t.get_text() for t in ax.get_xticklabels()] == ["conv1", "3a", "5b"]
+    lines = {line.get_label(): line for line in ax.lines}
+    assert set(lines) == {"main loss's", "first head's"}
+    assert list(lines["first head's"].get_xdata()) == [0, 1]
+    assert list(lines["first head's"].get_ydata()) == [8, 16]
+
+
 def test_wrong_predictions_have_another_colour():
     fig = figures.picture_grid([[[0]], [[1]], [[2]]], ["a", "b", "c"], good=[True, False, True], columns=2)
     titles = [ax.title for ax in fig.axes[:3]]

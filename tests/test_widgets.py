@@ -1,16 +1,19 @@
 """The widgets' tables and Python side; what they show in a browser is in test_widgets_browser.py."""
 
 import json
+import math
 import random
 import re
+from dataclasses import replace
 
 import pytest
 import traitlets
 
-from inception_lib import results, widgets
+from inception_lib import InceptionError, results, widgets
 from inception_lib.evaluation import crops
 from inception_lib.widgets import (
     CropWidget,
+    HeadsWidget,
     InceptionWidget,
     NetworkWidget,
     PoolingWidget,
@@ -19,7 +22,8 @@ from inception_lib.widgets import (
     tables,
 )
 
-ALL = (ReductionWidget, InceptionWidget, PoolingWidget, NetworkWidget, TrainingWidget, CropWidget)
+ALL = (ReductionWidget, InceptionWidget, PoolingWidget, NetworkWidget, TrainingWidget, CropWidget,
+       HeadsWidget)
 
 
 def total(rows, what, values):
@@ -178,3 +182,32 @@ def test_the_one_crop_is_the_prediction_that_was_recorded():
         found = widget.result()
         assert widget.table["classes"][found[f"class{i}"]] == known["class"]
         assert found[f"p{i}"] / 1e6 == pytest.approx(known["probability"], abs=2e-2)
+
+
+def test_the_heads_widget_shows_what_was_recorded():
+    for run in results.load("head_weight").outcome["runs"]:
+        if run["seed"]:
+            continue
+        for epoch in range(tables.HEAD_EPOCHS + 1):
+            found = HeadsWidget(weight=f"{run['aux_weight']:g}", epoch=epoch).result()
+            main, last = run["gradients"][epoch]["main"], found["main_12"] / 1e6
+            inside = [norm for conv, norm in main.items() if conv.startswith("inception_5b.")]
+            assert last == pytest.approx(math.hypot(*inside), abs=1e-6) and len(inside) == 6
+            assert found["main_1"] / 1e6 == pytest.approx(main["conv1.conv"], abs=1e-6)
+            # a head's gradient reaches the layers below it, and no other
+            assert (len([k for k in found if k.startswith("aux1_")]),
+                    len([k for k in found if k.startswith("aux2_")])) == ((6, 9) if run["heads"] else (0, 0))
+            assert ("top1" in found) == (epoch > 0)
+            if epoch:
+                record = run["history"][epoch - 1]
+                assert found["top1"] == round(1e4 * record["top1"])
+                assert found["loss"] == round(1e3 * record["loss"])
+                assert found.get("aux2") == (round(1e3 * record["aux2"]) if run["heads"] else None)
+
+
+def test_a_record_for_other_weights_is_refused(monkeypatch):
+    recorded = results.load("head_weight")
+    fewer = recorded.outcome | {"runs": [r for r in recorded.outcome["runs"] if r["aux_weight"] != 1]}
+    monkeypatch.setattr(results, "load", lambda name: replace(recorded, outcome=fewer))
+    with pytest.raises(InceptionError, match="other weights or epochs"):
+        tables.head_table.__wrapped__()

@@ -12,6 +12,7 @@ from test_widgets import drawn
 from inception_lib.errors import ArchitectureError
 from inception_lib.widgets import (
     CropWidget,
+    HeadsWidget,
     InceptionWidget,
     NetworkWidget,
     PoolingWidget,
@@ -24,6 +25,7 @@ PAGES = {
     InceptionWidget: "03_inception_module.html",
     PoolingWidget: "04_global_average_pooling.html",
     NetworkWidget: "05_whole_network.html",
+    HeadsWidget: "06_auxiliary_classifiers.html",
     CropWidget: "07_scales_squares_crops.html",
     TrainingWidget: "10_train.html",
 }
@@ -159,12 +161,12 @@ def test_an_address_with_nonsense_is_said_and_ignored(widget, cls):
 
 
 @each_widget
-@pytest.mark.parametrize("typed", ["", "0", "-3", "99999999", "2.5"])
+@pytest.mark.parametrize("typed", ["", "one too few", "-3", "99999999", "2.5"])
 def test_an_invalid_entry_is_flagged_and_changes_nothing(widget, cls, typed):
     _, root = widget(cls)
     before = root.get_attribute("data-settings")
     box = root.locator('input[type="number"]').first
-    box.fill(typed)
+    box.fill(str(int(box.get_attribute("min")) - 1) if typed == "one too few" else typed)
     assert box.get_attribute("aria-invalid") == "true"
     note = root.locator(f'[id="{box.get_attribute("aria-describedby")}"]')
     assert "must be" in note.inner_text()

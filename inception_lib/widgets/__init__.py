@@ -20,7 +20,8 @@ from inception_lib.training.recipes import RECIPES, Recipe
 from inception_lib.widgets import tables
 
 __all__ = [
-    "CropWidget", "InceptionWidget", "NetworkWidget", "PoolingWidget", "ReductionWidget", "TrainingWidget",
+    "CropWidget", "HeadsWidget", "InceptionWidget", "NetworkWidget", "PoolingWidget", "ReductionWidget",
+    "TrainingWidget",
 ]
 
 _HERE = Path(__file__).parent
@@ -312,4 +313,35 @@ class CropWidget(_Widget):
             for i, k in enumerate(tables.best(row)[:5], 1):
                 found |= {f"{before}class{i}": k, f"{before}p{i}": row[k]}
         found["agree"] = sum(tables.best(p)[0] == found["mean_class1"] for p in chosen)
+        return found
+
+
+class HeadsWidget(_Widget):
+    """Networks that learned with several weights of the heads' losses: losses, accuracy, gradients.
+
+    Settings: `weight` of each head's loss (0: no heads) and `epoch` (0: before the training). All runs were
+    recorded in `data/results/` by benchmarks/head_weight.py; nothing runs here.
+    """
+
+    _esm = _source("heads.js")
+    key = "heads"
+    title = "Training with and without the heads"
+
+    weight = _choice(tables.HEAD_WEIGHTS, "0.3", "Weight of each head's loss",
+                     ("0: no heads", "0.1", "0.3: the paper's", "1"))
+    epoch = _number(1, 0, tables.HEAD_EPOCHS, "Epochs trained")
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(tables.head_table(), **settings)
+
+    def result(self) -> dict[str, int]:
+        """Of the run at that epoch: `top1` in hundredths of a percent and the losses in thousandths (none
+        before the training); and the norms of the gradients in millionths, `main_1` at the first layer."""
+        run, epoch = self.table["runs"][self.weight], self.epoch
+        found = {}
+        if epoch:
+            found = {"top1": run["top1"][epoch - 1]}
+            found |= {name: losses[epoch - 1] for name, losses in run["losses"].items()}
+        for part, norms in run["norms"][epoch].items():
+            found |= {f"{part}_{i}": norm for i, norm in enumerate(norms, 1)}
         return found

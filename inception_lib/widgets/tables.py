@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import cast
@@ -31,8 +32,9 @@ from inception_lib.architecture import (
     naive_module,
 )
 from inception_lib.counting import Counts, Row, count
-from inception_lib.errors import ArchitectureError
+from inception_lib.errors import ArchitectureError, InceptionError
 from inception_lib.evaluation.crops import plan, scheme
+from inception_lib.training.gradients import PARTS, by_module
 from inception_lib.training.recipes import RECIPES
 from inception_lib.training.shapes import SIZES as SIZES_OF_SHAPES
 
@@ -291,6 +293,47 @@ def crop_table() -> dict:
     return {
         "picture": {"src": source, "width": width, "height": height, "alt": _SAID[name]},
         "classes": recorded["classes"], "mean_classes": best(totals)[:5], "views": views,
+    }
+
+
+# ----------------------------------------------------------------------------------------- heads
+
+HEAD_WEIGHTS = ("0", "0.1", "0.3", "1")  #: of each head's loss, in the recorded runs; 0 has no heads
+HEAD_EPOCHS = int(RECIPES["tiny"]().epochs)
+HEAD_LOSSES = ("loss", "aux1", "aux2")
+
+
+@cache
+def head_table() -> dict:
+    """What was recorded while networks learned with several weights of the heads' losses.
+
+    For each weight, in whole numbers: `top1` in hundredths of a percent and `losses` in thousandths, from
+    epoch 1 on; `norms` of the gradients in millionths, from epoch 0 (before the training) on, by part and
+    in the order of `modules`. `chance` is the loss of guessing.
+
+    Raises:
+        InceptionError: nothing was recorded, or not for these weights and epochs.
+    """
+    recorded = results.load("head_weight").outcome
+    runs = {}
+    for run in recorded["runs"]:
+        key = f"{run['aux_weight']:g}"
+        if run["seed"] == 0 and key in HEAD_WEIGHTS:
+            runs[key] = _head_run(run)
+    modules = list(by_module(recorded["runs"][0]["gradients"][0]["main"]))
+    if len(runs) < len(HEAD_WEIGHTS) or any(len(run["top1"]) != HEAD_EPOCHS for run in runs.values()):
+        raise InceptionError("head_weight: was recorded for other weights or epochs than the widget shows.")
+    return {"modules": modules, "chance": round(1000 * math.log(10)), "runs": runs}
+
+
+def _head_run(run: Mapping) -> dict:
+    history = run["history"]
+    return {
+        "top1": [round(1e4 * record["top1"]) for record in history],
+        "losses": {name: [round(1e3 * record[name]) for record in history]
+                   for name in HEAD_LOSSES if name in history[0]},
+        "norms": [{part: [max(1, round(1e6 * norm)) for norm in by_module(record[part]).values()]
+                   for part in PARTS if part in record} for record in run["gradients"]],
     }
 
 
