@@ -7,11 +7,13 @@ import re
 import pytest
 import traitlets
 
-from inception_lib import results, widgets
+from inception_lib import count, lineage, results, widgets
 from inception_lib.evaluation import crops
 from inception_lib.widgets import (
+    ComparisonWidget,
     CropWidget,
     InceptionWidget,
+    LineageWidget,
     NetworkWidget,
     PoolingWidget,
     ReductionWidget,
@@ -19,7 +21,8 @@ from inception_lib.widgets import (
     tables,
 )
 
-ALL = (ReductionWidget, InceptionWidget, PoolingWidget, NetworkWidget, TrainingWidget, CropWidget)
+ALL = (ReductionWidget, InceptionWidget, PoolingWidget, NetworkWidget, TrainingWidget, CropWidget,
+       LineageWidget, ComparisonWidget)
 
 
 def total(rows, what, values):
@@ -178,3 +181,38 @@ def test_the_one_crop_is_the_prediction_that_was_recorded():
         found = widget.result()
         assert widget.table["classes"][found[f"class{i}"]] == known["class"]
         assert found[f"p{i}"] / 1e6 == pytest.approx(known["probability"], abs=2e-2)
+
+
+@pytest.mark.parametrize("name", lineage.NETWORKS)
+def test_the_comparison_adds_up_to_what_the_library_counts(name):
+    counts = count(lineage.NETWORKS[name].make()).trunk
+    found = ComparisonWidget(left=name, right="lenet5").result()
+    assert (found["left_macs"], found["left_parameters"]) == (counts.macs, counts.parameters)
+    assert found["left_depth"] == counts.architecture.depth
+    stages = [ComparisonWidget(left=name, right="lenet5", what="parameters", stage=stage).result()
+              for stage in range(1, 8)]
+    assert sum(s["left_stage"] for s in stages) == counts.parameters
+    layers = counts.architecture.without_heads().layers
+    assert sum(s["left_units"] for s in stages) == len(layers)
+
+
+def test_the_comparison_says_where_two_networks_differ_most():
+    found = ComparisonWidget(left="googlenet", right="vgg16", what="parameters").result()
+    assert found["apart"] == 7  # in the fully connected layers
+    assert ComparisonWidget(left="googlenet", right="googlenet").result()["apart"] == 1
+
+
+def test_the_lineage_widget_ranks_within_one_procedure():
+    rows = lineage.table()
+    for procedure in lineage.PROCEDURES:
+        for number, name in enumerate(lineage.NETWORKS, 1):
+            found = LineageWidget(procedure=procedure, network=number, axis="macs").result()
+            errors = rows[procedure].dropna()
+            assert found["shown"] == len(errors) and found["macs"] == rows.loc[name, "MACs"]
+            if name not in errors:
+                assert found["error"] == found["better"] == 0
+                continue
+            lower = rows.loc[errors.index[errors < errors[name]]]
+            assert found["error"] == round(100 * errors[name]) and found["better"] == len(lower)
+            assert found["smaller"] == (lower["MACs"] <= rows.loc[name, "MACs"]).sum()
+    assert LineageWidget().result()["smaller"] == 0  # nothing smaller than GoogLeNet is better
