@@ -167,7 +167,7 @@ class BranchDifference:
 
     @property
     def verdict(self) -> str:
-        """same, wider or narrower (only widths differ), other layers, new, or gone."""
+        """same, other widths (of the same layers), other layers, new, or gone."""
         if not self.before:
             return "new"
         if not self.after:

@@ -47,6 +47,10 @@ COLORS = {
     "muted": "#8A8A8A",
 }
 
+#: A branch of a later network has the colour of the one it stands for.
+_STANDS_FOR = {"double3x3": "5x5", "3x3dbl": "5x5", "7x7": "3x3", "7x7dbl": "5x5", "7x7x3": "5x5",
+               "residual": "accent"}
+
 _INK = "#010203"  # stands for "the colour of the page's text" until the SVG is written
 
 _STYLE = {
@@ -147,6 +151,11 @@ def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, ylabel
     return ax.figure
 
 
+def branch_color(name: str) -> str:
+    """The colour of a branch by its name, grey where it has none."""
+    return COLORS.get(_STANDS_FOR.get(name, name), COLORS["muted"])
+
+
 def _label(layer: Layer) -> str:
     match layer:
         case Pool():
@@ -193,7 +202,7 @@ def draw_module(module: Branches, *, title: str = "") -> Figure:
 
     middle = (n - 1) / 2
     for x, branch in enumerate(module.branches):
-        color = COLORS.get(branch.name, COLORS["muted"])
+        color = branch_color(branch.name)
         below = (middle, 0.24)
         named = any(layer.name == branch.name for layer in branch.layers)
         for y, layer in enumerate(branch.layers, start=1):
@@ -236,7 +245,7 @@ def draw_network(architecture: Architecture, *, title: str = "") -> Figure:
             for branch in step.layer.branches:
                 channels = next((s.out_shape[0] for s in reversed(trunk)
                                  if (s.module, s.branch) == (step.path, branch.name)), step.in_shape[0])
-                ax.barh(y, channels, 0.7, left=left, color=COLORS.get(branch.name, COLORS["muted"]))
+                ax.barh(y, channels, 0.7, left=left, color=branch_color(branch.name))
                 left += channels
         else:
             left = step.out_shape[0]

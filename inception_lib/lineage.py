@@ -635,12 +635,20 @@ PROCEDURES: dict[Procedure, str] = {
 @dataclass(frozen=True, kw_only=True)
 class Reported:
     """A published top-5 error on ILSVRC's classification task, in percent, how it was measured, and where
-    it stands. `measured` says more than the procedure's name."""
+    it stands. `measured` says more than the procedure's name; `networks` and `crops` are None where the
+    source does not say how many were averaged."""
 
     procedure: Procedure
     error: Decimal
     measured: str
     source: str
+    networks: int | None = None
+    crops: int | None = None
+
+    @property
+    def passes(self) -> int | None:
+        """Forward passes for one picture."""
+        return None if self.networks is None or self.crops is None else self.networks * self.crops
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -671,17 +679,18 @@ class Milestone:
         return next((e for e in self.errors if e.procedure == procedure), None)
 
 
-def _entry(team: str, year: int) -> Reported:
+def _entry(team: str, year: int, networks: int | None = None, crops: int | None = None) -> Reported:
     """A team's result in ILSVRC without other data, from the GoogLeNet paper's Table 2."""
     row = next(r for r in TABLE2 if (r.team, r.year, r.external_data) == (team, year, "no"))
     return Reported(procedure="ensemble", error=row.error, source="Szegedy et al. 2015, Table 2",
-                    measured=f"ILSVRC-{year} test, the entry of {team}, {row.place}")
+                    measured=f"ILSVRC-{year} test, the entry of {team}, {row.place}",
+                    networks=networks, crops=crops)
 
 
 def _crops(crops: Literal[1, 10], error: str | Decimal, source: str, more: str = "") -> Reported:
     """One network on the validation pictures."""
     words = "one crop" if crops == 1 else "ten crops"
-    return Reported(procedure=words, error=Decimal(error), source=source,
+    return Reported(procedure=words, error=Decimal(error), source=source, networks=1, crops=crops,
                     measured=f"ILSVRC-2012 validation{more}, one network, {words}")
 
 
@@ -699,7 +708,8 @@ NETWORKS: dict[Name, Milestone] = {
     "lenet5": Milestone(title="LeNet-5", year=1998, make=lenet5, paper="LeCun et al. 1998"),
     "alexnet": Milestone(
         title="AlexNet", year=2012, make=alexnet, paper=_KRIZHEVSKY,
-        errors=(_entry("SuperVision", 2012), _crops(10, "18.2", "Krizhevsky et al. 2012, Table 2"))),
+        # five networks: its paper's Table 2; ten crops: its section 4.1
+        errors=(_entry("SuperVision", 2012, 5, 10), _crops(10, "18.2", "Krizhevsky et al. 2012, Table 2"))),
     # the paper's own figure for one network, 16.5, comes without a number of crops
     "zfnet": Milestone(title="ZFNet", year=2013, make=zfnet, paper="Zeiler and Fergus 2014",
                        errors=(_entry("Clarifai", 2013),)),
@@ -711,18 +721,19 @@ NETWORKS: dict[Name, Milestone] = {
                        errors=(_entry("VGG", 2014),)),
     "googlenet": Milestone(
         title="GoogLeNet", year=2014, make=googlenet, paper="Szegedy et al. 2015",
-        errors=(_entry("GoogLeNet", 2014), _googlenet(10), _googlenet(1))),
+        errors=(_entry("GoogLeNet", 2014, 7, 144), _googlenet(10), _googlenet(1))),
     "bn_inception": Milestone(
         title="BN-Inception", year=2015, make=bn_inception, paper="Ioffe and Szegedy 2015",
         errors=(
             Reported(procedure="ensemble", error=Decimal("4.82"), source="Ioffe and Szegedy 2015, figure 4",
-                     measured="ILSVRC test, six networks, 144 crops, after the challenge"),
+                     measured="ILSVRC test, six networks, 144 crops, after the challenge",
+                     networks=6, crops=144),
             _crops(1, "7.82", "Ioffe and Szegedy 2015, figure 4"))),
     "inception_v3": Milestone(
         title="Inception v3", year=2015, make=inception_v3, paper="Szegedy et al. 2016",
         errors=(
             Reported(procedure="ensemble", error=Decimal("3.6"), source="Szegedy et al. 2016, arXiv abstract",
-                     measured="ILSVRC test, four networks, many crops"),
+                     measured="ILSVRC test, four networks, many crops", networks=4),
             _crops(1, "5.6", "Szegedy et al. 2016, abstract"))),
     "resnet34": Milestone(title="ResNet-34", year=2015, make=partial(resnet, 34), paper=_RESNET,
                           errors=(_crops(10, "7.46", _TABLE3_OF_RESNET),)),

@@ -95,3 +95,9 @@ def test_errors_of_different_tests_are_in_different_panels_and_not_joined():
     for ax in fig.axes:  # no title covers another
         boxes = [text.get_window_extent() for text in ax.texts]
         assert not [1 for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
+
+
+def test_a_later_branch_has_the_colour_of_the_one_it_stands_for():
+    assert figures.branch_color("double3x3") == figures.branch_color("5x5") == figures.COLORS["5x5"]
+    assert figures.branch_color("7x7") == figures.COLORS["3x3"]
+    assert figures.branch_color("shortcut") == figures.COLORS["muted"]
