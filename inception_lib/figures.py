@@ -12,7 +12,7 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -33,7 +33,11 @@ from inception_lib.architecture import (
     walk,
 )
 from inception_lib.counting import shape_text
+from inception_lib.lineage import PROCEDURES
 from inception_lib.paper import Audit
+
+if TYPE_CHECKING:
+    import pandas
 
 #: One colour per branch, everywhere in the book (Okabe and Ito's palette, safe for colour-blind readers).
 COLORS = {
@@ -44,6 +48,10 @@ COLORS = {
     "accent": "#D55E00",
     "muted": "#8A8A8A",
 }
+
+#: A branch of a later network has the colour of the one it stands for.
+_STANDS_FOR = {"double3x3": "5x5", "3x3dbl": "5x5", "7x7": "3x3", "7x7dbl": "5x5", "7x7x3": "5x5",
+               "residual": "accent"}
 
 _INK = "#010203"  # stands for "the colour of the page's text" until the SVG is written
 
@@ -150,6 +158,11 @@ def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, ylabel
     return fig
 
 
+def branch_color(name: str) -> str:
+    """The colour of a branch by its name, grey where it has none."""
+    return COLORS.get(_STANDS_FOR.get(name, name), COLORS["muted"])
+
+
 def _label(layer: Layer) -> str:
     match layer:
         case Pool():
@@ -198,7 +211,7 @@ def draw_module(module: Branches, *, title: str = "") -> Figure:
 
     middle = (n - 1) / 2
     for x, branch in enumerate(module.branches):
-        color = COLORS.get(branch.name, COLORS["muted"])
+        color = branch_color(branch.name)
         below = (middle, 0.24)
         named = any(layer.name == branch.name for layer in branch.layers)
         for y, layer in enumerate(branch.layers, start=1):
@@ -241,7 +254,7 @@ def draw_network(architecture: Architecture, *, title: str = "") -> Figure:
             for branch in step.layer.branches:
                 channels = next((s.out_shape[0] for s in reversed(trunk)
                                  if (s.module, s.branch) == (step.path, branch.name)), step.in_shape[0])
-                ax.barh(y, channels, 0.7, left=left, color=COLORS.get(branch.name, COLORS["muted"]))
+                ax.barh(y, channels, 0.7, left=left, color=branch_color(branch.name))
                 left += channels
         else:
             left = step.out_shape[0]
@@ -297,6 +310,72 @@ def plot_audit(audit: Audit) -> Figure:
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="upper center", ncols=3, bbox_to_anchor=(0.5, 1.06))
     return fig
+
+
+#: Where a label may stand beside its dot, in points: right, left, below, above, and so on.
+_SPOTS = ((8, 0, "left"), (-8, 0, "right"), (0, -12, "center"), (0, 12, "center"), (7, -11, "left"),
+          (-7, -11, "right"), (7, 11, "left"), (-7, 11, "right"), (7, -21, "left"), (-7, -21, "right"))
+
+
+def plot_errors(rows: pandas.DataFrame, column: str, procedures: Sequence[str], *, xlabel: str,
+                log: bool = True, highlight: str = "GoogLeNet") -> Figure:
+    """Published errors against a column of `lineage.table()`: a panel for each procedure, no lines between.
+
+    Args:
+        rows: `lineage.table()`, or some of its rows.
+        column: what is across, as `parameters`, `MACs`, `depth` or `year`.
+        procedures: of `lineage.PROCEDURES`; errors of two procedures are never in one panel.
+        xlabel: the words under the axis.
+        log: a logarithmic axis.
+        highlight: title of the network whose dot has another colour.
+    """
+    fig, axes = plt.subplots(len(procedures), 1, figsize=(6, 2.3 * len(procedures)), sharex=True,
+                             layout="constrained", squeeze=False)
+    for ax, procedure in zip(axes.flat, procedures, strict=True):
+        shown = rows[rows[procedure].notna()]
+        own = shown["title"] == highlight
+        ax.scatter(shown[column], shown[procedure], s=42, color=[
+            COLORS["accent" if mine else "1x1"] for mine in own], zorder=3)
+        words = PROCEDURES[procedure]
+        ax.set_title(words[0].upper() + words[1:], fontsize=10)
+        ax.yaxis.set_major_locator(matplotlib.ticker.MultipleLocator(5))
+        ax.set_ylabel("top-5 error, %")
+        ax.set_ylim(0, 1.2 * shown[procedure].max())
+        ax.grid(axis="y", color=COLORS["muted"], alpha=0.3, linewidth=0.6)
+    if log:
+        axes.flat[0].set_xscale("log")
+    everything = rows[rows[list(procedures)].notna().any(axis=1)][column]
+    low, high = everything.min(), everything.max()
+    span = high - low
+    axes.flat[0].set_xlim((low / 1.4, high * 1.9) if log else (low - 0.08 * span, high + 0.2 * span))
+    axes.flat[-1].set_xlabel(xlabel)
+    fig.draw_without_rendering()  # places the axes, so that the labels can be placed
+    for ax, procedure in zip(axes.flat, procedures, strict=True):
+        _label_dots(ax, rows[rows[procedure].notna()], column, procedure)
+    return fig
+
+
+def _label_dots(ax, shown: pandas.DataFrame, column: str, procedure: str, size: float = 9) -> None:
+    """Write each network's title beside its dot, where it covers no dot and no other title."""
+    points = 72 / ax.figure.dpi
+    spots = [points * ax.transData.transform(xy) for xy in zip(shown[column], shown[procedure], strict=True)]
+    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in spots]
+    frame = ax.bbox.extents * points
+
+    def box(at, spot, title: str) -> tuple[float, float, float, float]:
+        wide = 0.56 * size * len(title)
+        left = at[0] + spot[0] - {"left": 0, "center": wide / 2, "right": wide}[spot[2]]
+        return left, at[1] + spot[1] - 5, left + wide, at[1] + spot[1] + 5
+
+    def free(b) -> bool:
+        inside = frame[0] <= b[0] and b[2] <= frame[2] and frame[1] <= b[1] and b[3] <= frame[3]
+        return inside and all(b[2] <= o[0] or o[2] <= b[0] or b[3] <= o[1] or o[3] <= b[1] for o in taken)
+
+    for at, (_, row) in zip(spots, shown.iterrows(), strict=True):
+        spot = next((s for s in _SPOTS if free(box(at, s, row["title"]))), _SPOTS[0])
+        taken.append(box(at, spot, row["title"]))
+        ax.annotate(row["title"], (row[column], row[procedure]), spot[:2], textcoords="offset points",
+                    ha=spot[2], va="center", fontsize=size)
 
 
 def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | None = None) -> Figure:

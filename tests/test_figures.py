@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import matplotlib.pyplot as plt
 import pytest
 
-from inception_lib import figures, googlenet, paper
+from inception_lib import figures, googlenet, lineage, paper
 from inception_lib.architecture import PAPER_WIDTHS, inception_module, naive_module
 
 
@@ -91,3 +91,24 @@ def test_wrong_predictions_have_another_colour():
     titles = [ax.title for ax in fig.axes[:3]]
     assert [t.get_text() for t in titles] == ["a", "b", "c"]
     assert titles[0].get_color() == titles[2].get_color() != titles[1].get_color() == figures.COLORS["accent"]
+
+
+def test_errors_of_different_tests_are_in_different_panels_and_not_joined():
+    rows = lineage.table()
+    fig = figures.plot_errors(rows, "parameters", list(lineage.PROCEDURES), xlabel="parameters")
+    assert len(fig.axes) == len(lineage.PROCEDURES) and not any(ax.lines for ax in fig.axes)
+    for ax, procedure in zip(fig.axes, lineage.PROCEDURES, strict=True):
+        shown = rows[rows[procedure].notna()]
+        (dots,) = ax.collections
+        assert dots.get_offsets().tolist() == shown[["parameters", procedure]].astype(float).values.tolist()
+        assert [text.get_text() for text in ax.texts] == list(shown["title"])
+    fig.draw_without_rendering()
+    for ax in fig.axes:  # no title covers another
+        boxes = [text.get_window_extent() for text in ax.texts]
+        assert not [1 for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
+
+
+def test_a_later_branch_has_the_colour_of_the_one_it_stands_for():
+    assert figures.branch_color("double3x3") == figures.branch_color("5x5") == figures.COLORS["5x5"]
+    assert figures.branch_color("7x7") == figures.COLORS["3x3"]
+    assert figures.branch_color("shortcut") == figures.COLORS["muted"]

@@ -19,9 +19,13 @@ from inception_lib.architecture import Branch, Branches, Conv, GlobalPool, Scale
 from inception_lib.counting import Policy
 from inception_lib.lineage import (
     BN_INCEPTION_WIDTHS,
+    HUMAN_ERROR,
+    ILSVRC,
     LENET5_C3,
     NETWORKS,
+    PROCEDURES,
     SLIM_INCEPTION_V2_WIDTHS,
+    WINNERS,
     Name,
     alexnet,
     bn_inception,
@@ -253,7 +257,7 @@ def test_bn_inception_has_the_papers_outputs_but_for_4c_and_4d():
 
 
 def test_bn_inception_has_the_totals_of_its_ports():
-    # the port to Caffe (and its to torch, 11,295,240) has a plain first layer, and biases besides
+    # the ports (Cadene's to torch, and osmr's: 11,295,240) have a plain first layer, and biases besides
     port = count(bn_inception(stem="plain"))
     biases = sum(row.norm_parameters // 2 for row in port.rows)
     assert port.parameters + biases == 11_295_240
@@ -519,6 +523,39 @@ def test_the_table_of_networks_names_its_sources():
     assert "Clarifai, 1st" in NETWORKS["zfnet"].measured
 
 
+def test_errors_are_kept_apart_by_procedure():
+    order = list(PROCEDURES)
+    for milestone in NETWORKS.values():
+        assert [e.procedure for e in milestone.errors] == sorted(
+            {e.procedure for e in milestone.errors}, key=order.index)
+        assert all(e.measured and e.source for e in milestone.errors)
+
+    def by(procedure):
+        return {name: float(e.error) for name, m in NETWORKS.items() if (e := m.reported(procedure))}
+
+    assert by("one crop") == {
+        "googlenet": 10.07, "bn_inception": 7.82, "inception_v3": 5.6, "inception_v4": 5.0}
+    assert by("ten crops") == {
+        "alexnet": 18.2, "vgg16": 9.33, "googlenet": 9.15, "resnet34": 7.46, "resnet50": 6.71}
+    assert by("ensemble") == {"alexnet": 16.4, "zfnet": 11.7, "vgg16": 7.32, "vgg19": 7.32, "googlenet": 6.67,
+                              "bn_inception": 4.82, "inception_v3": 3.6}
+    passes = {name: m.reported("ensemble").passes for name, m in NETWORKS.items() if m.reported("ensemble")}
+    assert passes == {"alexnet": 50, "zfnet": None, "vgg16": None, "vgg19": None, "googlenet": 7 * 144,
+                      "bn_inception": 6 * 144, "inception_v3": None}
+    # more crops and more networks never make it worse
+    for milestone in NETWORKS.values():
+        errors = [e.error for e in milestone.errors]
+        assert errors == sorted(errors)
+
+
+def test_the_challenges_winners_are_in_order_and_take_table_2_as_it_is():
+    assert [w.year for w in WINNERS] == list(range(2010, 2016))
+    assert [w.error for w in WINNERS] == sorted((w.error for w in WINNERS), reverse=True)
+    assert [str(w.error) for w in WINNERS[2:5]] == ["16.4", "11.7", "6.67"]
+    assert WINNERS[3].error > HUMAN_ERROR > WINNERS[-1].error
+    assert ILSVRC["classes"] == NETWORKS["googlenet"].make().classes
+
+
 def test_the_table_has_the_networks_as_they_are_at_test_time():
     rows = table()
     assert list(rows.index) == list(NETWORKS)
@@ -526,6 +563,7 @@ def test_the_table_has_the_networks_as_they_are_at_test_time():
     assert rows.loc["vgg16", ["depth", "input", "top5"]].tolist() == [16, 224, 7.32]
     assert rows.loc["inception_v3", "parameters"] == 23_834_568
     assert math.isnan(rows.loc["lenet5", "top5"])
+    assert rows["ten crops"].notna().sum() == 5 and rows.loc["resnet50", "ten crops"] == 6.71
 
 
 def test_the_data_need_no_torch():

@@ -9,12 +9,14 @@ from dataclasses import replace
 import pytest
 import traitlets
 
-from inception_lib import InceptionError, results, widgets
+from inception_lib import InceptionError, count, lineage, results, widgets
 from inception_lib.evaluation import crops
 from inception_lib.widgets import (
+    ComparisonWidget,
     CropWidget,
     HeadsWidget,
     InceptionWidget,
+    LineageWidget,
     NetworkWidget,
     PoolingWidget,
     ReductionWidget,
@@ -23,7 +25,7 @@ from inception_lib.widgets import (
 )
 
 ALL = (ReductionWidget, InceptionWidget, PoolingWidget, NetworkWidget, TrainingWidget, CropWidget,
-       HeadsWidget)
+       HeadsWidget, LineageWidget, ComparisonWidget)
 
 
 def total(rows, what, values):
@@ -211,3 +213,38 @@ def test_a_record_for_other_weights_is_refused(monkeypatch):
     monkeypatch.setattr(results, "load", lambda name: replace(recorded, outcome=fewer))
     with pytest.raises(InceptionError, match="other weights or epochs"):
         tables.head_table.__wrapped__()
+
+
+@pytest.mark.parametrize("name", lineage.NETWORKS)
+def test_the_comparison_adds_up_to_what_the_library_counts(name):
+    counts = count(lineage.NETWORKS[name].make()).trunk
+    found = ComparisonWidget(left=name, right="lenet5").result()
+    assert (found["left_macs"], found["left_parameters"]) == (counts.macs, counts.parameters)
+    assert found["left_depth"] == counts.architecture.depth
+    stages = [ComparisonWidget(left=name, right="lenet5", what="parameters", stage=stage).result()
+              for stage in range(1, 8)]
+    assert sum(s["left_stage"] for s in stages) == counts.parameters
+    layers = counts.architecture.without_heads().layers
+    assert sum(s["left_units"] for s in stages) == len(layers)
+
+
+def test_the_comparison_says_where_two_networks_differ_most():
+    found = ComparisonWidget(left="googlenet", right="vgg16", what="parameters").result()
+    assert found["apart"] == 7  # in the fully connected layers
+    assert ComparisonWidget(left="googlenet", right="googlenet").result()["apart"] == 1
+
+
+def test_the_lineage_widget_ranks_within_one_procedure():
+    rows = lineage.table()
+    for procedure in lineage.PROCEDURES:
+        for number, name in enumerate(lineage.NETWORKS, 1):
+            found = LineageWidget(procedure=procedure, network=number, axis="macs").result()
+            errors = rows[procedure].dropna()
+            assert found["shown"] == len(errors) and found["macs"] == rows.loc[name, "MACs"]
+            if name not in errors:
+                assert found["error"] == found["better"] == 0
+                continue
+            lower = rows.loc[errors.index[errors < errors[name]]]
+            assert found["error"] == round(100 * errors[name]) and found["better"] == len(lower)
+            assert found["smaller"] == (lower["MACs"] <= rows.loc[name, "MACs"]).sum()
+    assert LineageWidget().result()["smaller"] == 0  # nothing smaller than GoogLeNet is better

@@ -11,9 +11,11 @@ from test_widgets import drawn
 
 from inception_lib.errors import ArchitectureError
 from inception_lib.widgets import (
+    ComparisonWidget,
     CropWidget,
     HeadsWidget,
     InceptionWidget,
+    LineageWidget,
     NetworkWidget,
     PoolingWidget,
     ReductionWidget,
@@ -21,12 +23,14 @@ from inception_lib.widgets import (
 )
 
 PAGES = {
+    LineageWidget: "01_from_lenet_to_googlenet.html",
     ReductionWidget: "02_one_by_one_convolution.html",
     InceptionWidget: "03_inception_module.html",
     PoolingWidget: "04_global_average_pooling.html",
     NetworkWidget: "05_whole_network.html",
     HeadsWidget: "06_auxiliary_classifiers.html",
     CropWidget: "07_scales_squares_crops.html",
+    ComparisonWidget: "09_in_its_time_and_after.html",
     TrainingWidget: "10_train.html",
 }
 SETTINGS = 200
@@ -193,6 +197,7 @@ def test_the_result_is_announced_in_words(widget, cls):
 @pytest.mark.parametrize(("cls", "query"), [
     (ReductionWidget, "?reduction.reduce=481"), (ReductionWidget, "?reduction.reduce=400"),
     (InceptionWidget, "?module.reduce5x5=500"), (NetworkWidget, "?network.size=64&network.heads=1"),
+    (ComparisonWidget, "?comparison.right=googlenet"),
 ])
 def test_impossible_and_pointless_states_are_flagged(widget, cls, query):
     _, root = widget(cls, query)

@@ -14,14 +14,16 @@ import anywidget
 import traitlets as t
 
 from inception_lib.architecture import PAPER_WIDTHS, VARIANTS, googlenet
+from inception_lib.comparison import STAGES
 from inception_lib.counting import Counts, count
 from inception_lib.evaluation.crops import CROPS, SQUARES
+from inception_lib.lineage import PROCEDURES
 from inception_lib.training.recipes import RECIPES, Recipe
 from inception_lib.widgets import tables
 
 __all__ = [
-    "CropWidget", "HeadsWidget", "InceptionWidget", "NetworkWidget", "PoolingWidget", "ReductionWidget",
-    "TrainingWidget",
+    "ComparisonWidget", "CropWidget", "HeadsWidget", "InceptionWidget", "LineageWidget", "NetworkWidget",
+    "PoolingWidget", "ReductionWidget", "TrainingWidget",
 ]
 
 _HERE = Path(__file__).parent
@@ -345,3 +347,74 @@ class HeadsWidget(_Widget):
         for part, norms in run["norms"][epoch].items():
             found |= {f"{part}_{i}": norm for i, norm in enumerate(norms, 1)}
         return found
+
+
+class ComparisonWidget(_Widget):
+    """Any two networks of the lineage, stage by stage, and one stage layer by layer.
+
+    Settings: `left` and `right` (names in `lineage.NETWORKS`), `what` is compared, and `stage`, from 1 to 7,
+    which is listed layer by layer. Stages are those of `comparison.STAGES`.
+    """
+
+    _esm = _source("comparison.js")
+    key = "comparison"
+    title = "Two networks, stage by stage"
+
+    left = _choice(tables.NAMES, "googlenet", "First network", tables.TITLES)
+    right = _choice(tables.NAMES, "vgg16", "Second network", tables.TITLES)
+    what = _choice(("macs", "parameters", "activations", "depth"), "macs", "Compared",
+                   ("MACs", "parameters", "activations", "depth"))
+    stage = _number(4, 1, len(STAGES), "Stage to list")
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(tables.comparison_table(), **settings)
+
+    def result(self) -> dict[str, int]:
+        """Of each network the four totals, what is compared in the chosen stage, and the number of modules
+        and layers listed there; and `apart`, the stage in which the two differ most (the first of equals)."""
+        found: dict[str, int] = {}
+        sums: dict[str, list[int]] = {}
+        for side in ("left", "right"):
+            units = tables.units(getattr(self, side))
+            for what in ("macs", "parameters", "activations", "depth"):
+                found[f"{side}_{what}"] = sum(getattr(unit, what) for unit in units)
+            sums[side] = [sum(getattr(unit, self.what) for unit in units if unit.stage == stage)
+                          for stage in range(1, len(STAGES) + 1)]
+            found[f"{side}_stage"] = sums[side][self.stage - 1]
+            found[f"{side}_units"] = sum(unit.stage == self.stage for unit in units)
+        apart = [abs(a - b) for a, b in zip(sums["left"], sums["right"], strict=True)]
+        return found | {"apart": 1 + apart.index(max(apart))}
+
+
+class LineageWidget(_Widget):
+    """The networks from LeNet-5 to Inception v4: their published errors against what they cost.
+
+    Settings: `axis`, the `procedure` by which the errors were measured, and `network`, the number of the one
+    that is looked at, in order of year.
+    """
+
+    _esm = _source("lineage.js")
+    key = "lineage"
+    title = "Errors and costs, network by network"
+
+    axis = _choice(("parameters", "macs", "depth", "year"), "parameters", "Across",
+                   ("parameters", "MACs", "depth", "year"))
+    procedure = _choice(tuple(PROCEDURES), "ensemble", "Errors measured with",
+                        ("several networks, many crops", "one network, ten crops", "one network, one crop"))
+    network = _number(1 + tables.NAMES.index("googlenet"), 1, len(tables.NAMES), "Network, by year")
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(tables.lineage_table(), **settings)
+
+    def result(self) -> dict[str, int]:
+        """Of the chosen network year and counts, and its error in hundredths of a percent, 0 where none was
+        published; how many networks have one, how many of them a lower one, and how many of those no more of
+        what is across."""
+        rows = self.table["networks"]
+        row = rows[self.network - 1]
+        shown = [other for other in rows if self.procedure in other["errors"]]
+        error = row["errors"].get(self.procedure, [0])[0]
+        better = [other for other in shown if other["errors"][self.procedure][0] < error]
+        smaller = [other for other in better if other[self.axis] <= row[self.axis]]
+        return {**{what: row[what] for what in ("year", "parameters", "macs", "depth")}, "error": error,
+                "shown": len(shown), "better": len(better), "smaller": len(smaller)}

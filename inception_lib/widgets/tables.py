@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import cast
 
-from inception_lib import paper, results
+from inception_lib import comparison, paper, results
 from inception_lib.architecture import (
     PAPER_WIDTHS,
     VARIANTS,
@@ -34,6 +34,7 @@ from inception_lib.architecture import (
 from inception_lib.counting import Counts, Row, count
 from inception_lib.errors import ArchitectureError, InceptionError
 from inception_lib.evaluation.crops import plan, scheme
+from inception_lib.lineage import NETWORKS, PROCEDURES
 from inception_lib.training.gradients import PARTS, by_module
 from inception_lib.training.recipes import RECIPES
 from inception_lib.training.shapes import SIZES as SIZES_OF_SHAPES
@@ -334,6 +335,44 @@ def _head_run(run: Mapping) -> dict:
                    for name in HEAD_LOSSES if name in history[0]},
         "norms": [{part: [max(1, round(1e6 * norm)) for norm in by_module(record[part]).values()]
                    for part in PARTS if part in record} for record in run["gradients"]],
+    }
+
+
+# ---------------------------------------------------------------------------------- the lineage
+
+NAMES = tuple(NETWORKS)
+TITLES = tuple(milestone.title for milestone in NETWORKS.values())
+
+
+@cache
+def units(name: str) -> tuple[comparison.Unit, ...]:
+    """The modules and lone layers of a network of the lineage, by its name in `NETWORKS`."""
+    return comparison.units(NETWORKS[name].make())
+
+
+@cache
+def comparison_table() -> dict:
+    """Every network of the lineage, unit by unit: name, stage, what it is, output, and the four counts."""
+    return {
+        "stages": comparison.STAGES,
+        "networks": {name: {
+            "title": milestone.title, "year": milestone.year,
+            "units": [[u.name, u.stage, u.text, u.output, u.parameters, u.macs, u.activations, u.depth]
+                      for u in units(name)],
+        } for name, milestone in NETWORKS.items()},
+    }
+
+
+@cache
+def lineage_table() -> dict:
+    """Every network of the lineage with its counts, and its top-5 errors in hundredths of a percent."""
+    return {
+        "procedures": PROCEDURES,
+        "networks": [{
+            "title": milestone.title, "year": milestone.year,
+            **{what: sum(getattr(u, what) for u in units(name)) for what in ("parameters", "macs", "depth")},
+            "errors": {e.procedure: [int(100 * e.error), e.measured, e.source] for e in milestone.errors},
+        } for name, milestone in NETWORKS.items()],
     }
 
 

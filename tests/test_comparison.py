@@ -1,0 +1,107 @@
+"""Units, stages and differences: that nothing is lost between the counts and what stands side by side."""
+
+import subprocess
+import sys
+
+import pytest
+
+from inception_lib import count, googlenet, lineage
+from inception_lib.architecture import PAPER_WIDTHS, Branch, Branches, Conv, inception_module, naive_module
+from inception_lib.comparison import (
+    STAGES,
+    branch_text,
+    describe,
+    difference_table,
+    module_difference,
+    stages,
+    units,
+)
+
+every_network = pytest.mark.parametrize("name", lineage.NETWORKS)
+
+
+@every_network
+def test_units_add_up_to_the_network_at_test_time(name):
+    architecture = lineage.NETWORKS[name].make()
+    counts, found = count(architecture).trunk, units(architecture)
+    assert [unit.name for unit in found] == [layer.name for layer in architecture.layers]
+    assert sum(unit.macs for unit in found) == counts.macs
+    assert sum(unit.parameters for unit in found) == counts.parameters
+    assert sum(unit.depth for unit in found) == architecture.depth
+    assert sum(unit.activations for unit in found) == sum(
+        row.activations for row in counts.rows if row.kind not in ("concat", "dropout", "select"))
+    assert all(unit.text and unit.output for unit in found)
+
+
+@every_network
+def test_stages_hold_every_unit_once_and_in_order(name):
+    architecture = lineage.NETWORKS[name].make()
+    found = stages(architecture)
+    assert [stage.name for stage in found] == list(STAGES)
+    assert [unit for stage in found for unit in stage.units] == list(units(architecture))
+    assert found[-1].output == str(architecture.classes) or name == "nin"
+    assert sum(stage.macs for stage in found) == count(architecture).trunk.macs
+
+
+def test_stages_of_different_inputs_stand_beside_each_other():
+    grids = {name: [stage.output.partition("x")[0] for stage in stages(lineage.NETWORKS[name].make())]
+             for name in ("googlenet", "inception_v3", "vgg16", "lenet5")}
+    assert grids["googlenet"] == ["", "112", "56", "28", "14", "7", "1000"]
+    assert grids["inception_v3"] == ["", "147", "71", "35", "17", "8", "1000"]
+    assert grids["vgg16"] == ["224", "112", "56", "28", "14", "7", "1000"]
+    assert grids["lenet5"] == ["28", "14", "10", "5", "", "", "10"]
+
+
+def test_layers_and_branches_are_described():
+    network = {layer.name: layer for layer in lineage.alexnet().layers}
+    assert describe(network["conv1"]) == "11x11/4 conv 96"
+    assert describe(network["conv2"]) == "5x5 conv in 2 groups 256"
+    assert describe(network["pool1"]) == "3x3/2 max pool"
+    assert describe(network["fc6"]) == "fully connected 4096"
+    assert describe(googlenet().layers[-3]) == "global average pool"
+    assert describe(lineage.resnet(34).layers[2]) == "3x3 conv 64, 3x3 conv 64 + input"
+    assert describe(inception_module("m", PAPER_WIDTHS["3a"])) == (
+        "1x1 conv 64 | 1x1 conv 96, 3x3 conv 128 | 1x1 conv 16, 5x5 conv 32 | 3x3 max pool, 1x1 conv 32")
+    assert branch_text(Branch(name="shortcut", layers=())) == "input"
+
+
+def test_a_difference_names_what_changed_and_counts_it():
+    widths = PAPER_WIDTHS["3a"]
+    found = {d.branch: d for d in module_difference(
+        naive_module("m", widths), inception_module("m", widths), (192, 28, 28))}
+    assert {name: d.verdict for name, d in found.items()} == {
+        "1x1": "same", "3x3": "other layers", "5x5": "other layers", "pool": "other layers"}
+    assert (found["5x5"].weights_before, found["5x5"].weights_after) == (
+        25 * 192 * 32, 192 * 16 + 25 * 16 * 32)
+    wider = module_difference(inception_module("m", widths), inception_module("m", PAPER_WIDTHS["3b"]),
+                              (192, 28, 28))
+    assert {d.verdict for d in wider} == {"other widths"}
+
+
+def test_branches_of_another_name_are_paired_and_the_rest_are_new_or_gone():
+    before = inception_module("m", PAPER_WIDTHS["4a"])
+    after = next(layer for layer in lineage.bn_inception().layers if layer.name == "inception_4a")
+    paired = module_difference(before, after, (480, 14, 14), [("5x5", "double3x3")])
+    assert [d.branch for d in paired] == ["1x1", "3x3", "5x5 / double3x3", "pool"]
+    alone = {d.branch: d.verdict for d in module_difference(before, after, (480, 14, 14))}
+    assert (alone["5x5"], alone["double3x3"]) == ("gone", "new")
+    total = sum(d.weights_after for d in paired)
+    assert total == sum(d.weights_after for d in module_difference(before, after, (480, 14, 14)))
+    table = difference_table(paired, "GoogLeNet", "BN-Inception")
+    assert table.loc["5x5 / double3x3", "BN-Inception"].count("3x3 conv") == 2
+
+
+def test_modules_inside_modules_are_counted_with_their_branch():
+    inner = Branches(name="split", branches=(
+        Branch(name="a", layers=(Conv(name="a", out_channels=2, kernel=1),)),
+        Branch(name="b", layers=(Conv(name="b", out_channels=3, kernel=1),))))
+    outer = Branches(name="m", branches=(Branch(name="x", layers=(inner,)),))
+    (found,) = module_difference(outer, outer, (4, 5, 5))
+    assert found.verdict == "same" and found.weights_after == 4 * 2 + 4 * 3
+    assert found.after == "(1x1 conv 2 | 1x1 conv 3)"
+
+
+def test_the_comparison_needs_no_torch():
+    code = ("import sys, inception_lib.comparison as c, inception_lib.lineage as l; c.stages(l.vgg()); "
+            "assert not {'torch', 'pandas', 'numpy'} & set(sys.modules)")
+    subprocess.run([sys.executable, "-c", code], check=True)
