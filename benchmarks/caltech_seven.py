@@ -11,44 +11,61 @@ command goes on where it was.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import tyro
+from PIL import Image
+from tqdm import tqdm
 
 from inception_lib.cli import run
 from inception_lib.evaluation import ablation
+from inception_lib.evaluation.crops import scheme
+from inception_lib.pictures import Preprocess
 from inception_lib.training.bundle import train_seven
 from inception_lib.training.datasets import CALTECH_TRAIN, caltech_split, class_pictures, data_folder
 from inception_lib.training.engine import record_run
 from inception_lib.training.recipes import Recipe
 
 TEST = 20  # pictures a class that test, at most
+VAL = 4  # of these, that are looked at after each epoch; nothing is decided by them
 
 
 def recipe(epochs: float, width: float) -> Recipe:
-    """For two CPU cores: narrow, on small pictures, without batch normalisation.
+    """For two CPU cores: narrow, on small pictures, and without dropout, since so small a network underfits.
 
-    And without dropout, since so small a network underfits.
+    With batch normalisation, unlike the paper: without it, 60,000 pictures in, a network was right on 14 % of
+    the others.
     """
-    return Recipe(name="caltech", width=width, input_size=80, resize=91, dropout=False, epochs=epochs,
-                  batch=16, lr=0.02, schedule="cosine", warmup=1, initial="he", clip=5, augment="bvlc")
+    return Recipe(name="caltech", variant="torchvision", width=width, input_size=80, resize=91, dropout=False,
+                  epochs=epochs, batch=32, lr=0.05, schedule="cosine", warmup=1, initial="he", clip=5,
+                  augment="bvlc")
 
 
-def split(source: Path, folder: Path) -> None:
-    """Links to the pictures of `source`, as a folder of training data is laid out."""
-    found = class_pictures(source)
-    taken = dict.fromkeys(range(len(found.classes)), 0)
-    for part in ("train", "val"):
-        for i in caltech_split(found.labels, part):
-            if part == "val":
-                taken[found.labels[i]] += 1
-                if taken[found.labels[i]] > TEST:
-                    continue
-            path = Path(found.label_of(i)).resolve()
-            link = folder / part / path.parent.name / path.name
-            link.parent.mkdir(parents=True, exist_ok=True)
-            if not link.is_symlink():
-                link.symlink_to(path)
+def prepare(source: Path, folder: Path) -> None:
+    """Copies of the pictures of `source`, laid out as a folder of training data is.
+
+    Their shorter side is that of the largest scale of the 144 crops, and they are not compressed: to decode
+    them anew for each epoch would be a third of the training's time.
+    """
+    if (folder / "test").is_dir():
+        return
+    found, seen = class_pictures(source), Counter()
+    side, work = scheme(144, recipe(1, 1).preprocess()).scales[-1], folder.with_name(folder.name + ".part")
+    chosen = {"train": caltech_split(found.labels, "train"), "val": [], "test": []}
+    for i in caltech_split(found.labels, "val"):
+        seen[found.labels[i]] += 1
+        for part, most in (("val", VAL), ("test", TEST)):
+            if seen[found.labels[i]] <= most:
+                chosen[part].append(i)
+    for part, which in chosen.items():
+        for i in tqdm(which, desc=part, unit="picture"):
+            path, picture = Path(found.label_of(i)), found.picture(i)
+            size = Preprocess(resize=side, crop=side).resized(*picture.size)
+            to = work / part / path.parent.name / f"{path.stem}.bmp"
+            to.parent.mkdir(parents=True, exist_ok=True)
+            picture.resize(size, Image.Resampling.LANCZOS).save(to)
+    work.rename(folder)
 
 
 def main(data: Path | None = None, work: Path = Path("runs/caltech_seven"), epochs: float = 30,
@@ -63,12 +80,12 @@ def main(data: Path | None = None, work: Path = Path("runs/caltech_seven"), epoc
         networks: How many.
     """
     folder = work / "caltech101"
-    split(data or data_folder() / "caltech101" / "101_ObjectCategories", folder)
+    prepare(data or data_folder() / "caltech101" / "101_ObjectCategories", folder)
     runs = train_seven(recipe(epochs, width), str(folder), work, networks)
     about = f"Training of {len(runs)} networks on Caltech-101, {CALTECH_TRAIN} pictures a class"
     print(record_run("caltech_seven", *runs, about=about))
-    return ablation.main(tuple(str(done.weights) for done in runs), str(folder), "val", out=work / "ablation",
-                         record="ablation_caltech")
+    weights = tuple(str(done.weights) for done in runs)
+    return ablation.main(weights, str(folder), "test", out=work / "ablation", record="ablation_caltech")
 
 
 if __name__ == "__main__":

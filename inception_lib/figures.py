@@ -298,10 +298,11 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), layout="constrained")
     at = [record["epoch"] for record in history]
-    for name, label, color in (("loss", "classifier", "1x1"), ("aux1", "first head", "3x3"),
-                               ("aux2", "second head", "5x5")):
+    lines = (("loss", "classifier", "1x1", "o-"), ("aux1", "first head", "3x3", "s--"),
+             ("aux2", "second head", "5x5", "^:"))
+    for name, label, color, line in lines:  # they often lie on each other, so each has a line of its own
         if history and name in history[0]:
-            left.plot(at, [record[name] for record in history], "o-", markersize=4, label=label,
+            left.plot(at, [record[name] for record in history], line, markersize=4, label=label,
                       color=COLORS[color])
     left.axhline(math.log(classes), color=COLORS["muted"], linestyle=":")
     right.plot(at, [record["top1"] for record in history], "o-", markersize=4, color=COLORS["1x1"])

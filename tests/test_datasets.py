@@ -103,6 +103,9 @@ def test_what_is_wrong_with_a_folder_is_said(folder, tmp_path):
     for split in ("train", "val"):
         for c in ("a", "b"):
             (tmp_path / "empty" / split / c).mkdir(parents=True)
+    with pytest.raises(DataError, match="there is no picture in it"):
+        open_data(str(tmp_path / "empty"), "val")
+    Image.new("RGB", (8, 8)).save(tmp_path / "empty/val/loose.png")
     with pytest.raises(DataError, match="there is no picture in its class folders"):
         open_data(str(tmp_path / "empty"), "val")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -90,17 +90,10 @@ def _folder(root: Path, split: Split) -> Data:
             f"{root}: train and val must have the same class folders, but {', '.join(odd[:5])} "
             f"{'is' if len(odd) == 1 else 'are'} in one only."
         )
-    classes = found[split]
-    files = [(path, i) for i, c in enumerate(classes) for path in _pictures(root / split / c)]
-    if not files:
+    pictures = class_pictures(root / split)
+    if not pictures.classes:
         raise DataError(f"{root / split}: there is no picture in its class folders.")
-    return Data(
-        root.name,
-        tuple(classes),
-        [label for _, label in files],
-        lambda i: read_picture(files[i][0]),
-        lambda i: str(files[i][0]),
-    )
+    return replace(pictures, name=root.name)
 
 
 def class_pictures(folder: Path) -> Data:
@@ -109,7 +102,7 @@ def class_pictures(folder: Path) -> Data:
     Raises:
         DataError: there is no picture.
     """
-    classes = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    classes = _folders(folder)
     files = [(path, i) for i, c in enumerate(classes) for path in _pictures(folder / c)]
     files = files or [(path, -1) for path in _pictures(folder)]
     if not files:
@@ -128,12 +121,16 @@ def _class_folders(folder: Path) -> list[str]:
         raise DataError(
             f"{folder}: there is no such folder; a data set has train and val, each with a folder per class."
         )
-    classes = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    classes = _folders(folder)
     if len(classes) < 2:
         raise DataError(
             f"{folder}: has {len(classes)} class folder{'s' * (len(classes) != 1)}; at least two are needed."
         )
     return classes
+
+
+def _folders(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir() if p.is_dir())
 
 
 def _pictures(folder: Path) -> list[Path]:
