@@ -12,7 +12,7 @@ FIRST_PAGE := $(PAGES)/intro.html
 
 # everything the pages are made from
 NOTEBOOKS := $(wildcard book/*.ipynb)
-SOURCES := _config.yml tools/local_ext.py $(NOTEBOOKS) $(wildcard book/*.md book/*.yml book/*.bib) \
+SOURCES := _config.yml tools/local_ext.py tools/reference.py $(NOTEBOOKS) $(wildcard book/*.md book/*.yml book/*.bib) \
   $(shell find book/_static inception_lib data -type f ! -path '*/__pycache__/*' ! -name '.*' 2>/dev/null)
 
 .PHONY: help book serve test notebooks exercises lab pins clean distclean FORCE

@@ -5,6 +5,7 @@
 - sphinx-thebe, which is not used here, writes a script error into every page: it is taken out.
 - Every page gets a description of its own, for search engines and link previews.
 - The reader's theme is set before anything is drawn, and the list of references is never out of date.
+- The library reference and the index of the widgets are made from the library, at each build.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ import hashlib
 import html
 import platform
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from docutils import nodes
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # Sphinx imports this file by its own name, without its package
+from tools import reference  # noqa: E402
+
+GENERATED = ("library", "widgets")
 EXECUTED = ("inception_lib", "data", "constraints.txt")   # what a notebook's numbers come from
-DRAWN = ("book/_static", "tools/local_ext.py")            # what a page looks like
+DRAWN = ("book/_static", "tools/local_ext.py", "tools/reference.py")            # what a page looks like
 DESCRIPTION_LENGTH = 155
 
 
@@ -75,6 +81,13 @@ THEME_AT_ONCE = """(function (d) { if (d.theme !== "light" && d.theme !== "dark"
 
 def say(app, docname, source) -> None:
     print(f"reading {docname}", flush=True)  # for tools/build.py: a chapter may take a minute
+    if docname in GENERATED:
+        source[0] = reference.fill(source[0])
+
+
+def generated_pages(app, env, added, changed, removed) -> list[str]:
+    """Pages made from the library and the chapters: read again at each build."""
+    return [name for name in GENERATED if name in env.found_docs]
 
 
 def bibliography_pages(app, env) -> set[str]:
@@ -95,6 +108,7 @@ def setup(app):
     app.connect("config-inited", key_the_cache)
     app.add_js_file(None, body=THEME_AT_ONCE, priority=1)
     app.connect("source-read", say)
+    app.connect("env-get-outdated", generated_pages)
     app.connect("env-updated", bibliography_pages)
     app.connect("html-page-context", finish_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
