@@ -13,18 +13,19 @@ FIRST_PAGE := $(PAGES)/intro.html
 
 # everything the pages are made from
 NOTEBOOKS := $(wildcard book/*.ipynb)
-SOURCES := _config.yml tools/local_ext.py $(NOTEBOOKS) $(wildcard book/*.md book/*.yml book/*.bib) \
+SOURCES := _config.yml tools/local_ext.py tools/reference.py $(NOTEBOOKS) $(wildcard book/*.md book/*.yml book/*.bib) \
   $(shell find book/_static inception_lib data -type f ! -path '*/__pycache__/*' ! -name '.*' 2>/dev/null)
 
 SPELLED := README.md CITATION.cff Makefile benchmarks book inception_lib tests tools
 
-.PHONY: help book serve test notebooks lab pins clean distclean FORCE
+.PHONY: help book serve test notebooks exercises lab pins clean distclean FORCE
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make book       execute the chapters and build the pages (makes .venv first)"
 	@echo "make serve      show the built book at http://127.0.0.1:$(PORT)/"
 	@echo "make lab        open the chapters in JupyterLab"
+	@echo "make exercises  write the chapters without solutions into exercises/, for students"
 	@echo "make test       style, types, spelling; unit, notebook and browser tests"
 	@echo "make notebooks  execute the committed notebooks and clean them for git"
 	@echo "make pins       write constraints.txt from what .venv holds"
@@ -57,6 +58,10 @@ serve: $(BUILT)
 
 lab: $(INSTALLED)
 	@$(BIN)/jupyter lab --notebook-dir=book
+
+# a notebook that is there already may hold a student's work, and stays
+exercises: $(INSTALLED)
+	@$(BIN)/python tools/exercises.py
 
 # one pytest run for everything; --dist loadfile keeps a notebook's cells, and a browser, in one worker
 test: $(BUILT)

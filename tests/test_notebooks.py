@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from inception_lib.widgets.quizzes import QUIZZES
 from tools.notebooks import problems
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
@@ -23,6 +24,7 @@ SHAPE = [
 ]
 
 WIDGET = r"\b\w+Widget(?:\.of)?\("
+QUIZ = r'\bQuiz\("(\w+)"\)'
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 every_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -77,7 +79,7 @@ def test_nothing_is_skipped_and_counts_are_in_order(path):
 
 @every_notebook
 def test_only_figures_widgets_and_what_the_readers_machine_gives_escape_comparison(path):
-    shows = re.compile(rf"figures\.show\(|{WIDGET}|display\(|\bcached\(|\bdevices\(|\bimages_per_s\b")
+    shows = re.compile(rf"figures\.show\(|{WIDGET}|{QUIZ}|display\(|\bcached\(|\bdevices\(|\bimages_per_s\b")
     unexplained = [cell.id for cell in code_cells(path)
                    if "nbval-ignore-output" in tags(cell) and not shows.search(cell.source)]
     assert unexplained == []
@@ -124,6 +126,17 @@ def test_a_widget_stands_under_try_it(path):
         elif re.search(WIDGET, cell.source):
             found.add(section)
     assert "Try it" in found
+
+
+@every_chapter
+def test_the_chapters_quiz_ends_the_summary(path):
+    section, found = None, []
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            section = [section, *re.findall(r"^## +(.+?) *$", cell.source, flags=re.M)][-1]
+        else:
+            found += [(section, key) for key in re.findall(QUIZ, cell.source)]
+    assert found == [("Summary", list(QUIZZES)[int(path.name[:2]) - 1])]
 
 
 @every_chapter

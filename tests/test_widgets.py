@@ -19,6 +19,7 @@ from inception_lib.widgets import (
     LineageWidget,
     NetworkWidget,
     PoolingWidget,
+    Quiz,
     ReductionWidget,
     TrainingWidget,
     tables,
@@ -143,7 +144,7 @@ def test_no_count_within_the_limits_is_too_large_for_a_browser(cls):
 
 
 def test_every_widget_is_exported():
-    assert set(widgets.__all__) == {cls.__name__ for cls in ALL}
+    assert set(widgets.__all__) == {cls.__name__ for cls in (*ALL, Quiz)}
 
 
 def test_the_training_widget_knows_the_recipes():

@@ -7,6 +7,7 @@
 - The reader's theme is set before anything is drawn, and the list of references is never out of date.
 - Where the environment says what the repository's public address is, chapters link to it, to Binder and to
   Colab; otherwise there are no such links, since none could work.
+- The library reference and the index of the widgets are made from the library, at each build.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import platform
 import re
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -24,8 +26,12 @@ from docutils import nodes
 from sphinx.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # Sphinx imports this file by its own name, without its package
+from tools import reference  # noqa: E402
+
+GENERATED = ("library", "widgets")
 EXECUTED = ("inception_lib", "data", "constraints.txt")   # what a notebook's numbers come from
-DRAWN = ("book/_static", "tools/local_ext.py")            # what a page looks like
+DRAWN = ("book/_static", "tools/local_ext.py", "tools/reference.py")            # what a page looks like
 DESCRIPTION_LENGTH = 155
 
 
@@ -127,6 +133,13 @@ THEME_AT_ONCE = """(function (d) { if (d.theme !== "light" && d.theme !== "dark"
 
 def say(app, docname, source) -> None:
     print(f"reading {docname}", flush=True)  # for tools/build.py: a chapter may take a minute
+    if docname in GENERATED:
+        source[0] = reference.fill(source[0])
+
+
+def generated_pages(app, env, added, changed, removed) -> list[str]:
+    """Pages made from the library and the chapters: read again at each build."""
+    return [name for name in GENERATED if name in env.found_docs]
 
 
 def bibliography_pages(app, env) -> set[str]:
@@ -149,6 +162,7 @@ def setup(app):
     app.connect("config-inited", publish)
     app.add_js_file(None, body=THEME_AT_ONCE, priority=1)
     app.connect("source-read", say)
+    app.connect("env-get-outdated", generated_pages)
     app.connect("env-updated", bibliography_pages)
     app.connect("html-page-context", finish_page, priority=900)  # after the theme has made its buttons
     return {"parallel_read_safe": True, "parallel_write_safe": True}

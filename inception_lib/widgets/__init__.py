@@ -19,11 +19,11 @@ from inception_lib.counting import Counts, count
 from inception_lib.evaluation.crops import CROPS, SQUARES
 from inception_lib.lineage import PROCEDURES
 from inception_lib.training.recipes import RECIPES, Recipe
-from inception_lib.widgets import tables
+from inception_lib.widgets import quizzes, tables
 
 __all__ = [
     "ComparisonWidget", "CropWidget", "HeadsWidget", "InceptionWidget", "LineageWidget", "NetworkWidget",
-    "PoolingWidget", "ReductionWidget", "TrainingWidget",
+    "PoolingWidget", "Quiz", "ReductionWidget", "TrainingWidget",
 ]
 
 _HERE = Path(__file__).parent
@@ -418,3 +418,25 @@ class LineageWidget(_Widget):
         smaller = [other for other in better if other[self.axis] <= row[self.axis]]
         return {**{what: row[what] for what in ("year", "parameters", "macs", "depth")}, "error": error,
                 "shown": len(shown), "better": len(better), "smaller": len(smaller)}
+
+
+class Quiz(anywidget.AnyWidget):
+    """Some questions on a chapter, with a sentence for each answer, the right one and the wrong ones.
+
+    `key` names one of `quizzes.QUIZZES`, which are in the order of the chapters; another raises a ValueError.
+    """
+
+    _esm = _source("quiz.js")
+    _css = _HERE / "widgets.css"
+
+    key = t.Unicode().tag(sync=True)
+    title = t.Unicode().tag(sync=True)
+    questions = t.List(t.Dict()).tag(sync=True)
+
+    def __init__(self, key: str) -> None:
+        if key not in quizzes.QUIZZES:
+            raise ValueError(f"There is no quiz {key!r}; there are {', '.join(quizzes.QUIZZES)}.")
+        super().__init__(key=key, title=quizzes.QUIZZES[key][0], questions=quizzes.quiz(key))
+
+    def __repr__(self) -> str:
+        return f"Quiz({self.key!r})"

@@ -1,0 +1,174 @@
+"""The quizzes: their questions here, their numbers against exact arithmetic, and a quiz in a browser."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import pytest
+
+from inception_lib import count, googlenet, lineage
+from inception_lib.architecture import PAPER_WIDTHS
+from inception_lib.paper import TABLE2, TABLE3
+from inception_lib.widgets import Quiz
+from inception_lib.widgets.quizzes import QUIZZES, quiz
+
+every_quiz = pytest.mark.parametrize("key", QUIZZES)
+PAGES = {
+    "reduction": "02_one_by_one_convolution.html", "module": "03_inception_module.html",
+    "pooling": "04_global_average_pooling.html", "network": "05_whole_network.html",
+    "crops": "07_scales_squares_crops.html", "training": "10_train.html",
+}
+every_page = pytest.mark.parametrize("key", PAGES)
+
+
+def answers(key: str, words: str) -> dict[str, str]:
+    """The answers, with their feedback, of the question that holds `words`; the right one first."""
+    question = next(q for q in QUIZZES[key][1]() if words in q.text)
+    return dict(question.answers)
+
+
+def right(key: str, words: str) -> str:
+    return next(iter(answers(key, words)))
+
+
+def test_there_is_one_for_each_chapter():
+    assert len(QUIZZES) == 10
+
+
+@every_quiz
+def test_questions_are_whole(key):
+    questions = quiz(key)
+    assert 3 <= len(questions) <= 5
+    for question in questions:
+        assert question["text"].endswith("?")
+        assert sum(answer["right"] for answer in question["answers"]) == 1
+        assert len(question["answers"]) >= 3
+        for what in ("text", "feedback"):
+            said = [answer[what] for answer in question["answers"]]
+            assert all(said) and len(set(said)) == len(said)
+        for answer in question["answers"]:
+            assert answer["feedback"][-1] in ".?" and answer["text"][-1] != "."
+    assert questions == quiz(key), "the order of the answers changes"
+
+
+def test_the_right_answer_has_no_fixed_place():
+    places = {[a["right"] for a in q["answers"]].index(True) for key in QUIZZES for q in quiz(key)}
+    assert places == {0, 1, 2}
+
+
+def test_the_widget_holds_its_questions():
+    widget = Quiz("pooling")
+    assert repr(widget) == "Quiz('pooling')" and widget.questions == quiz("pooling")
+    source = str(widget._esm)
+    assert source.count("export default") == 1
+    assert not re.search(r"^\s*import\s|import\(|fetch\(|https?://(?!www\.w3\.org)", source, re.M)
+    assert len(json.dumps(widget.questions)) < 10_000
+    with pytest.raises(ValueError, match="no quiz 'poling'"):
+        Quiz("poling")
+
+
+def test_numbers_of_the_worked_examples():
+    assert right("reduction", "How much cheaper") == f"About {round(112_896_000 / 5_268_480)} times"
+    assert "5,268,480" in answers("reduction", "How much cheaper")["About 21 times"]
+    assert "1,505,280" in answers("reduction", "How much cheaper")["About 21 times"]
+    assert right("pooling", "How many weights has a fully") == "51,380,224"
+    assert right("module", "Module 3a") == "256" and sum(PAPER_WIDTHS["3a"]) == 368
+    assert right("crops", "4 scales") == "144" and right("crops", "square picture") == str(144 // 3)
+    assert right("ensemble", "forward passes") == "1,008"
+    assert right("ensemble", "-3.45") == "-3.40"
+
+
+def test_numbers_of_the_networks():
+    ours = count(googlenet(heads=False))
+    assert ours.parameters == 6_998_552 and ours.macs == 1_582_671_872
+    alexnet, vgg = count(lineage.alexnet()), count(lineage.vgg(16))
+    assert right("lineage", "parameters") == f"About {alexnet.parameters / ours.parameters:.0f} times"
+    assert right("lineage", "VGG-16") == f"About {vgg.macs / ours.macs:.0f} times"
+    assert right("after", "ResNet-50") == f"{count(lineage.resnet(50)).macs / ours.macs:.1f} times as many"
+    feedback = answers("network", "1.58 billion MACs")
+    assert "1.50 billion" in next(iter(feedback.values()))
+    assert "12,544" in answers("network", "work sit")["Both late"]
+    assert ours["conv1"].out_shape == (64, 112, 112)
+    assert right("network", "224 to 112") == "24.5 %"
+    heads = answers("heads", "add to the parameters")
+    assert "6.4 million beside 7.0 million" in next(iter(heads.values()))
+    assert "0.5 % more" in heads["Less than a hundredth"]
+    assert (4_169_728 + 4_202_496) / ours.macs == pytest.approx(0.005, abs=5e-4)
+    layers = [path for path, row in ours.by_path.items() if row.weights.value]
+    longest = [path for path in layers if not re.search(r"inception_\w+/(1x1|5x5|pool)|3x3_dummy", path)]
+    assert len(longest) == 22  # through the 3x3 branches
+    ends = [sum(path.startswith(("conv", *(f"inception_{m}" for m in modules))) for path in longest)
+            for modules in (("3a", "3b", "4a"), ("3a", "3b", "4a", "4b", "4c", "4d"))]
+    assert ends == [9, 15]
+    assert "After 9 and 15 of the 22 layers" in answers("heads", "which modules")["4a and 4d"]
+
+
+def test_numbers_of_the_papers_tables():
+    errors = {(row.team, row.year, row.external_data): str(row.error) for row in TABLE2}
+    question = answers("lineage", "SuperVision's network")
+    assert list(question) == [f"{errors[team, year, 'no']} %" for team, year in (
+        ("GoogLeNet", 2014), ("Clarifai", 2013), ("VGG", 2014))]
+    table3 = {(row.models, row.crops): row.error for row in TABLE3}
+    question = answers("crops", "And with 144")
+    assert list(question) == ["7.89 %", "9.15 %", "6.67 %"]
+    assert f"{100 * float(1 - table3[1, 144] / table3[1, 1]):.0f} % of its errors" in question["7.89 %"]
+
+
+def test_numbers_of_training():
+    assert f"stays at {math.log(1000):.2f}" in next(q.text for q in QUIZZES["training"][1]())
+    assert list(answers("training", "after 80 epochs")) == ["66 %", "60 %", "4 %"]
+
+
+@pytest.fixture
+def shown(visit, site_url):
+    """Open the page of a quiz; give the visit and the quiz."""
+    def open_quiz(key, **more):
+        seen = visit(f"{site_url}/{PAGES[key]}", **more)
+        return seen, seen.page.locator('.inception-widget[data-widget="quiz"]')
+    return open_quiz
+
+
+@every_page
+def test_each_answer_gets_its_feedback(shown, key):
+    seen, root = shown(key)
+    questions = quiz(key)
+    boxes = root.get_by_role("group").all()
+    assert len(boxes) == len(questions)
+    for box, question in zip(boxes, questions, strict=True):
+        status = box.get_by_role("status")
+        box.get_by_role("button", name="Check").click()
+        assert status.inner_text() == "Choose an answer first."
+        for answer in sorted(question["answers"], key=lambda answer: answer["right"]):
+            box.get_by_label(answer["text"], exact=True).check()
+            assert status.inner_text() == ""
+            box.get_by_role("button", name="Check").click()
+            assert status.inner_text() == ("✓ Right. " if answer["right"] else "✗ No. ") + answer["feedback"]
+    total = len(questions)
+    assert f"{total} of {total} right" in root.inner_text()
+    root.get_by_role("button", name="Start again").click()
+    assert f"0 of {total} right" in root.inner_text() and root.locator("input:checked").count() == 0
+    assert seen.errors == []
+
+
+def test_the_keyboard_alone_answers(shown):
+    seen, root = shown("reduction")
+    question = quiz("reduction")[0]
+    wanted = [answer["right"] for answer in question["answers"]].index(True)
+    root.locator("input").first.focus()
+    seen.page.keyboard.press("Space")
+    for _ in range(wanted):
+        seen.page.keyboard.press("ArrowDown")
+    seen.page.keyboard.press("Tab")
+    seen.page.keyboard.press("Enter")
+    assert root.get_by_role("status").first.inner_text().startswith("✓ Right.")
+
+
+@every_page
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone(shown, key, scheme):
+    seen, root = shown(key, width=390, scheme=scheme)
+    box = root.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
