@@ -22,7 +22,7 @@ import tyro
 from inception_lib import results
 from inception_lib.cli import run
 from inception_lib.evaluation.crops import COUNTS
-from inception_lib.evaluation.ensemble import evaluate, grid, open_test_data, relabelled
+from inception_lib.evaluation.ensemble import evaluate, evenly, grid, open_test_data, relabelled
 from inception_lib.network import load_weights
 from inception_lib.training.bundle import bundled
 from inception_lib.training.datasets import Data
@@ -52,7 +52,7 @@ def main(weights: tyro.conf.UseAppendAction[tuple[str, ...]] = (), data: str = "
     found = open_test_data(data, split)
     found = relabelled(one_of_each(found) if found.labels[0] < 0 else found, networks[0].info)
     if pictures is not None and pictures < len(found):
-        found = _some(found, pictures)
+        found = evenly(found, pictures)
     folder, start = out or Path("runs") / record, time.perf_counter()
     resumed = folder.is_dir()
     done = evaluate(networks, found, folder, crops=COUNTS, resume=resumed, device=device)
@@ -69,12 +69,6 @@ def main(weights: tyro.conf.UseAppendAction[tuple[str, ...]] = (), data: str = "
     print(results.record(record, outcome, data=f"{done.data}, {split}: {len(done.read):,} pictures",
                          about="Numbers of models and crops: shares of right answers, and paired changes"))
     return 0
-
-
-def _some(data: Data, count: int) -> Data:
-    which = [i * len(data) // count for i in range(count)]
-    return replace(data, labels=[data.labels[i] for i in which], picture=lambda i: data.picture(which[i]),
-                   label_of=lambda i: data.label_of(which[i]))
 
 
 if __name__ == "__main__":
