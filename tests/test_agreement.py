@@ -13,6 +13,7 @@ from inception_lib.evaluation.agreement import (
     measured_vote_error,
     pairs_mean,
     vote_error,
+    wrong_voters,
 )
 
 
@@ -52,6 +53,20 @@ def test_correlated_voters_are_those_of_a_simulation():
         lost = (wrong[:voters].sum(0) > voters / 2).mean()
         assert vote_error(voters, error, correlation) == pytest.approx(lost, abs=0.003)
         assert measured_vote_error(wrong, voters) == pytest.approx(lost, abs=0.003)
+
+
+@pytest.mark.parametrize("correlation", [0, 0.2, 0.7, 1])
+def test_the_model_is_a_distribution_with_the_wanted_error_and_correlation(correlation):
+    error, voters = 0.2, 6
+    p, j = np.array(wrong_voters(voters, error, correlation)), np.arange(voters + 1)
+    assert p.sum() == pytest.approx(1) and (p * j).sum() == pytest.approx(voters * error)
+    both = (p * j * (j - 1)).sum() / (voters * (voters - 1))  # two voters taken at random are both wrong
+    assert (both - error**2) / (error * (1 - error)) == pytest.approx(correlation)
+
+
+def test_very_many_voters_can_be_counted():
+    assert vote_error(9999, 0.1) == pytest.approx(0, abs=1e-12)
+    assert vote_error(9999, 0.1, 0.3) == pytest.approx(vote_error(999, 0.1, 0.3), rel=0.01)
 
 
 def test_the_measured_vote_is_the_mean_over_all_choices():

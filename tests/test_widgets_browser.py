@@ -12,6 +12,7 @@ from test_widgets import drawn
 from inception_lib.errors import ArchitectureError
 from inception_lib.widgets import (
     CropWidget,
+    EnsembleWidget,
     InceptionWidget,
     NetworkWidget,
     PoolingWidget,
@@ -25,6 +26,7 @@ PAGES = {
     PoolingWidget: "04_global_average_pooling.html",
     NetworkWidget: "05_whole_network.html",
     CropWidget: "07_scales_squares_crops.html",
+    EnsembleWidget: "08_ensembles_ablation.html",
     TrainingWidget: "10_train.html",
 }
 SETTINGS = 200
@@ -191,6 +193,8 @@ def test_the_result_is_announced_in_words(widget, cls):
 @pytest.mark.parametrize(("cls", "query"), [
     (ReductionWidget, "?reduction.reduce=481"), (ReductionWidget, "?reduction.reduce=400"),
     (InceptionWidget, "?module.reduce5x5=500"), (NetworkWidget, "?network.size=64&network.heads=1"),
+    (EnsembleWidget, "?ensemble.data=paper&ensemble.models=3"),
+    (EnsembleWidget, "?ensemble.data=photographs&ensemble.models=2"),
 ])
 def test_impossible_and_pointless_states_are_flagged(widget, cls, query):
     _, root = widget(cls, query)
@@ -200,6 +204,14 @@ def test_impossible_and_pointless_states_are_flagged(widget, cls, query):
 def test_an_impossible_network_names_its_layer(widget):
     _, root = widget(NetworkWidget, "?network.size=64&network.heads=1")
     assert "aux1/pool: a 5x5 kernel is larger than its padded input (4x4)." in root.inner_text()
+
+
+def test_a_test_that_nobody_made_is_named(widget):
+    _, root = widget(EnsembleWidget, "?ensemble.data=paper&ensemble.models=3&ensemble.crops=144")
+    assert "Here 1 and 7 networks were tested, not 3." in root.inner_text()
+    root.get_by_label("Networks averaged", exact=True).fill("7")
+    assert "The top-5 error falls by 3.40 points." in root.inner_text()
+    assert json.loads(root.get_attribute("data-settings"))["crops"] == 144  # a number, as Python has it
 
 
 @each_widget

@@ -1,13 +1,13 @@
 """Why an average of networks errs less than one of them: how far their errors agree, and what follows.
 
-`vote_error` is the model: networks that vote, each wrong as often as any other, their errors correlated or
+`wrong_voters` is a model: networks that vote, each wrong as often as any other, their errors correlated or
 not (Hansen and Salamon 1990 have it without correlation). `ambiguity` is no model but an identity (Krogh and
 Vedelsby 1995).
 """
 
 from __future__ import annotations
 
-from math import comb, exp, lgamma
+from math import comb, exp, lgamma, log
 from typing import NamedTuple
 
 import numpy as np
@@ -64,33 +64,50 @@ def pairs_mean(matrix: Array) -> float:
     return float(matrix[np.triu_indices(len(matrix), 1)].mean())
 
 
-def vote_error(voters: int, error: float, correlation: float = 0.0) -> float:
-    """How often more than half of the voters are wrong, if they are wrong as often as each other.
+def wrong_voters(voters: int, error: float, correlation: float = 0.0) -> list[float]:
+    """Probabilities that 0, 1, ... all of the voters are wrong, if they are wrong as often as each other.
 
-    Without correlation the number of wrong voters is binomial. With it each picture has a difficulty of its
-    own: the share of voters that are wrong on it has a beta distribution, whose mean is `error` and whose
-    width gives any two voters the wanted correlation. The number of wrong voters is then beta-binomial.
+    Without correlation the number is binomial. With it each picture has a difficulty of its own: the share of
+    voters that are wrong on it has a beta distribution, whose mean is `error` and whose width gives any two
+    voters the wanted correlation. The number of wrong voters is then beta-binomial.
 
     Args:
-        voters: an odd number, so that there is no tie.
-        error: how often one voter is wrong, between 0 and 1.
+        voters: how many.
+        error: how often one voter is wrong, from 0 to 1.
         correlation: between the errors of two voters, from 0 to 1.
 
     Raises:
         InceptionError: one of them is out of its range.
     """
-    if voters < 1 or voters % 2 == 0:
-        raise InceptionError(f"A vote without ties takes an odd number of voters, not {voters}.")
+    if voters < 1:
+        raise InceptionError(f"A vote takes at least one voter, not {voters}.")
     if not (0 <= error <= 1 and 0 <= correlation <= 1):
         raise InceptionError(f"Error and correlation are from 0 to 1, not {error} and {correlation}.")
-    if error in (0, 1) or correlation == 1:
-        return float(error)
-    lost = range(voters // 2 + 1, voters + 1)
+    if error in (0, 1) or correlation == 1:  # all are right, or all are wrong
+        return [1 - error, *[0.0] * (voters - 1), float(error)]
+    numbers = range(voters + 1)
+    ways = [-_log_beta(j + 1, voters - j + 1) - log(voters + 1) for j in numbers]  # logs of (voters over j)
     if correlation == 0:
-        return sum(comb(voters, j) * error**j * (1 - error)**(voters - j) for j in lost)
+        return [exp(w + j * log(error) + (voters - j) * log(1 - error)) for j, w in enumerate(ways)]
     total = (1 - correlation) / correlation
     a, b = error * total, (1 - error) * total
-    return sum(comb(voters, j) * exp(_log_beta(a + j, b + voters - j) - _log_beta(a, b)) for j in lost)
+    return [exp(w + _log_beta(a + j, b + voters - j) - _log_beta(a, b)) for j, w in enumerate(ways)]
+
+
+def vote_error(voters: int, error: float, correlation: float = 0.0) -> float:
+    """How often more than half of the voters are wrong, in the model of `wrong_voters`.
+
+    Args:
+        voters: an odd number, so that there is no tie.
+        error: how often one voter is wrong, from 0 to 1.
+        correlation: between the errors of two voters, from 0 to 1.
+
+    Raises:
+        InceptionError: one of them is out of its range.
+    """
+    if voters % 2 == 0:
+        raise InceptionError(f"A vote without ties takes an odd number of voters, not {voters}.")
+    return sum(wrong_voters(voters, error, correlation)[voters // 2 + 1:])
 
 
 def _log_beta(a: float, b: float) -> float:
@@ -133,8 +150,8 @@ def ambiguity(probabilities: Array, labels: Array) -> Ambiguity:
     p = np.asarray(probabilities, np.float64)
     labels = np.asarray(labels)
     if p.ndim != 3 or labels.shape != p.shape[1:2]:
-        raise InceptionError(f"Probabilities (networks, pictures, classes) and labels (pictures,) are wanted, "
-                             f"not {p.shape} and {labels.shape}.")
+        raise InceptionError(f"Probabilities (networks, pictures, classes) and labels are wanted, not "
+                             f"{p.shape} and {labels.shape}.")
     truth, average = np.eye(p.shape[2])[labels], p.mean(0)
     return Ambiguity(*(float(np.square(off).sum(-1).mean())
                        for off in (average - truth, p - truth, p - average)))
