@@ -25,36 +25,35 @@ function layout(results, { table }) {
     results.append(root);
     return { root, number, more, track };
   };
-  const lines = { 5: line("Top-5 error"), 1: line("Top-1 error") };
+  const lines = { 1: line("Top-1 error"), 5: line("Top-5 error") };
   const passes = line("Forward passes for each picture");
   const verdict = make("p", { class: "iw-verdict" });
   const plot = make("svg", { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, role: "img", class: "iw-plot" });
   const about = make("p", { class: "iw-small" });
   results.append(verdict, plot, about);
-  // what the first test has too, so that a cleared value is cleared
-  const columns = new Set(Object.values(table).flatMap((one) => Object.values(one.cells).flatMap(Object.keys)));
+  const names = new Set(Object.values(table).flatMap((one) => Object.values(one.cells).flatMap((cell) => Object.keys(cell))));
+  const nothing = Object.fromEntries([...names].map((name) => [camel(name), ""]));   // clears what is not known
+  const draw = drawing(plot);
 
   return (s) => {
     const one = table[s.data], cell = one.cells[`${s.pool} ${s.models} ${s.crops}`], first = one.cells[FIRST];
     const cost = s.models * s.crops, start = s.models === 1 && s.crops === 1;
-    for (const top of [5, 1]) {
+    const highest = Math.max(...Object.values(one.cells).map((c) => c.error1 ?? c.error5));   // one scale for both bars
+    for (const top of [1, 5]) {
       const { root, number, more, track } = lines[top], known = cell && cell[`error${top}`] !== undefined;
       root.hidden = first[`error${top}`] === undefined;
       number.textContent = known ? percent(cell[`error${top}`]) : "not measured";
       more.textContent = known ? details(cell, top, start) : "";
-      const highest = Math.max(...Object.values(one.cells).map((c) => c[`error${top}`]));
       track.replaceChildren(bar(known && highest ? cell[`error${top}`] / highest : 0, "accent"));
     }
     passes.number.textContent = fmt(cost);
     passes.more.textContent = `${plural(s.models, "network")} × ${plural(s.crops, "crop")}`;
     verdict.textContent = cell ? judgement(cell, one.top, start) : missing(one, s);
     about.textContent = one.about;
-    draw(plot, one, s, cell);
-    const data = Object.fromEntries([...columns].map((name) => [camel(name), ""]));
-    data.passes = cost;
-    data.measured = cell ? 1 : 0;
+    draw(one, s, cell);
+    const data = { ...nothing, passes: cost, measured: cell ? 1 : 0 };
     for (const [name, value] of Object.entries(cell || {})) data[camel(name)] = value;
-    const said = [5, 1].filter((top) => cell && cell[`error${top}`] !== undefined)
+    const said = [1, 5].filter((top) => cell && cell[`error${top}`] !== undefined)
       .map((top) => `Top-${top} error ${percent(cell[`error${top}`])}.`).join(" ");
     return { words: `${plural(cost, "forward pass")}. ${said} ${verdict.textContent}`, data, impossible: !cell };
   };
@@ -85,18 +84,41 @@ function judgement(cell, top, start) {
   return low <= 0 && high >= 0 ? `${said}; so small a change may be chance.` : `${said}, more than chance would explain.`;
 }
 
-function draw(plot, one, s, here) {
-  const name = `error${one.top}`;
-  const cells = Object.entries(one.cells).map(([key, cell]) => [...key.split(" "), cell]);
-  const shown = cells.filter(([pool]) => pool === s.pool);
-  const top = Math.max(...cells.map(([, , , cell]) => Math.max(cell[name], here?.[`${name}_high`] ?? 0)));
-  const step = [50, 100, 200, 500, 1000, 2000].find((n) => top / n <= 5) ?? 2500;
+// The curves change with the data and the pool only; what marks the reader's test moves over them.
+function drawing(plot) {
+  const mark = make("circle", { class: "iw-here", r: 5.5 }), span = make("line", { class: "iw-span" });
   const foot = PLOT.height - PLOT.bottom, last = 7 * 144;
   const x = (passes) => PLOT.left + (PLOT.width - PLOT.left - PLOT.right) * Math.log(passes) / Math.log(last);
+  let drawn = "", y;
+
+  return (one, s, here) => {
+    const name = `error${one.top}`;
+    if (drawn !== `${s.data} ${s.pool}`) {
+      y = curves(plot, one, s.pool, x, foot);
+      plot.append(span, mark);
+      drawn = `${s.data} ${s.pool}`;
+    }
+    const place = (el, attributes) => {
+      el.style.display = attributes ? "" : "none";
+      for (const [key, value] of Object.entries(attributes || {})) el.setAttribute(key, value);
+    };
+    const at = here && x(here.passes);
+    place(mark, here && { cx: at, cy: y(here[name]) });
+    place(span, here && here[`${name}_low`] !== undefined && { x1: at, x2: at, y1: y(here[`${name}_low`]), y2: y(here[`${name}_high`]) });
+  };
+}
+
+function curves(plot, one, pool, x, foot) {
+  const name = `error${one.top}`;
+  const cells = Object.entries(one.cells).map(([key, cell]) => [...key.split(" "), cell]);
+  const shown = cells.filter(([of]) => of === pool);
+  const top = Math.max(...cells.map(([, , , cell]) => cell[`${name}_high`] ?? cell[name]));
+  const step = [50, 100, 200, 500, 1000, 2000].find((n) => top / n <= 5) ?? 2500;
   const y = (error) => foot - (foot - PLOT.top) * error / top;
   const text = (left, up, words, anchor) => make("text", { x: left, y: up, "text-anchor": anchor }, words);
   const parts = [make("line", { class: "iw-axis", x1: PLOT.left, x2: PLOT.width - PLOT.right, y1: foot, y2: foot })];
   for (let at = 0; at <= top; at += step) parts.push(text(PLOT.left - 6, y(at) + 4, `${at / 100} %`, "end"));
+  const words = [];
   for (const [crops, shade] of CROPS) {
     const row = shown.filter(([, , n]) => Number(n) === crops).map(([, , , cell]) => cell).sort((a, b) => a.passes - b.passes);
     parts.push(text(x(crops), foot + 14, String(crops), "middle"), text(x(7 * crops), foot + 14, fmt(7 * crops), "middle"),
@@ -106,20 +128,12 @@ function draw(plot, one, s, here) {
         d: row.map((cell, i) => `${i ? "L" : "M"}${x(cell.passes).toFixed(1)} ${y(cell[name]).toFixed(1)}`).join("") }));
     }
     parts.push(...row.map((cell) => make("circle", { class: `iw-dot iw-${shade}`, cx: x(cell.passes), cy: y(cell[name]), r: 3 })));
+    if (row.length) words.push(`${plural(crops, "crop")}: ${row.map((cell) => `${percent(cell[name])} with ${plural(cell.passes / crops, "network")}`).join(", ")}.`);
   }
   parts.push(text((PLOT.left + PLOT.width - PLOT.right) / 2, foot + 41, "forward passes for each picture", "middle"));
-  if (here) {
-    const at = x(here.passes);
-    if (here[`${name}_low`] !== undefined) {
-      parts.push(make("line", { class: "iw-span", x1: at, x2: at, y1: y(here[`${name}_low`]), y2: y(here[`${name}_high`]) }));
-    }
-    parts.push(make("circle", { class: "iw-here", cx: at, cy: y(here[name]), r: 5.5 }));
-  }
   plot.replaceChildren(...parts);
-  plot.setAttribute("aria-label", `Top-${one.top} error against forward passes, by crops. ` + CROPS.map(([crops]) => {
-    const row = shown.filter(([, , n]) => Number(n) === crops);
-    return row.length ? `${plural(crops, "crop")}: ${row.map(([, k, , cell]) => `${percent(cell[name])} with ${plural(Number(k), "network")}`).join(", ")}.` : "";
-  }).join(" "));
+  plot.setAttribute("aria-label", `Top-${one.top} error against forward passes, by crops. ${words.join(" ") || "Nothing was measured."}`);
+  return y;
 }
 
 export default { render: (context) => run({ layout }, context) };

@@ -292,9 +292,9 @@ def crop_table() -> dict:
 
 #: What the widget offers, and which error its plot shows: the top 5 of ten classes say little.
 ABLATIONS = {
-    "shapes": ("The bundled pictures, seven small networks", 1),
-    "caltech": ("Caltech-101, seven narrow networks", 5),
-    "photographs": ("Photographs, one network trained on ImageNet", 5),
+    "shapes": ("Bundled pictures, 7 networks", 1),
+    "caltech": ("Caltech-101, 7 networks", 5),
+    "photographs": ("Photographs, 1 network", 5),
     "paper": ("The paper's Table 3", 5),
 }
 
