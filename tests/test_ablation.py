@@ -1,6 +1,9 @@
 """The ablation as a command: a row for each number of models, crops and way of pooling."""
 
-from inception_lib import results
+import pandas as pd
+import pytest
+
+from inception_lib import paper, results
 from inception_lib.evaluation import ablation
 from inception_lib.network import load_weights
 from inception_lib.training.bundle import FOLDER
@@ -24,3 +27,28 @@ def test_a_small_ablation_is_recorded_and_its_first_row_is_that_of_the_network(t
     right = sum(network(info.preprocess(data.picture(i))[None]).logits.argmax().item() == data.labels[i]
                 for i in which)
     assert cells["mean", 1, 1]["top1"] == cells["max", 1, 1]["top1"] == right / count
+    table = ablation.errors(outcome["rows"])
+    assert table["passes"].tolist() == [1, 10, 144, 2, 20, 288] * 2
+    for row, shown in zip(outcome["rows"], table.to_dict("records"), strict=True):
+        assert shown["pool"] == row["pool"]
+        assert shown["error1"] == pytest.approx(100 * (1 - row["top1"]))
+        assert shown["error1_low"] <= shown["error1"] <= shown["error1_high"]
+        assert shown["error1_least"] <= shown["error1_mean"] <= shown["error1_most"]
+        assert shown["change5"] == pytest.approx(shown["error5"] - table["error5"][0])
+        assert shown["change1_low"] <= shown["change1"] <= shown["change1_high"]
+
+
+def test_the_papers_table_has_the_same_columns():
+    table = ablation.errors_of_paper()
+    assert set(table) < set(ablation.errors(pd.DataFrame(results.load("ablation_shapes").outcome["rows"])))
+    assert [str(row.error) for row in paper.TABLE3] == [f"{e:.2f}" for e in table["error5"]]
+    assert [row.cost for row in paper.TABLE3] == table["passes"].tolist()
+    assert table["change5"].tolist() == pytest.approx([0, -0.92, -2.18, -1.98, -2.45, -3.40])
+
+
+@pytest.mark.parametrize("name", ablation.RECORDED.values())
+def test_a_recorded_ablation_has_a_row_for_every_test(name):
+    outcome = results.load(name).outcome
+    networks = range(1, len(outcome["networks"]) + 1)
+    assert [(r["pool"], r["models"], r["crops"]) for r in outcome["rows"]] == [
+        (pool, models, crops) for pool in ("mean", "max") for models in networks for crops in (1, 10, 144)]

@@ -18,7 +18,7 @@ from inception_lib import DataError, googlenet, results
 from inception_lib.cli import main
 from inception_lib.evaluation import ensemble
 from inception_lib.evaluation.crops import Scheme, plan, scheme, views_of
-from inception_lib.evaluation.ensemble import evaluate, grid, open_test, open_test_data, relabelled
+from inception_lib.evaluation.ensemble import evaluate, evenly, grid, open_test, open_test_data, relabelled
 from inception_lib.evaluation.metrics import change, rate
 from inception_lib.network import Network, Weights, save_weights
 from inception_lib.pictures import Preprocess, read_picture
@@ -213,6 +213,18 @@ def test_two_processes_share_the_pictures(odd_pictures, tmp_path):
     assert done.stdout.count("top-1") == 1
     one, two = (open_test(tmp_path / name) for name in ("one", "two"))
     assert np.array_equal(one.probabilities(1), two.probabilities(1))
+
+
+def test_some_pictures_are_spread_over_the_data():
+    data = open_test_data("shapes", "test")
+    some = evenly(data, 4)
+    quarter = len(data) // 4
+    assert [some.label_of(i) for i in range(4)] == [data.label_of(i * quarter) for i in range(4)]
+    assert list(some.labels) == [data.labels[i * quarter] for i in range(4)] and len(some) == 4
+    assert np.array_equal(np.asarray(some.picture(3)), np.asarray(data.picture(3 * quarter)))
+    for count in (0, len(data) + 1):
+        with pytest.raises(DataError, match=f"and {count} of them are wanted"):
+            evenly(data, count)
 
 
 # -------------------------------------------------------------------------------------- the ablation

@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 import traitlets
 
-from inception_lib import InceptionError, count, lineage, results, widgets
-from inception_lib.evaluation import crops
+from inception_lib import InceptionError, count, lineage, paper, results, widgets
+from inception_lib.evaluation import ablation, crops
 from inception_lib.widgets import (
     ComparisonWidget,
     CropWidget,
+    EnsembleWidget,
     HeadsWidget,
     InceptionWidget,
     LineageWidget,
@@ -26,7 +27,7 @@ from inception_lib.widgets import (
 )
 
 ALL = (ReductionWidget, InceptionWidget, PoolingWidget, NetworkWidget, TrainingWidget, CropWidget,
-       HeadsWidget, LineageWidget, ComparisonWidget)
+       HeadsWidget, EnsembleWidget, LineageWidget, ComparisonWidget)
 
 
 def total(rows, what, values):
@@ -112,6 +113,7 @@ def test_the_opening_example_is_the_papers_4a():
 @pytest.mark.parametrize(("cls", "settings"), [
     (ReductionWidget, {"kernel": 4}), (ReductionWidget, {"grid": 0}), (InceptionWidget, {"module": "6a"}),
     (PoolingWidget, {"outputs": 10**9}), (NetworkWidget, {"size": 225}), (NetworkWidget, {"width": 0.33}),
+    (EnsembleWidget, {"crops": 12}), (EnsembleWidget, {"models": 8}),
 ])
 def test_settings_out_of_range_are_refused(cls, settings):
     with pytest.raises(traitlets.TraitError, match=next(iter(settings))):
@@ -249,3 +251,29 @@ def test_the_lineage_widget_ranks_within_one_procedure():
             assert found["error"] == round(100 * errors[name]) and found["better"] == len(lower)
             assert found["smaller"] == (lower["MACs"] <= rows.loc[name, "MACs"]).sum()
     assert LineageWidget().result()["smaller"] == 0  # nothing smaller than GoogLeNet is better
+
+
+def test_the_ensemble_widget_shows_what_was_recorded():
+    for name, record in ablation.RECORDED.items():
+        outcome = results.load(record).outcome
+        for row in outcome["rows"]:
+            widget = EnsembleWidget(data=name, **{key: row[key] for key in ("models", "crops", "pool")})
+            found = widget.result()
+            assert found["passes"] == row["models"] * row["crops"]
+            for top in (1, 5):
+                assert found[f"error{top}"] / 1e4 == pytest.approx(1 - row[f"top{top}"], abs=1e-4)
+                assert found[f"error{top}_low"] / 1e4 == pytest.approx(1 - row[f"top{top}_high"], abs=1e-4)
+                assert found[f"change{top}"] / 1e4 == pytest.approx(-row[f"change{top}"], abs=1e-4)
+                assert found[f"change{top}_high"] / 1e4 == pytest.approx(-row[f"change{top}_low"], abs=1e-4)
+
+
+def test_the_ensemble_widget_shows_the_papers_six_tests_and_says_what_is_not_there():
+    for row in paper.TABLE3:
+        found = EnsembleWidget(data="paper", models=row.models, crops=row.crops).result()
+        assert found["error5"] == 100 * row.error and "error1" not in found and "change5_low" not in found
+    assert EnsembleWidget(data="paper", models=7, crops=144).result()["change5"] == -340  # not -345
+    for settings in ({"data": "paper", "models": 2}, {"data": "paper", "pool": "max"},
+                     {"data": "photographs", "models": 7}):
+        found = EnsembleWidget(crops=10, **settings).result()
+        assert found == {"passes": 10 * settings.get("models", 1), "measured": 0}
+    assert EnsembleWidget().result()["change1"] == 0

@@ -13,6 +13,7 @@ from inception_lib.errors import ArchitectureError
 from inception_lib.widgets import (
     ComparisonWidget,
     CropWidget,
+    EnsembleWidget,
     HeadsWidget,
     InceptionWidget,
     LineageWidget,
@@ -30,6 +31,7 @@ PAGES = {
     NetworkWidget: "05_whole_network.html",
     HeadsWidget: "06_auxiliary_classifiers.html",
     CropWidget: "07_scales_squares_crops.html",
+    EnsembleWidget: "08_ensembles_ablation.html",
     ComparisonWidget: "09_in_its_time_and_after.html",
     TrainingWidget: "10_train.html",
 }
@@ -198,6 +200,8 @@ def test_the_result_is_announced_in_words(widget, cls):
     (ReductionWidget, "?reduction.reduce=481"), (ReductionWidget, "?reduction.reduce=400"),
     (InceptionWidget, "?module.reduce5x5=500"), (NetworkWidget, "?network.size=64&network.heads=1"),
     (ComparisonWidget, "?comparison.right=googlenet"),
+    (EnsembleWidget, "?ensemble.data=paper&ensemble.models=3"),
+    (EnsembleWidget, "?ensemble.data=photographs&ensemble.models=2"),
 ])
 def test_impossible_and_pointless_states_are_flagged(widget, cls, query):
     _, root = widget(cls, query)
@@ -207,6 +211,14 @@ def test_impossible_and_pointless_states_are_flagged(widget, cls, query):
 def test_an_impossible_network_names_its_layer(widget):
     _, root = widget(NetworkWidget, "?network.size=64&network.heads=1")
     assert "aux1/pool: a 5x5 kernel is larger than its padded input (4x4)." in root.inner_text()
+
+
+def test_a_test_that_nobody_made_is_named(widget):
+    _, root = widget(EnsembleWidget, "?ensemble.data=paper&ensemble.models=3&ensemble.crops=144")
+    assert "Here 1 and 7 networks were tested, not 3." in root.inner_text()
+    root.get_by_label("Networks averaged", exact=True).fill("7")
+    assert "The top-5 error falls by 3.40 points." in root.inner_text()
+    assert json.loads(root.get_attribute("data-settings"))["crops"] == 144  # a number, as Python has it
 
 
 @each_widget

@@ -13,19 +13,55 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import tyro
 
-from inception_lib import results
+from inception_lib import paper, results
 from inception_lib.cli import run
 from inception_lib.evaluation.crops import COUNTS
-from inception_lib.evaluation.ensemble import evaluate, grid, open_test_data, relabelled
+from inception_lib.evaluation.ensemble import evaluate, evenly, grid, open_test_data, relabelled
 from inception_lib.network import load_weights
 from inception_lib.training.bundle import bundled
 from inception_lib.training.datasets import Data
+
+#: The recorded ablations, by a short name of their data.
+RECORDED = {"shapes": "ablation_shapes", "caltech": "ablation_caltech", "photographs": "ablation_photographs"}
+
+
+def errors(rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame:
+    """The rows of an ablation as errors in percent, one row for each test, with its cost.
+
+    Columns: `pool`, `models`, `crops`, `passes` (through a network, for each picture), `choices` (of that
+    many among the networks), and for the top 1 and the top 5: `error1` of the first networks with
+    `error1_low` and `error1_high`; `error1_mean`, `error1_least`, `error1_most` over all choices; and
+    `change1` from the first row, with `change1_low` and `change1_high`, negative where the error fell.
+
+    Args:
+        rows: of `grid`, or the outcome's `rows` of a recorded ablation.
+    """
+    given = pd.DataFrame(rows)
+    out = pd.DataFrame(given[["models", "crops", "choices"]]).assign(pool=given.get("pool", "mean"))
+    out["passes"] = out["models"] * out["crops"]
+    other = {"": "", "_low": "_high", "_high": "_low", "_mean": "_mean", "_least": "_most", "_most": "_least"}
+    for top in (1, 5):
+        for end, source in other.items():  # the least error is of the most right answers
+            out[f"error{top}{end}"] = 100 * (1 - given[f"top{top}{source}"])
+        for end in ("", "_low", "_high"):
+            out[f"change{top}{end}"] = -100 * given[f"change{top}{other[end]}"]
+    return out.replace(-0.0, 0.0)
+
+
+def errors_of_paper() -> pd.DataFrame:
+    """Table 3 in the same columns, as far as it is printed; changes are the differences of printed errors."""
+    first = paper.TABLE3[0].error
+    return pd.DataFrame([
+        {"pool": "mean", "models": row.models, "crops": row.crops, "passes": row.models * row.crops,
+         "error5": float(row.error), "change5": float(row.error - first)} for row in paper.TABLE3])
 
 
 def one_of_each(data: Data) -> Data:
@@ -52,7 +88,7 @@ def main(weights: tyro.conf.UseAppendAction[tuple[str, ...]] = (), data: str = "
     found = open_test_data(data, split)
     found = relabelled(one_of_each(found) if found.labels[0] < 0 else found, networks[0].info)
     if pictures is not None and pictures < len(found):
-        found = _some(found, pictures)
+        found = evenly(found, pictures)
     folder, start = out or Path("runs") / record, time.perf_counter()
     resumed = folder.is_dir()
     done = evaluate(networks, found, folder, crops=COUNTS, resume=resumed, device=device)
@@ -69,12 +105,6 @@ def main(weights: tyro.conf.UseAppendAction[tuple[str, ...]] = (), data: str = "
     print(results.record(record, outcome, data=f"{done.data}, {split}: {len(done.read):,} pictures",
                          about="Numbers of models and crops: shares of right answers, and paired changes"))
     return 0
-
-
-def _some(data: Data, count: int) -> Data:
-    which = [i * len(data) // count for i in range(count)]
-    return replace(data, labels=[data.labels[i] for i in which], picture=lambda i: data.picture(which[i]),
-                   label_of=lambda i: data.label_of(which[i]))
 
 
 if __name__ == "__main__":

@@ -93,6 +93,19 @@ def relabelled(data: Data, info: Weights) -> Data:
     return replace(data, classes=classes, labels=[to[n] if n >= 0 else -1 for n in data.labels])
 
 
+def evenly(data: Data, count: int) -> Data:
+    """Only so many of the pictures, spread evenly over the data.
+
+    Raises:
+        DataError: there are not so many.
+    """
+    if not 1 <= count <= len(data):
+        raise DataError(f"{data.name}: has {len(data)} pictures, and {count} of them are wanted.")
+    which = [i * len(data) // count for i in range(count)]
+    return replace(data, labels=[data.labels[i] for i in which], picture=lambda i: data.picture(which[i]),
+                   label_of=lambda i: data.label_of(which[i]))
+
+
 # -------------------------------------------------------------------------------------- what is kept
 
 

@@ -16,14 +16,15 @@ import traitlets as t
 from inception_lib.architecture import PAPER_WIDTHS, VARIANTS, googlenet
 from inception_lib.comparison import STAGES
 from inception_lib.counting import Counts, count
-from inception_lib.evaluation.crops import CROPS, SQUARES
+from inception_lib.evaluation.crops import COUNTS, CROPS, SQUARES
+from inception_lib.evaluation.ensemble import POOLS
 from inception_lib.lineage import PROCEDURES
 from inception_lib.training.recipes import RECIPES, Recipe
 from inception_lib.widgets import quizzes, tables
 
 __all__ = [
-    "ComparisonWidget", "CropWidget", "HeadsWidget", "InceptionWidget", "LineageWidget", "NetworkWidget",
-    "PoolingWidget", "Quiz", "ReductionWidget", "TrainingWidget",
+    "ComparisonWidget", "CropWidget", "EnsembleWidget", "HeadsWidget", "InceptionWidget", "LineageWidget",
+    "NetworkWidget", "PoolingWidget", "Quiz", "ReductionWidget", "TrainingWidget",
 ]
 
 _HERE = Path(__file__).parent
@@ -440,3 +441,33 @@ class Quiz(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return f"Quiz({self.key!r})"
+
+
+class EnsembleWidget(_Widget):
+    """The error of some networks with some crops of each picture, as it was recorded, beside its cost.
+
+    Settings: `models` (1 to 7), `crops` (1, 10 or 144), `pool` (over the crops: mean or max) and `data`: one
+    of the recorded ablations, or the paper's Table 3. It opens on one network with one crop, from which
+    changes are counted. Nothing runs here.
+    """
+
+    _esm = _source("ensemble.js")
+    key = "ensemble"
+    title = "Networks and crops: the error, and what it costs"
+
+    models = _number(1, 1, 7, "Networks averaged")
+    crops = _choice(COUNTS, 1, "Crops of each picture", tuple(map(str, COUNTS)))
+    pool = _choice(POOLS, "mean", "Over the crops of a network", ("mean", "maximum"))
+    data = _choice(tuple(tables.ABLATIONS), "shapes", "Measured on",
+                   tuple(name for name, _ in tables.ABLATIONS.values()))
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(tables.ensemble_table(), **settings)
+
+    def result(self) -> dict[str, int]:
+        """Forward passes for each picture, whether the test was `measured` (1 or 0), and what is known of it:
+        errors, their changes and the ends of their intervals, in hundredths of a percent."""
+        cell = self.table[self.data]["cells"].get(f"{self.pool} {self.models} {self.crops}")
+        if cell is None:
+            return {"passes": self.models * self.crops, "measured": 0}
+        return {"measured": 1, **cell}

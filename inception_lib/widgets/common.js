@@ -68,7 +68,7 @@ class Field {
     if (field.options) {
       this.input = make("select", { id });
       for (const [value, text] of field.options) this.input.append(make("option", { value }, text));
-      this.input.addEventListener("change", () => changed(field.name, this.input.value));
+      this.input.addEventListener("change", () => changed(field.name, this.option(this.input.value)));
       this.root.append(this.input);
     } else if (field.min === undefined) {
       this.input = make("input", { id, type: "checkbox" });
@@ -115,9 +115,14 @@ class Field {
     }
   }
 
+  // An option as Python has it: a select knows texts only, and 144 is a number.
+  option(text) {
+    return this.field.options.map(([value]) => value).find((value) => String(value) === text);
+  }
+
   // A value out of the page's address, or undefined where it is none of ours.
   parse(text) {
-    if (this.field.options) return this.field.options.map(([v]) => String(v)).includes(text) ? text : undefined;
+    if (this.field.options) return this.option(text);
     if (!this.slider) return text === "1" ? true : text === "0" ? false : undefined;
     return problem(this.field, text) ? undefined : tidy(this.field, Number(text));
   }

@@ -376,6 +376,50 @@ def lineage_table() -> dict:
     }
 
 
+# ------------------------------------------------------------------------------------- ablations
+
+#: What the widget offers, and which error its plot shows: the top 5 of ten classes say little.
+ABLATIONS = {
+    "shapes": ("Bundled pictures, 7 networks", 1),
+    "caltech": ("Caltech-101, 7 networks", 5),
+    "photographs": ("Photographs, 1 network", 5),
+    "paper": ("The paper's Table 3", 5),
+}
+
+
+@cache
+def ensemble_table() -> dict:
+    """The recorded ablations and the paper's, in hundredths of a percent.
+
+    For each: `about`, a sentence; `top`, 1 or 5, what is plotted; and `cells`, by pool, models and crops
+    ("mean 7 144"), each with what is known of it in the columns of `ablation.errors`.
+
+    Raises:
+        InceptionError: one was not recorded.
+    """
+    from inception_lib.evaluation import ablation
+
+    tables: dict[str, dict] = {}
+    for name, (_, top) in ABLATIONS.items():
+        if name == "paper":
+            rows = ablation.errors_of_paper()
+            about = "Top-5 error on the validation pictures of ILSVRC 2014. The paper gives no intervals."
+        else:
+            outcome = results.load(ablation.RECORDED[name]).outcome
+            rows, count = ablation.errors(outcome["rows"]), len(outcome["networks"])
+            about = (f"{outcome['pictures']:,} pictures, {count} network{'s' * (count > 1)}; intervals are "
+                     f"of 95 %.")
+            if name == "photographs":
+                about += " Whether the network was trained on some of them is not known."
+        cells = {}
+        for row in rows.to_dict("records"):
+            key = f"{row.pop('pool')} {row.pop('models')} {row.pop('crops')}"
+            cells[key] = {"passes": row.pop("passes"), "choices": row.pop("choices", 1),
+                          **{column: round(100 * value) for column, value in row.items()}}
+        tables[name] = {"about": about, "top": top, "cells": cells}
+    return tables
+
+
 def table1_rows(counts: Counts) -> Mapping[str, str]:
     """For each layer the name of its row in Table 1; the normalisations and heads have rows of their own."""
     names = {group: row.name for row in paper.TABLE1 for group in row.groups}
