@@ -149,6 +149,9 @@ def bibliography_pages(app, env) -> set[str]:
 
 def finish_page(app, pagename, templatename, context, doctree) -> None:
     mend_launch_buttons(context)
+    # docutils calls references a list, and each an entry of a bibliography, which no list may hold
+    context["body"] = context.get("body", "").replace('<div role="list" class="citation-list">',
+                                                      '<div class="citation-list">')
     context["css_files"] = [css for css in context.get("css_files", []) if "thebe" not in str(css)]
     tags = context.get("metatags", "")
     text = describe(doctree) if doctree is not None else ""
