@@ -69,7 +69,7 @@ def prepare(source: Path, folder: Path) -> None:
 
 
 def main(data: Path | None = None, work: Path = Path("runs/caltech_seven"), epochs: float = 30,
-         width: float = 0.25, networks: int = 7) -> int:
+         width: float = 0.25, networks: int = 7, pictures: int = 850) -> int:
     """Train, test and record both.
 
     Args:
@@ -78,6 +78,7 @@ def main(data: Path | None = None, work: Path = Path("runs/caltech_seven"), epoc
         epochs: Of each network.
         width: Of the networks, as a share of the paper's.
         networks: How many.
+        pictures: That test, spread evenly over the classes.
     """
     folder = work / "caltech101"
     prepare(data or data_folder() / "caltech101" / "101_ObjectCategories", folder)
@@ -85,7 +86,7 @@ def main(data: Path | None = None, work: Path = Path("runs/caltech_seven"), epoc
     about = f"Training of {len(runs)} networks on Caltech-101, {CALTECH_TRAIN} pictures a class"
     print(record_run("caltech_seven", *runs, about=about))
     weights = tuple(str(done.weights) for done in runs)
-    return ablation.main(weights, str(folder), "test", out=work / "ablation", record="ablation_caltech")
+    return ablation.main(weights, str(folder), "test", pictures, work / "ablation", record="ablation_caltech")
 
 
 if __name__ == "__main__":
