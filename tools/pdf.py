@@ -55,7 +55,9 @@ STILL = """() => {
       const control = field.querySelector("select, input[type=checkbox], input[type=number]");
       if (!control) continue;
       const row = table.insertRow();
-      row.insertCell().textContent = field.querySelector("label").textContent;
+      const name = row.appendChild(document.createElement("th"));
+      name.scope = "row";
+      name.textContent = field.querySelector("label").textContent;
       row.insertCell().textContent = control.tagName === "SELECT" ? control.selectedOptions[0].textContent
         : control.type === "checkbox" ? (control.checked ? "yes" : "no") : control.value;
     }
