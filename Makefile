@@ -18,11 +18,12 @@ SOURCES := _config.yml tools/local_ext.py tools/reference.py $(NOTEBOOKS) $(wild
 
 SPELLED := README.md CITATION.cff Makefile benchmarks book inception_lib tests tools
 
-.PHONY: help book serve test notebooks exercises lab pins clean distclean FORCE
+.PHONY: help book pdf serve test notebooks exercises lab pins clean distclean FORCE
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make book       execute the chapters and build the pages (makes .venv first)"
+	@echo "make pdf        print the built book into _build/googlenet.pdf (gets a browser where there is none)"
 	@echo "make serve      show the built book at http://127.0.0.1:$(PORT)/"
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make exercises  write the chapters without solutions into exercises/, for students"
@@ -52,6 +53,10 @@ $(BUILT): $(INSTALLED) $(SOURCES) $(ADDRESS)
 book: $(BUILT)
 	@echo "The book is built. Open it:  file://$(subst $() ,%20,$(CURDIR))/$(FIRST_PAGE)"
 	@echo "or serve it:                 make serve"
+
+pdf: $(BUILT)
+	@$(BIN)/python tools/browser.py
+	@$(BIN)/python tools/pdf.py
 
 serve: $(BUILT)
 	@$(BIN)/python tools/serve.py $(PAGES) $(PORT)

@@ -5,6 +5,7 @@
 - sphinx-thebe, which is not used here, writes a script error into every page: it is taken out.
 - Every page gets a description of its own, for search engines and link previews.
 - The reader's theme is set before anything is drawn, and the list of references is never out of date.
+- What scrolls inside itself can be reached by the keyboard.
 - Where the environment says what the repository's public address is, chapters link to it, to Binder and to
   Colab; otherwise there are no such links, since none could work.
 - The library reference and the index of the widgets are made from the library, at each build.
@@ -131,6 +132,19 @@ THEME_AT_ONCE = """(function (d) { if (d.theme !== "light" && d.theme !== "dark"
 })(document.documentElement.dataset)"""
 
 
+# what scrolls inside itself must be reachable by the keyboard, and is known only once it is laid out
+SCROLL_BY_KEYBOARD = """(() => {
+  const reach = () => {
+    for (const box of document.querySelectorAll(".bd-article :is(table, pre, figure, mjx-container)"))
+      if (box.scrollWidth > box.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(box).overflowX))
+        box.tabIndex = 0;
+  };
+  addEventListener("load", reach);
+  addEventListener("resize", reach);
+  addEventListener("toggle", reach, true);
+})()"""
+
+
 def say(app, docname, source) -> None:
     print(f"reading {docname}", flush=True)  # for tools/build.py: a chapter may take a minute
     if docname in GENERATED:
@@ -164,6 +178,7 @@ def setup(app):
     app.connect("config-inited", key_the_cache)
     app.connect("config-inited", publish)
     app.add_js_file(None, body=THEME_AT_ONCE, priority=1)
+    app.add_js_file(None, body=SCROLL_BY_KEYBOARD)
     app.connect("source-read", say)
     app.connect("env-get-outdated", generated_pages)
     app.connect("env-updated", bibliography_pages)
