@@ -138,7 +138,7 @@ def test_split_without_marks():
         "import math\n\ndef helper(x):\n    return x\n\nside = helper(7)      # places\n"
         "assert side == 7\nside")
     assert (solution.given, solution.names) == ("", ("side",))
-    assert solution.stub() == "import math\nside = ...      # places"
+    assert solution.stub() == "import math\n\nside = ...      # places"
     assert solution.check_cell().splitlines()[-1] == "    assert side == 7"
 
 
@@ -147,7 +147,7 @@ def test_split_with_marks():
         "a = 1\n# answer\nclass C:\n    def f(self, x):\n        return x\n\nb, c = 2, 3\n# check\n"
         "d = C().f(b)\nassert d == 2, 'Think.'\n")
     assert solution.given == "a = 1" and solution.names == ("C", "b") and solution.hint == "Think."
-    assert solution.stub() == "a = 1\n\n\nclass C:\n    def f(self, x):\n        ...\n\nb = ..."
+    assert solution.stub() == "a = 1\n\nclass C:\n    def f(self, x):\n        ...\n\nb = ..."
 
 
 def test_a_check_says_what_is_wrong(capsys):

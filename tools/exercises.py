@@ -113,7 +113,8 @@ class Solution:
     @property
     def hint(self) -> str | None:
         """The first message of an assertion that is plain text."""
-        for node in ast.walk(ast.parse(self.check)):
+        nodes = [node for node in ast.walk(ast.parse(self.check)) if hasattr(node, "lineno")]
+        for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset)):
             message = node.msg if isinstance(node, ast.Assert) else next(
                 (word.value for word in node.keywords if word.arg == "msg"), None
             ) if isinstance(node, ast.Call) else None
@@ -123,19 +124,20 @@ class Solution:
 
     def stub(self) -> str:
         """The cell that a student fills in."""
-        lines, out, done = self.answer.splitlines(), [], set()
+        lines, imports, out, done = self.answer.splitlines(), [], [], set()
         for node in ast.parse(self.answer).body:
             names = [name for name in _bound(node) if name in self.names and name not in done]
             if isinstance(node, ast.Import | ast.ImportFrom):
-                out += lines[node.lineno - 1:node.end_lineno]
+                imports += lines[node.lineno - 1:node.end_lineno]
             elif names and isinstance(node, ast.FunctionDef | ast.ClassDef):
                 out += ["", *_empty(node, lines), ""]
             elif names:
-                comment = re.search(r" +# .*$", lines[node.end_lineno - 1][node.end_col_offset:])
+                comment = re.search(r"# .*$", lines[node.end_lineno - 1][node.end_col_offset:])
                 out.append(f"{', '.join(names)} = {', '.join('...' for _ in names)}"
-                           + (comment[0] if comment else ""))
+                           + (f"      {comment[0]}" if comment else ""))
             done |= set(names)
-        return "\n".join([*([self.given, ""] if self.given else []), *out]).strip("\n")
+        parts = (self.given, "\n".join(imports), "\n".join(out).strip("\n"))
+        return "\n\n".join(part for part in parts if part)
 
     def check_cell(self) -> str:
         """The cell that checks what is in the stub's place."""

@@ -48,6 +48,8 @@ def signature(name: str, thing: Callable) -> str:
     """The call, with its types as they are written; one argument a line where it is long."""
     try:
         found = inspect.signature(thing)
+        if inspect.isclass(thing):  # "-> None" says nothing of a class
+            found = found.replace(return_annotation=inspect.Signature.empty)
     except (TypeError, ValueError):
         return name
 
