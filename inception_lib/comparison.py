@@ -114,7 +114,7 @@ def _stage(shape: Sequence[int], side: int) -> int:
 
 
 def describe(layer: Layer) -> str:
-    """What a layer or a branch does, in a few signs: `3x3/2 conv 64`; branches divided by a bar."""
+    """What a layer does, in a few signs: `3x3/2 conv 64`; of a module the branches, divided by a bar."""
     match layer:
         case Conv():
             rows, columns = pair(layer.kernel)
@@ -146,10 +146,11 @@ def _strided(stride: int) -> str:
 
 
 def branch_text(branch: Branch) -> str:
-    """The layers of a branch, one after the other; `input` where it passes its input on."""
+    """The layers of a branch, one after the other, a convolution as `3x3 64`; `input` where it passes its
+    input on."""
     texts = [f"({describe(layer)})" if isinstance(layer, Branches) else describe(layer)
              for layer in branch.layers]
-    return ", ".join(texts) or "input"
+    return ", ".join(texts).replace(" conv ", " ") or "input"
 
 
 @dataclass(frozen=True)
@@ -219,10 +220,13 @@ def _branch_weights(module: Branches, shape: tuple[int, int, int]) -> dict[str, 
 
 
 def difference_table(differences: Iterable[BranchDifference], before: str, after: str) -> pandas.DataFrame:
-    """One row per branch: both texts, both weights, and the verdict; `before` and `after` name the two."""
+    """Two rows per branch, one for each module, which `before` and `after` name: its layers, its weights, and
+    in the second row the verdict."""
     import pandas
 
-    rows = [{"branch": d.branch, before: d.before or "-", after: d.after or "-",
-             "weights before": d.weights_before, "weights after": d.weights_after, "change": d.verdict}
-            for d in differences]
-    return pandas.DataFrame(rows).set_index("branch")
+    rows = []
+    for d in differences:
+        rows.append((d.branch, before, d.before or "-", d.weights_before, ""))
+        rows.append((d.branch, after, d.after or "-", d.weights_after, d.verdict))
+    columns = ["branch", "network", "layers", "weights", "change"]
+    return pandas.DataFrame(rows, columns=columns).set_index(columns[:2])

@@ -221,6 +221,9 @@ def draw_module(module: Branches, *, title: str = "") -> Figure:
                 filled=layer.name == branch.name if named else y == len(branch.layers))
             arrow(below, (x, y - 0.25))
             below = (x, y + 0.24)
+        if 0 < len(branch.layers) < depth:  # up beside the longer branches, not across them
+            ax.plot([x, x], [below[1], depth + 0.24], color=_INK, linewidth=1)
+            below = (x, depth + 0.24)
         arrow(below, (middle + (x - middle) * 0.45, depth + 0.75))
     given = [_channels(branch) for branch in module.branches]
     known = [n for n in given if n is not None]

@@ -59,9 +59,9 @@ def test_layers_and_branches_are_described():
     assert describe(network["pool1"]) == "3x3/2 max pool"
     assert describe(network["fc6"]) == "fully connected 4096"
     assert describe(googlenet().layers[-3]) == "global average pool"
-    assert describe(lineage.resnet(34).layers[2]) == "3x3 conv 64, 3x3 conv 64 + input"
+    assert describe(lineage.resnet(34).layers[2]) == "3x3 64, 3x3 64 + input"
     assert describe(inception_module("m", PAPER_WIDTHS["3a"])) == (
-        "1x1 conv 64 | 1x1 conv 96, 3x3 conv 128 | 1x1 conv 16, 5x5 conv 32 | 3x3 max pool, 1x1 conv 32")
+        "1x1 64 | 1x1 96, 3x3 128 | 1x1 16, 5x5 32 | 3x3 max pool, 1x1 32")
     assert branch_text(Branch(name="shortcut", layers=())) == "input"
 
 
@@ -88,7 +88,9 @@ def test_branches_of_another_name_are_paired_and_the_rest_are_new_or_gone():
     total = sum(d.weights_after for d in paired)
     assert total == sum(d.weights_after for d in module_difference(before, after, (480, 14, 14)))
     table = difference_table(paired, "GoogLeNet", "BN-Inception")
-    assert table.loc["5x5 / double3x3", "BN-Inception"].count("3x3 conv") == 2
+    row = table.loc[("5x5 / double3x3", "BN-Inception")]
+    assert row["layers"].count("3x3") == 2 and row["change"] == "other layers"
+    assert table["weights"].sum() == sum(d.weights_before + d.weights_after for d in paired)
 
 
 def test_modules_inside_modules_are_counted_with_their_branch():
@@ -98,7 +100,7 @@ def test_modules_inside_modules_are_counted_with_their_branch():
     outer = Branches(name="m", branches=(Branch(name="x", layers=(inner,)),))
     (found,) = module_difference(outer, outer, (4, 5, 5))
     assert found.verdict == "same" and found.weights_after == 4 * 2 + 4 * 3
-    assert found.after == "(1x1 conv 2 | 1x1 conv 3)"
+    assert found.after == "(1x1 2 | 1x1 3)"
 
 
 def test_the_comparison_needs_no_torch():
