@@ -112,7 +112,7 @@ function curves(plot, one, pool, x, foot) {
   const name = `error${one.top}`;
   const cells = Object.entries(one.cells).map(([key, cell]) => [...key.split(" "), cell]);
   const shown = cells.filter(([of]) => of === pool);
-  const top = Math.max(...cells.map(([, , , cell]) => cell[`${name}_high`] ?? cell[name]));
+  const top = Math.max(...(shown.length ? shown : cells).map(([, , , cell]) => cell[`${name}_high`] ?? cell[name]));
   const step = [50, 100, 200, 500, 1000, 2000].find((n) => top / n <= 5) ?? 2500;
   const y = (error) => foot - (foot - PLOT.top) * error / top;
   const text = (left, up, words, anchor) => make("text", { x: left, y: up, "text-anchor": anchor }, words);
