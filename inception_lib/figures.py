@@ -12,7 +12,7 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -33,7 +33,7 @@ from inception_lib.architecture import (
     walk,
 )
 from inception_lib.counting import shape_text
-from inception_lib.lineage import PROCEDURES
+from inception_lib.lineage import PROCEDURES, Procedure
 from inception_lib.paper import Audit
 
 if TYPE_CHECKING:
@@ -320,7 +320,7 @@ _SPOTS = ((8, 0, "left"), (-8, 0, "right"), (0, -12, "center"), (0, 12, "center"
           (-7, -11, "right"), (7, 11, "left"), (-7, 11, "right"), (7, -21, "left"), (-7, -21, "right"))
 
 
-def plot_errors(rows: pandas.DataFrame, column: str, procedures: Sequence[str], *, xlabel: str,
+def plot_errors(rows: pandas.DataFrame, column: str, procedures: Sequence[Procedure], *, xlabel: str,
                 log: bool = True, highlight: str = "GoogLeNet") -> Figure:
     """Published errors against a column of `lineage.table()`: a panel for each procedure, no lines between.
 
@@ -358,19 +358,19 @@ def plot_errors(rows: pandas.DataFrame, column: str, procedures: Sequence[str], 
     return fig
 
 
-def _label_dots(ax, shown: pandas.DataFrame, column: str, procedure: str, size: float = 9) -> None:
+def _label_dots(ax: Axes, shown: pandas.DataFrame, column: str, procedure: str, size: float = 9) -> None:
     """Write each network's title beside its dot, where it covers no dot and no other title."""
     points = 72 / ax.figure.dpi
     spots = [points * ax.transData.transform(xy) for xy in zip(shown[column], shown[procedure], strict=True)]
     taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in spots]
-    frame = ax.bbox.extents * points
+    frame = [points * edge for edge in ax.bbox.extents]
 
-    def box(at, spot, title: str) -> tuple[float, float, float, float]:
+    def box(at: Any, spot: tuple, title: str) -> tuple[float, float, float, float]:
         wide = 0.56 * size * len(title)
         left = at[0] + spot[0] - {"left": 0, "center": wide / 2, "right": wide}[spot[2]]
         return left, at[1] + spot[1] - 5, left + wide, at[1] + spot[1] + 5
 
-    def free(b) -> bool:
+    def free(b: tuple) -> bool:
         inside = frame[0] <= b[0] and b[2] <= frame[2] and frame[1] <= b[1] and b[3] <= frame[3]
         return inside and all(b[2] <= o[0] or o[2] <= b[0] or b[3] <= o[1] or o[3] <= b[1] for o in taken)
 
@@ -408,7 +408,8 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
     return fig
 
 
-def plot_gradients(norms: Mapping[str, Mapping[str, float]], *, title: str = "", ax=None) -> Figure:
+def plot_gradients(norms: Mapping[str, Mapping[str, float]], *, title: str = "",
+                   ax: Axes | None = None) -> Figure:
     """Norms of gradients over the depth of the network, on a logarithmic axis.
 
     Args:
@@ -423,14 +424,14 @@ def plot_gradients(norms: Mapping[str, Mapping[str, float]], *, title: str = "",
              ("aux2", "second head's", "5x5", "^:"), ("total", "all together", "muted", "-"))
     for part, label, color, line in lines:
         if part in norms:
-            broad = {"linewidth": 7, "alpha": 0.4} if part == "total" else {}
+            broad: dict[str, Any] = {"linewidth": 7, "alpha": 0.4} if part == "total" else {}
             ax.plot([order.index(name) for name in norms[part]], list(norms[part].values()), line,
                     label=label, color=COLORS[color], markersize=4, **broad)
     ax.set_yscale("log")
     ax.set_xticks(range(len(order)), order, rotation=60, ha="right", rotation_mode="anchor")
     ax.set_ylabel("norm of the gradient")
     ax.set_title(title)
-    return ax.figure
+    return cast(Figure, ax.get_figure(root=True))
 
 
 def picture_grid(pictures: Sequence, titles: Sequence[str], *, good: Sequence[bool],

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from inception_lib.architecture import (
     LRN,
@@ -692,7 +692,7 @@ def _entry(team: str, year: int, networks: int | None = None, crops: int | None 
 
 def _crops(crops: Literal[1, 10], error: str | Decimal, source: str, more: str = "") -> Reported:
     """One network on the validation pictures."""
-    words = "one crop" if crops == 1 else "ten crops"
+    words: Procedure = "one crop" if crops == 1 else "ten crops"
     return Reported(procedure=words, error=Decimal(error), source=source, networks=1, crops=crops,
                     measured=f"ILSVRC-2012 validation{more}, one network, {words}")
 
@@ -799,10 +799,13 @@ def table() -> pandas.DataFrame:
     for name, milestone in NETWORKS.items():
         architecture = milestone.make().without_heads()
         counts = count(architecture)
-        rows.append({
+        row: dict[str, Any] = {
             "network": name, "title": milestone.title, "year": milestone.year, "input": architecture.input[1],
             "depth": architecture.depth, "parameters": counts.parameters, "MACs": counts.macs,
             "top5": None if milestone.top5 is None else float(milestone.top5),
-            "measured": milestone.measured, "paper": milestone.paper, "source": milestone.source,
-            **{p: float(e.error) if (e := milestone.reported(p)) else None for p in PROCEDURES}})
+            "measured": milestone.measured, "paper": milestone.paper, "source": milestone.source}
+        for procedure in PROCEDURES:
+            reported = milestone.reported(procedure)
+            row[procedure] = float(reported.error) if reported else None
+        rows.append(row)
     return pandas.DataFrame(rows).set_index("network")

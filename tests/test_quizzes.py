@@ -16,9 +16,11 @@ from inception_lib.widgets.quizzes import QUIZZES, quiz
 
 every_quiz = pytest.mark.parametrize("key", QUIZZES)
 PAGES = {
-    "reduction": "02_one_by_one_convolution.html", "module": "03_inception_module.html",
-    "pooling": "04_global_average_pooling.html", "network": "05_whole_network.html",
-    "crops": "07_scales_squares_crops.html", "training": "10_train.html",
+    "lineage": "01_from_lenet_to_googlenet.html", "reduction": "02_one_by_one_convolution.html",
+    "module": "03_inception_module.html", "pooling": "04_global_average_pooling.html",
+    "network": "05_whole_network.html", "heads": "06_auxiliary_classifiers.html",
+    "crops": "07_scales_squares_crops.html", "ensemble": "08_ensembles_ablation.html",
+    "after": "09_in_its_time_and_after.html", "training": "10_train.html",
 }
 every_page = pytest.mark.parametrize("key", PAGES)
 

@@ -15,7 +15,7 @@ from inception_lib import lineage
 from inception_lib.architecture import INCEPTION5H_WIDTHS, PAPER_WIDTHS, googlenet
 from inception_lib.counting import count
 from inception_lib.evaluation.crops import distinct, plan, scheme
-from inception_lib.paper import TABLE2, TABLE3
+from inception_lib.paper import TABLE2, TABLE3, Table3Row
 from inception_lib.widgets import tables
 
 
@@ -50,7 +50,7 @@ def _error(team: str, year: int) -> str:
     return f"{next(r.error for r in TABLE2 if (r.team, r.year, r.external_data) == (team, year, 'no'))} %"
 
 
-def _table3(models: int, crops: int):
+def _table3(models: int, crops: int) -> Table3Row:
     return next(row for row in TABLE3 if (row.models, row.crops) == (models, crops))
 
 

@@ -34,7 +34,7 @@ from inception_lib.architecture import (
 from inception_lib.counting import Counts, Row, count
 from inception_lib.errors import ArchitectureError, InceptionError
 from inception_lib.evaluation.crops import plan, scheme
-from inception_lib.lineage import NETWORKS, PROCEDURES
+from inception_lib.lineage import NETWORKS, PROCEDURES, Name
 from inception_lib.training.gradients import PARTS, by_module
 from inception_lib.training.recipes import RECIPES
 from inception_lib.training.shapes import SIZES as SIZES_OF_SHAPES
@@ -340,12 +340,12 @@ def _head_run(run: Mapping) -> dict:
 
 # ---------------------------------------------------------------------------------- the lineage
 
-NAMES = tuple(NETWORKS)
+NAMES: tuple[Name, ...] = tuple(NETWORKS)
 TITLES = tuple(milestone.title for milestone in NETWORKS.values())
 
 
 @cache
-def units(name: str) -> tuple[comparison.Unit, ...]:
+def units(name: Name) -> tuple[comparison.Unit, ...]:
     """The modules and lone layers of a network of the lineage, by its name in `NETWORKS`."""
     return comparison.units(NETWORKS[name].make())
 
