@@ -66,7 +66,8 @@ def open_test_data(name: str, split: str = "val", *, download: bool = False) -> 
     if not root.is_dir():
         raise DataError(f"{root}: there is no such folder, and no data set of that name (there are "
                         f"{', '.join(NAMES)}).")
-    return class_pictures(root / split if (root / split).is_dir() else root)
+    found = class_pictures(root / split if (root / split).is_dir() else root)
+    return replace(found, name=root.name)
 
 
 def relabelled(data: Data, info: Weights) -> Data:
