@@ -80,7 +80,7 @@ def test_a_folder_with_everything_in_it_is_tested_to_the_end(odd_pictures, tmp_p
     data = relabelled(open_test_data(str(odd_pictures)), one.info)
     done = evaluate([one, other], data, tmp_path / "out", crops=(1, 144), device="cpu", batch=50,
                     progress=False)
-    assert done.pictures == 11 and len(done.read) == 8 and done.data == "val"
+    assert done.pictures == 11 and len(done.read) == 8 and done.data == odd_pictures.name
     said = {Path(data.label_of(i)).name: why for i, why in done.skipped.items()}
     assert said.keys() == {"text.jpg", "empty.png", "cut.png"}
     for name, sentence in (("text.jpg", "not a picture"), ("empty.png", "is empty"), ("cut.png", "damaged")):

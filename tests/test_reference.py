@@ -30,7 +30,7 @@ def test_everything_public_has_a_docstring(module):
 def test_signatures_are_readable():
     machine = r"0x[0-9a-f]{6,}|<(?:function|class|object)\b|PosixPath|(?<![\w.])/(?:work|tmp|home)/"
     assert not re.search(machine, LIBRARY)
-    assert "count(architecture: Architecture, policy: Policy = " in LIBRARY
+    assert "count(architecture: Architecture, policy: Policy | None = " in LIBRARY
     blocks = re.findall(r"```python\n(.*?)\n```", LIBRARY, re.S)
     assert len(blocks) > 50 and max(len(line) for block in blocks for line in block.splitlines()) < 130
 
