@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from pypdf import PdfReader
 from test_site import PAGE_NAMES
@@ -15,7 +17,8 @@ CHAPTER = "02_one_by_one_convolution"
 @pytest.fixture(scope="module")
 def reader(pages, tmp_path_factory) -> PdfReader:
     target = tmp_path_factory.mktemp("pdf") / "book.pdf"
-    pdf.book([CHAPTER, "references"], target)
+    with ThreadPoolExecutor(1) as apart:  # Playwright runs once in a thread; other tests may hold it here
+        apart.submit(pdf.book, [CHAPTER, "references"], target).result()
     return PdfReader(target)
 
 

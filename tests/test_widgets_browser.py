@@ -35,7 +35,7 @@ PAGES = {
     ComparisonWidget: "09_in_its_time_and_after.html",
     TrainingWidget: "10_train.html",
 }
-SETTINGS = 200
+SETTINGS = 60
 each_widget = pytest.mark.parametrize("cls", PAGES, ids=lambda cls: cls.__name__)
 
 # Type every setting into its own box, as a reader would, and read what the widget then says.
@@ -167,17 +167,17 @@ def test_an_address_with_nonsense_is_said_and_ignored(widget, cls):
 
 
 @each_widget
-@pytest.mark.parametrize("typed", ["", "one too few", "-3", "99999999", "2.5"])
-def test_an_invalid_entry_is_flagged_and_changes_nothing(widget, cls, typed):
+def test_an_invalid_entry_is_flagged_and_changes_nothing(widget, cls):
     _, root = widget(cls)
     before = root.get_attribute("data-settings")
     box = root.locator('input[type="number"]').first
-    box.fill(str(int(box.get_attribute("min")) - 1) if typed == "one too few" else typed)
-    assert box.get_attribute("aria-invalid") == "true"
-    note = root.locator(f'[id="{box.get_attribute("aria-describedby")}"]')
-    assert "must be" in note.inner_text()
-    assert "iw-stale" in root.get_attribute("class")
-    assert root.get_attribute("data-settings") == before
+    for typed in ("", str(int(box.get_attribute("min")) - 1), "-3", "99999999", "2.5"):
+        box.fill(typed)
+        assert box.get_attribute("aria-invalid") == "true", typed
+        note = root.locator(f'[id="{box.get_attribute("aria-describedby")}"]')
+        assert "must be" in note.inner_text()
+        assert "iw-stale" in root.get_attribute("class")
+        assert root.get_attribute("data-settings") == before
     box.fill(box.get_attribute("max"))
     assert box.get_attribute("aria-invalid") is None
     assert "iw-stale" not in root.get_attribute("class")
