@@ -59,38 +59,59 @@ class Visit:
     failed: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
+    def look(self, *, width: int = 1280, scheme: str = "light") -> Visit:
+        """The same page in a window of another width, or in the other colour scheme."""
+        if self.page.viewport_size["width"] != width:
+            self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.wait_for_timeout(300)  # the theme fades its colours
+        return self
+
+
+def open_page(chromium, url: str, *, width: int = 1280, scheme: str = "light") -> Visit:
+    """Open an address in a new browser profile, the network refused; give the Visit once it is at rest."""
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    seen = Visit(context.new_page())
+
+    def gate(route):
+        address = route.request.url
+        if address.startswith(("http://127.0.0.1:", "file:", "data:", "blob:")):
+            route.continue_()
+        else:
+            seen.off_machine.append(address)
+            route.abort()
+
+    context.route("**/*", gate)
+    seen.page.on("console", lambda m: seen.errors.append(m.text) if m.type == "error" else None)
+    seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    seen.page.on("requestfailed", lambda request: seen.failed.append(request.url))
+    seen.page.on("response", lambda r: seen.failed.append(r.url) if r.status >= 400 else None)
+    seen.page.goto(url, wait_until="load")
+    if seen.page.locator(MATHS).count():
+        seen.page.wait_for_selector("mjx-container", state="attached")
+    if seen.page.locator('script[type="application/vnd.jupyter.widget-state+json"]').count():
+        seen.page.wait_for_function("document.documentElement.dataset.widgetsReady === '1'")
+    seen.page.wait_for_timeout(300)  # whatever a page does late
+    return seen
+
 
 @pytest.fixture
 def visit(chromium):
-    """Open an address with the network refused; give the Visit once the page is at rest."""
-    contexts = []
+    """`open_page`, with pages that are closed after the test."""
+    seen: list[Visit] = []
 
-    def open_page(url: str, *, width: int = 1280, scheme: str = "light") -> Visit:
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        contexts.append(context)
-        seen = Visit(context.new_page())
+    def open_one(url: str, **more) -> Visit:
+        seen.append(open_page(chromium, url, **more))
+        return seen[-1]
 
-        def gate(route):
-            address = route.request.url
-            if address.startswith(("http://127.0.0.1:", "file:", "data:", "blob:")):
-                route.continue_()
-            else:
-                seen.off_machine.append(address)
-                route.abort()
+    yield open_one
+    for one in seen:
+        one.page.context.close()
 
-        context.route("**/*", gate)
-        seen.page.on("console", lambda m: seen.errors.append(m.text) if m.type == "error" else None)
-        seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
-        seen.page.on("requestfailed", lambda request: seen.failed.append(request.url))
-        seen.page.on("response", lambda r: seen.failed.append(r.url) if r.status >= 400 else None)
-        seen.page.goto(url, wait_until="load")
-        if seen.page.locator(MATHS).count():
-            seen.page.wait_for_selector("mjx-container", state="attached")
-        if seen.page.locator('script[type="application/vnd.jupyter.widget-state+json"]').count():
-            seen.page.wait_for_function("document.documentElement.dataset.widgetsReady === '1'")
-        seen.page.wait_for_timeout(300)  # whatever a page does late
-        return seen
 
-    yield open_page
-    for context in contexts:
-        context.close()
+@pytest.fixture(scope="module")
+def served(chromium, site_url, name):
+    """The page `name`, which a module's tests are parametrised by, opened once for all of them."""
+    seen = open_page(chromium, f"{site_url}/{name}")
+    yield seen
+    seen.page.context.close()

@@ -38,15 +38,18 @@ def serious_problems(page, rules: list[str] | None = None) -> list[str]:
             for v in found["violations"] if v["impact"] in SERIOUS for node in v["nodes"]]
 
 
-@pytest.mark.parametrize("name", [*PAGE_NAMES, "search.html?q=inception"])
-def test_no_serious_problem_in_light(visit, site_url, name):
-    assert serious_problems(visit(f"{site_url}/{name}", scheme="light").page) == []
+@pytest.fixture(scope="module", params=[*PAGE_NAMES, "search.html?q=inception"])
+def name(request):
+    return request.param
 
 
-@pytest.mark.parametrize("name", PAGE_NAMES)
-def test_contrast_in_dark(visit, site_url, name):
+def test_no_serious_problem_in_light(served):
+    assert serious_problems(served.page) == []
+
+
+def test_contrast_in_dark(served):
     # all else is the same page as in light
-    assert serious_problems(visit(f"{site_url}/{name}", scheme="dark").page, ["color-contrast"]) == []
+    assert serious_problems(served.look(scheme="dark").page, ["color-contrast"]) == []
 
 
 def test_the_check_finds_problems_that_are_there(visit, site_url):

@@ -22,7 +22,6 @@ PAGES = {
     "crops": "07_scales_squares_crops.html", "ensemble": "08_ensembles_ablation.html",
     "after": "09_in_its_time_and_after.html", "training": "10_train.html",
 }
-every_page = pytest.mark.parametrize("key", PAGES)
 
 
 def answers(key: str, words: str) -> dict[str, str]:
@@ -123,18 +122,26 @@ def test_numbers_of_training():
     assert list(answers("training", "after 80 epochs")) == ["66 %", "60 %", "4 %"]
 
 
+@pytest.fixture(scope="module", params=PAGES)
+def key(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def name(key):
+    return PAGES[key]
+
+
 @pytest.fixture
-def shown(visit, site_url):
-    """Open the page of a quiz; give the visit and the quiz."""
-    def open_quiz(key, **more):
-        seen = visit(f"{site_url}/{PAGES[key]}", **more)
-        return seen, seen.page.locator('.inception-widget[data-widget="quiz"]')
-    return open_quiz
+def shown(served):
+    """The page of a quiz, one for all its tests, and the quiz, which is begun anew for each."""
+    root = served.look().page.locator('.inception-widget[data-widget="quiz"]')
+    root.get_by_role("button", name="Start again").click()
+    return served, root
 
 
-@every_page
 def test_each_answer_gets_its_feedback(shown, key):
-    seen, root = shown(key)
+    seen, root = shown
     questions = quiz(key)
     boxes = root.get_by_role("group").all()
     assert len(boxes) == len(questions)
@@ -154,9 +161,9 @@ def test_each_answer_gets_its_feedback(shown, key):
     assert seen.errors == []
 
 
-def test_the_keyboard_alone_answers(shown):
-    seen, root = shown("reduction")
-    question = quiz("reduction")[0]
+def test_the_keyboard_alone_answers(shown, key):
+    seen, root = shown
+    question = quiz(key)[0]
     wanted = [answer["right"] for answer in question["answers"]].index(True)
     root.locator("input").first.focus()
     seen.page.keyboard.press("Space")
@@ -167,9 +174,10 @@ def test_the_keyboard_alone_answers(shown):
     assert root.get_by_role("status").first.inner_text().startswith("✓ Right.")
 
 
-@every_page
-def test_it_fits_a_phone(shown, key):
-    seen, root = shown(key, width=390)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone(shown, scheme):
+    seen, root = shown
+    seen.look(width=390, scheme=scheme)
     box = root.bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 390
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -25,6 +25,7 @@ def page_names() -> list[str]:
 
 
 PAGE_NAMES = page_names()
+OTHERS = ["index.html", "search.html", "genindex.html"]
 every_page = pytest.mark.parametrize("name", PAGE_NAMES)
 
 
@@ -42,10 +43,10 @@ def links(soup: BeautifulSoup) -> list[tuple[str, str]]:
 
 def test_every_built_page_is_in_the_table_of_contents(pages):
     built = {path.name for path in pages.glob("*.html")}
-    assert built == {*PAGE_NAMES, "index.html", "search.html", "genindex.html"}
+    assert built == {*PAGE_NAMES, *OTHERS}
 
 
-@pytest.mark.parametrize("name", [*PAGE_NAMES, "index.html", "search.html", "genindex.html"])
+@pytest.mark.parametrize("name", [*PAGE_NAMES, *OTHERS])
 def test_no_link_is_broken(pages, name):
     broken = []
     for tag, address in links(parsed(pages / name)):
@@ -116,9 +117,27 @@ def assert_quiet(seen) -> None:
     assert seen.errors == []
 
 
-@pytest.mark.parametrize("name", [*PAGE_NAMES, "index.html", "search.html?q=inception", "genindex.html"])
-def test_a_served_page_is_quiet(visit, site_url, name):
-    assert_quiet(visit(f"{site_url}/{name}"))
+@pytest.fixture(scope="module", params=[*PAGE_NAMES, *OTHERS, "search.html?q=inception"])
+def name(request):
+    return request.param
+
+
+def test_a_served_page_is_quiet(served):
+    assert_quiet(served)
+
+
+def test_every_control_has_a_name(served):
+    page = served.page
+    session = page.context.new_cdp_session(page)
+    session.send("Accessibility.enable")
+    roles = {"button", "checkbox", "combobox", "image", "link", "slider", "spinbutton", "textbox"}
+    nameless = []
+    for node in session.send("Accessibility.getFullAXTree")["nodes"]:
+        role = node.get("role", {}).get("value")
+        if role in roles and not node.get("ignored") and not node.get("name", {}).get("value", "").strip():
+            described = session.send("DOM.describeNode", {"backendNodeId": node["backendDOMNodeId"]})["node"]
+            nameless.append((role, described["nodeName"], described.get("attributes")))
+    assert nameless == []
 
 
 @every_page
@@ -131,27 +150,13 @@ def test_a_page_opened_as_a_file_is_quiet(visit, pages, name):
 
 
 @every_page
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_phone_width_and_theme(visit, site_url, name, scheme):
-    page = visit(f"{site_url}/{name}", width=390, scheme=scheme).page
-    assert page.evaluate("document.documentElement.dataset.theme") == scheme
-    # what is too wide must scroll inside itself, not move the page
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-
-
-@every_page
-def test_every_control_has_a_name(visit, site_url, name):
-    page = visit(f"{site_url}/{name}").page
-    session = page.context.new_cdp_session(page)
-    session.send("Accessibility.enable")
-    roles = {"button", "checkbox", "combobox", "image", "link", "slider", "spinbutton", "textbox"}
-    nameless = []
-    for node in session.send("Accessibility.getFullAXTree")["nodes"]:
-        role = node.get("role", {}).get("value")
-        if role in roles and not node.get("ignored") and not node.get("name", {}).get("value", "").strip():
-            described = session.send("DOM.describeNode", {"backendNodeId": node["backendDOMNodeId"]})["node"]
-            nameless.append((role, described["nodeName"], described.get("attributes")))
-    assert nameless == []
+def test_phone_width_and_theme(visit, site_url, name):
+    seen = visit(f"{site_url}/{name}", width=390, scheme="dark")
+    for scheme in ("dark", "light"):
+        page = seen.look(width=390, scheme=scheme).page
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme
+        # what is too wide must scroll inside itself, not move the page
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_the_reader_can_switch_the_theme(visit, site_url):

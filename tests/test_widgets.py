@@ -5,6 +5,7 @@ import math
 import random
 import re
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import traitlets
@@ -42,10 +43,15 @@ def total(rows, what, values):
     return result
 
 
+@cache
+def fields(cls):
+    return cls().fields
+
+
 def drawn(cls, rng):
     """Random settings within the limits of each field."""
     settings = {}
-    for field in cls().fields:
+    for field in fields(cls):
         if "options" in field:
             settings[field["name"]] = rng.choice([value for value, _ in field["options"]])
         elif "min" not in field:
