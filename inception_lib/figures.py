@@ -20,6 +20,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.ticker import MaxNLocator
 
 from inception_lib.architecture import (
     Architecture,
@@ -405,6 +406,26 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
     for ax in (left, right):
         ax.set_xlim(0, epochs or (at[-1] if at else 1))
     left.legend(loc="lower left")
+    return fig
+
+
+def plot_arms(runs: Sequence[Mapping], arms: Mapping[str, str]) -> Figure:
+    """The accuracy on validation over the epochs: a colour for each arm of an experiment, a line for each seed.
+
+    Args:
+        runs: each with its `arm` and its `history`, the records of a training run.
+        arms: which of them, and how they are named.
+    """
+    fig, ax = plt.subplots(figsize=(7.2, 3), layout="constrained")
+    looks = zip(arms.items(), ("1x1", "3x3", "5x5", "pool"), ("o-", "s--", "^:", "d-."), strict=False)
+    for (arm, label), color, line in looks:
+        own = [run["history"] for run in runs if run["arm"] == arm]
+        for i, history in enumerate(own):
+            ax.plot([record["epoch"] for record in history], [record["top1"] for record in history], line,
+                    markersize=4, color=COLORS[color], label=label if i == 0 else None)
+    ax.set(xlabel="epoch", ylabel="top-1 accuracy, validation", ylim=(0, 1))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(loc="upper left", fontsize=9)
     return fig
 
 

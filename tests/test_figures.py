@@ -75,6 +75,15 @@ def test_the_training_plot_shows_each_head_and_what_guessing_gives():
     assert len(without.axes[0].lines) == 2
 
 
+def test_the_plot_of_an_experiment_has_a_line_for_each_seed_and_a_name_for_each_arm():
+    runs = [{"arm": arm, "history": [{"epoch": 1, "top1": 0.1}, {"epoch": 2, "top1": top1}]}
+            for arm, top1 in (("a", 0.5), ("b", 0.7), ("a", 0.6), ("c", 0.9))]
+    ax, = figures.plot_arms(runs, {"a": "first", "b": "second"}).axes
+    assert sorted(line.get_ydata()[-1] for line in ax.lines) == [0.5, 0.6, 0.7]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["first", "second"]
+    assert len({line.get_color() for line in ax.lines}) == 2
+
+
 def test_the_gradient_plot_puts_each_norm_over_its_layer():
     fig = figures.plot_gradients({"main": {"conv1": 1.0, "3a": 2.0, "5b": 4.0},
                                   "aux1": {"conv1": 8.0, "3a": 16.0}})
