@@ -410,7 +410,7 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
 
 
 def plot_arms(runs: Sequence[Mapping], arms: Mapping[str, str]) -> Figure:
-    """The accuracy on validation over the epochs: a colour for each arm of an experiment, a line for each seed.
+    """Accuracy on validation over the epochs: a colour for each arm of an experiment, a line for each seed.
 
     Args:
         runs: each with its `arm` and its `history`, the records of a training run.
