@@ -59,7 +59,7 @@ def _from_lenet() -> list[Question]:
     fewer = alexnet.parameters / ours.parameters
     return [
         _ask("In 2012 SuperVision's network, AlexNet, won with a top-5 error of "
-             f"{_error('SuperVision', 2012)}. What was GoogLeNet's two years later?",
+             f"{_error('SuperVision', 2012)} without external data. What was GoogLeNet's two years later?",
              (_error("GoogLeNet", 2014), "With seven networks and 144 crops of each picture."),
              (_error("Clarifai", 2013), "That was the winner's between the two, Clarifai's in 2013."),
              (_error("VGG", 2014), "That was VGG's, which came second in 2014.")),
@@ -69,7 +69,7 @@ def _from_lenet() -> list[Question]:
              ("Pictures whose class is not the most probable one", "That is the top-1 error."),
              ("Mistakes in the five hardest classes", "All classes count alike.")),
         _ask("How many times fewer parameters than AlexNet does GoogLeNet have, by exact counts and without "
-             "its auxiliary heads?",
+             "its auxiliary classifiers?",
              (f"About {fewer:.0f} times",
               f"{_millions(ours.parameters)} against {_millions(alexnet.parameters)}."),
              ("12 times", "So the paper says; the exact counts are "
@@ -80,7 +80,7 @@ def _from_lenet() -> list[Question]:
              (f"About {vgg.macs / ours.macs:.0f} times",
               f"{vgg.macs / 1e9:.1f} billion against {ours.macs / 1e9:.1f} billion for one picture."),
              (f"About {vgg.parameters / ours.parameters:.0f} times", "That is the ratio of parameters."),
-             ("About as many", "VGG has no reductions: its wide 3x3 convolutions read all channels.")),
+             ("About as many", "VGG narrows nothing: its wide 3x3 convolutions read all channels.")),
     ]
 
 
@@ -191,7 +191,7 @@ def _network() -> list[Question]:
               "side, not to 3.5."),
              ("50 %", "The grid is halved in both directions."),
              ("Exactly 25 %", "Seven pixels cannot be halved; the last pool makes three of them.")),
-        _ask("Row 4a prints costs that its printed widths do not give. Which widths do?",
+        _ask("Row 4a prints params that its printed widths do not give. Which widths do?",
              (f"Those of the released Inception5h graph, with {five_a} channels out",
               "Its 3x3 convolution is a little narrower there. It is an inference from arithmetic."),
              ("Those of row 4b", "They belong to another module, with other costs."),
@@ -219,7 +219,7 @@ def _heads() -> list[Question]:
         _ask("What do both heads together add to the parameters?",
              ("Nearly as many as the rest of the network has",
               f"{_millions(whole.parameters - bare.parameters)} beside {_millions(bare.parameters)}: each "
-              "has a fully connected layer."),
+              "has two fully connected layers."),
              ("Less than a hundredth", "That holds for the MACs: "
               f"{_percent((whole.macs - bare.macs) / bare.macs, 1)} more."),
              ("Ten times as many", f"They add {_millions(whole.parameters - bare.parameters)}.")),
