@@ -220,13 +220,13 @@ def _branch_weights(module: Branches, shape: tuple[int, int, int]) -> dict[str, 
 
 
 def difference_table(differences: Iterable[BranchDifference], before: str, after: str) -> pandas.DataFrame:
-    """Two rows per branch, one for each module, which `before` and `after` name: its layers, its weights, and
-    in the second row the verdict."""
+    """Two rows per branch, one for each module, which `before` and `after` name: its weights, in the second row
+    the verdict, and its layers, which may be many and stand last."""
     import pandas
 
     rows = []
     for d in differences:
-        rows.append((d.branch, before, d.before or "-", d.weights_before, ""))
-        rows.append((d.branch, after, d.after or "-", d.weights_after, d.verdict))
-    columns = ["branch", "network", "layers", "weights", "change"]
+        rows.append((d.branch, before, d.weights_before, "", d.before or "-"))
+        rows.append((d.branch, after, d.weights_after, d.verdict, d.after or "-"))
+    columns = ["branch", "network", "weights", "change", "layers"]
     return pandas.DataFrame(rows, columns=columns).set_index(columns[:2])
