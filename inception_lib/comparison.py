@@ -220,8 +220,10 @@ def _branch_weights(module: Branches, shape: tuple[int, int, int]) -> dict[str, 
 
 
 def difference_table(differences: Iterable[BranchDifference], before: str, after: str) -> pandas.DataFrame:
-    """Two rows per branch, one for each module, which `before` and `after` name: its weights, the verdict in the
-    second row, and its layers, which may be many and stand last."""
+    """Two rows per branch, one for each module, which `before` and `after` name.
+
+    Columns: the weights, in the second row the verdict, and the layers, which may be many and stand last.
+    """
     import pandas
 
     rows = []
