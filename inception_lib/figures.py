@@ -19,6 +19,7 @@ import matplotlib.pyplot as plt
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
 
@@ -167,7 +168,8 @@ def branch_color(name: str) -> str:
 def _label(layer: Layer) -> str:
     match layer:
         case Pool():
-            return f"{layer.kernel}x{layer.kernel} {layer.op} pool"
+            op = {"average": "avg"}.get(layer.op, layer.op)  # as in Table 1; the whole word fills its box
+            return f"{layer.kernel}x{layer.kernel} {op} pool"
         case Conv():
             rows, columns = pair(layer.kernel)
             return f"{rows}x{columns} conv, {layer.out_channels}"
@@ -201,8 +203,7 @@ def draw_module(module: Branches, *, title: str = "") -> Figure:
 
     def box(x: float, y: float, text: str, color: str, width: float = 0.86, filled: bool = True) -> None:
         ax.add_patch(FancyBboxPatch((x - width / 2, y - 0.22), width, 0.44, boxstyle="round,pad=0.02",
-                                    facecolor=color if filled else "none", edgecolor=color, linewidth=1.8,
-                                    alpha=0.92))
+                                    facecolor=color if filled else "none", edgecolor=color, linewidth=1.8))
         ink = "white" if filled and color in (COLORS["1x1"],) else "black" if filled else _INK
         ax.text(x, y, text, ha="center", va="center", fontsize=10, color=ink)
 
@@ -288,7 +289,7 @@ def _color(layer: Layer) -> str:
 
 
 def plot_audit(audit: Audit) -> Figure:
-    """How far each number printed in Table 1 is from the exact one; marker and colour say the verdict."""
+    """How far each exact number is from the one printed in Table 1; marker and colour say the verdict."""
     marks = {"agrees": ("o", COLORS["1x1"]), "explained": ("D", COLORS["3x3"]),
              "unexplained": ("X", COLORS["accent"])}
     found = [f for f in audit if f.table == "1" and f.column in ("params", "ops")]
@@ -298,15 +299,15 @@ def plot_audit(audit: Audit) -> Figure:
         for verdict, (marker, color) in marks.items():
             chosen = [(f, f.difference) for f in found
                       if (f.column, f.verdict) == (column, verdict) and f.difference is not None]
-            percent = [-100 * off / (float(f.printed[:-1]) + off) for f, off in chosen]
+            percent = [100 * off / (float(f.printed[:-1]) + off) for f, off in chosen]
             ax.scatter(percent, [rows.index(f.row) for f, _ in chosen], s=48, marker=marker, color=color,
                        label=verdict, zorder=3)
         ax.axvline(0, color=_INK, linewidth=0.8)
         ax.set_xscale("symlog", linthresh=1)  # a percent or less is rounding; seventy is another network
-        ax.set_xlim(-100, 15)
-        ax.set_xticks([-50, -10, -1, 0, 1, 10], ["-50", "-10", "-1", "0", "1", "10"])
+        ax.set_xlim(-15, 100)
+        ax.set_xticks([-10, -1, 0, 1, 10, 50], ["-10", "-1", "0", "1", "10", "50"])
         ax.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
-        ax.set_xlabel("printed minus exact, %")
+        ax.set_xlabel("exact minus printed, % of exact")
         ax.set_title(column)
         ax.grid(axis="y", color=COLORS["muted"], alpha=0.3, linewidth=0.6)
     axes[0].set_yticks(range(len(rows)), [row.removeprefix("inception_") for row in rows])
@@ -390,7 +391,7 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
         classes: their number; a dotted line says what guessing would give.
         epochs: the end of the axis, for a run that is still going on.
     """
-    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), layout="constrained")
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), layout=ConstrainedLayoutEngine(wspace=0.08))
     at = [record["epoch"] for record in history]
     lines = (("loss", "classifier", "1x1", "o-"), ("aux1", "first head", "3x3", "s--"),
              ("aux2", "second head", "5x5", "^:"))
@@ -404,7 +405,8 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
     left.set(xlabel="epoch", ylabel="training loss", ylim=(0, 1.15 * math.log(classes)))
     right.set(xlabel="epoch", ylabel="top-1 accuracy, validation", ylim=(0, 1))
     for ax in (left, right):
-        ax.set_xlim(0, epochs or (at[-1] if at else 1))
+        ax.set_xlim(0, 1.03 * (epochs or (at[-1] if at else 1)))  # room for the last marker
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.legend(loc="lower left")
     return fig
 
@@ -414,15 +416,16 @@ def plot_arms(runs: Sequence[Mapping], arms: Mapping[str, str]) -> Figure:
 
     Args:
         runs: each with its `arm` and its `history`, the records of a training run.
-        arms: which of them, and how they are named.
+        arms: which of them, at most three, and how they are named.
     """
     fig, ax = plt.subplots(figsize=(7.2, 3), layout="constrained")
-    looks = zip(arms.items(), ("1x1", "3x3", "5x5", "pool"), ("o-", "s--", "^:", "d-."), strict=False)
+    colors = (COLORS["accent"], COLORS["muted"], _INK)  # the others belong to the branches of a module
+    looks = zip(arms.items(), colors, ("o-", "s--", "^:"), strict=False)
     for (arm, label), color, line in looks:
         own = [run["history"] for run in runs if run["arm"] == arm]
         for i, history in enumerate(own):
             ax.plot([record["epoch"] for record in history], [record["top1"] for record in history], line,
-                    markersize=4, color=COLORS[color], label=label if i == 0 else None)
+                    markersize=4, color=color, label=label if i == 0 else None)
     ax.set(xlabel="epoch", ylabel="top-1 accuracy, validation", ylim=(0, 1))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(loc="upper left", fontsize=9)
