@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from inception_lib import widgets
+from inception_lib import googlenet, widgets
 from tools import reference
 
 LIBRARY = reference.library()
@@ -60,3 +60,11 @@ def test_marks_are_replaced():
     page = "# Title\n\n% generated: widgets\n\nEnd"
     assert reference.fill(page) == f"# Title\n\n{reference.widgets()}\n\nEnd"
     assert inspect.getdoc(widgets.Quiz).partition("\n")[0] in reference.fill(page)
+
+
+def test_arguments_and_errors_are_lists_and_headings_can_break():
+    text = reference.docstring(googlenet)
+    assert "**Arguments:**\n\n- `variant`:" in text and "**Raises:**\n\n- `ArchitectureError`:" in text
+    assert not re.search(r"^(Args|Raises|Returns):$", LIBRARY, flags=re.M)
+    assert "ForwardRef" not in LIBRARY
+    assert reference.breakable("## inception_lib.paper\n`a.b`") == "## inception_lib.\u200bpaper\n`a.b`"

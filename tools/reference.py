@@ -23,6 +23,7 @@ MARK = re.compile(r"^% generated: (\w+)$", re.M)
 INNER = {"inception_lib.__main__", "inception_lib.cli", "inception_lib.evaluation.command",
          "inception_lib.training.command"}  # the command line, which explains itself
 WIDTH = 88
+SECTION = re.compile(r"^(Args|Raises|Returns):\n((?: {4}.*(?:\n|\Z))+)", re.M)  # of a docstring
 
 
 def modules() -> Iterator[ModuleType]:
@@ -56,6 +57,7 @@ def signature(name: str, thing: Callable) -> str:
     def plain(text: str) -> str:
         text = text.replace(f"{ROOT}/", "").replace("PosixPath(", "Path(")
         text = re.sub(r"<class '([\w.]+)'>", r"\1", text)
+        text = re.sub(r"ForwardRef\((['\"])(.*?)\1\)", r"\2", text)  # a named tuple's types
         return re.sub(r"(: |-> )(['\"])(.*?)\2", r"\1\3", text)
 
     whole = name + plain(str(found))
@@ -77,7 +79,18 @@ def docstring(thing: object) -> str:
     name = getattr(thing, "__name__", "")
     if not text or text.startswith((f"{name}(", "Initialize self")):
         return ""
-    return re.sub(r"(?<![`\w])<(?=\w+>)", r"\\<", text)  # <NA> is no tag
+    text = re.sub(r"(?<![`\w])<(?=\w+>)", r"\\<", text)  # <NA> is no tag
+    return SECTION.sub(lambda found: _section(found[1], textwrap.dedent(found[2])), text)
+
+
+def _section(head: str, body: str) -> str:
+    """The arguments or the errors of a docstring as a list; what is returned is a paragraph."""
+    entries = [" ".join(entry.split()) for entry in re.split(r"\n(?! )", body.strip())]
+    if head == "Returns":
+        return f"**Returns:** {' '.join(entries)}\n"
+    title = "Arguments" if head == "Args" else head
+    lines = (re.sub(r"^([\w*., ]+?):", r"- `\1`:", entry) for entry in entries)
+    return f"**{title}:**\n\n" + "\n".join(lines) + "\n"
 
 
 def members(cls: type) -> Iterator[str]:
@@ -150,7 +163,12 @@ def _values(trait) -> str:
         "" if known["step"] == 1 else f" in steps of {known['step']}")
 
 
+def breakable(text: str) -> str:
+    """`text` with headings that can break after their dots: a space without width stands there."""
+    return re.sub(r"^## [\w.]+$", lambda heading: heading[0].replace(".", ".\u200b"), text, flags=re.M)
+
+
 def fill(text: str) -> str:
     """`text` with its marks replaced."""
     made = {"library": library, "widgets": widgets}
-    return MARK.sub(lambda mark: made[mark[1]](), text)
+    return MARK.sub(lambda mark: breakable(made[mark[1]]()), text)

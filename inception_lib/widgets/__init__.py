@@ -172,10 +172,10 @@ class PoolingWidget(_Widget):
     key = "pooling"
     title = "Fully connected, beside global average pooling"
     presets: ClassVar[dict[str, tuple[int, int, int]]] = {
-        "GoogLeNet's last grid to 1,000 classes": (7, 1024, 1000),
-        "GoogLeNet's last grid to 1,024 outputs": (7, 1024, 1024),
-        "AlexNet's first fully connected layer": (6, 256, 4096),
-        "VGG's first fully connected layer": (7, 512, 4096),
+        "GoogLeNet, 1,000 classes": (7, 1024, 1000),
+        "GoogLeNet, 1,024 outputs": (7, 1024, 1024),
+        "AlexNet, first fully connected": (6, 256, 4096),
+        "VGG, first fully connected": (7, 512, 4096),
     }
 
     grid = _number(7, 1, 64, "Grid, pixels a side")

@@ -81,15 +81,15 @@ function layout(results, { table }) {
 function curves(plot, table, mean, averaged, shades) {
   const most = table.views.length;
   const rows = Array.from({ length: most }, (_, i) => mean(i + 1));
-  const highest = Math.max(...rows.flat());
+  const step = 2e5, steps = Math.ceil(Math.max(...rows.flat()) / step), highest = steps * step;   // every 20 %
   const x = (n) => PLOT.left + (PLOT.width - PLOT.left - PLOT.right) * (n - 1) / (most - 1);
   const y = (p) => PLOT.height - PLOT.bottom - (PLOT.height - PLOT.top - PLOT.bottom) * p / highest;
   const text = (left, up, words, anchor) => make("text", { x: left, y: up, "text-anchor": anchor }, words);
   const foot = PLOT.height - PLOT.bottom;
-  const half = Math.floor(highest / 2e5) * 1e5;
+  const ticks = Array.from({ length: steps + 1 }, (_, i) => step * i);
   plot.replaceChildren(
     make("line", { class: "iw-axis", x1: PLOT.left, x2: PLOT.width - PLOT.right, y1: foot, y2: foot }),
-    text(PLOT.left - 4, y(0) + 4, "0 %", "end"), text(PLOT.left - 4, y(half) + 4, `${half / 1e4} %`, "end"),
+    ...ticks.map((p) => text(PLOT.left - 4, y(p) + 4, `${p / 1e4} %`, "end")),
     text(PLOT.left, foot + 14, "1", "start"), text(PLOT.width - PLOT.right, foot + 14, String(most), "end"),
     text((PLOT.left + PLOT.width - PLOT.right) / 2, foot + 26, "crops averaged", "middle"),
     make("line", { class: "iw-even", x1: x(averaged), x2: x(averaged), y1: PLOT.top, y2: foot }),

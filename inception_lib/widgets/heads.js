@@ -1,6 +1,6 @@
 // Recorded trainings with several weights of the heads' losses.  All numbers come from Python.
 
-const BOX = { width: 320, height: 180, left: 34, right: 10, top: 12, bottom: 32 };
+const BOX = { width: 320, height: 180, left: 42, right: 10, top: 12, bottom: 32 };
 const FOOT = BOX.height - BOX.bottom;
 // the curves often lie on each other, so each has a line of its own
 const PARTS = [["main", "loss", "classifier", "1x1", null], ["aux1", "aux1", "first head", "3x3", "6 4"],
@@ -23,7 +23,7 @@ const text = (x, y, words, anchor) => make("text", { x, y, "text-anchor": anchor
 function frame(title, below, ticks) {
   const svg = make("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", class: "iw-plot" },
     make("line", { class: "iw-axis", x1: BOX.left, x2: BOX.width - BOX.right, y1: FOOT, y2: FOOT }),
-    text(across(1, 2), FOOT + 28, below, "middle"),
+    text(across(1, 2), FOOT + 29, below, "middle"),
     ...ticks.map(([share, words]) => text(BOX.left - 4, up(share) + 4, words, "end")));
   const caption = make("p", { class: "iw-small" });
   return { root: make("div", {}, make("p", { class: "iw-name" }, title), svg, caption), svg, caption };
@@ -33,7 +33,7 @@ function frame(title, below, ticks) {
 function over(epochs, title, ticks, shades) {
   const plot = frame(title, "epoch", ticks);
   const now = upright(0), dots = shades.map((shade) => make("circle", { class: `iw-dot iw-${shade}`, r: 4 }));
-  plot.svg.append(text(BOX.left, FOOT + 14, "0", "middle"), text(across(1, 1), FOOT + 14, String(epochs), "middle"), now);
+  plot.svg.append(text(BOX.left, FOOT + 15, "0", "middle"), text(across(1, 1), FOOT + 15, String(epochs), "middle"), now);
   plot.at = (epoch, shares) => {
     const x = across(epoch, epochs);
     now.setAttribute("x1", x);
@@ -79,14 +79,14 @@ function layout(results, { table }) {
   const powers = Array.from({ length: high - low + 1 }, (_, i) => low + i);
   const norms = frame("Norm of the gradient, by the loss that it comes from", "layer or module",
     powers.map((power) => [share(power), String(Number(`1e${power - 6}`))]));
-  for (const name of NAMED) norms.svg.append(text(across(modules.indexOf(name), last), FOOT + 14, name, "middle"));
+  for (const name of NAMED) norms.svg.append(text(across(modules.indexOf(name), last), FOOT + 15, name, name === modules[0] ? "start" : "middle"));
   for (const name of ["4a", "4d"]) norms.svg.append(upright(across(modules.indexOf(name), last)));
   const normCurves = PARTS.map(([, , , shade, dashes]) => [curve(shade, dashes), curve(`${shade} iw-spots`)]);
   norms.svg.append(...normCurves.flat());
 
   const verdict = make("p", { class: "iw-verdict" });
-  const plots = make("div", { class: "iw-lists" }, losses.root, top1.root);
-  results.append(key, plots, norms.root, verdict);
+  const aside = make("div", { class: "iw-aside" }, norms.caption, verdict);   // in the place of a fourth plot
+  results.append(key, make("div", { class: "iw-plots" }, losses.root, top1.root, norms.root, aside));
 
   const drawLosses = (run, epoch) => {
     const now = PARTS.map(([, name]) => (epoch && run.losses[name] ? run.losses[name][epoch - 1] : undefined));

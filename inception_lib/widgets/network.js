@@ -6,11 +6,13 @@ function layout(results, { table }) {
   const body = make("tbody");
   const rows = new Map();
   const heading = ["row", "output", "MACs", "printed", "", "weights", "printed"];
-  const grid = make("table", { class: "iw-table iw-network" },
-    make("caption", {}, "Counted, beside what the paper prints for 224 pixels and width 1"),
+  const id = `iw-${++serial}`;
+  // not the table's caption, which would scroll away with it
+  const caption = make("p", { id, class: "iw-small" }, "Counted, beside what the paper prints for 224 pixels and width 1");
+  const grid = make("table", { class: "iw-table iw-network", "aria-labelledby": id },
     make("thead", {}, make("tr", {}, ...heading.map((text) => (text ? make("th", { scope: "col" }, text) : make("td"))))), body);
   const verdict = make("p", { class: "iw-verdict" });
-  results.append(verdict, make("div", { class: "iw-scroll", tabindex: "0", role: "region", "aria-label": "Table 1, counted" }, grid));
+  results.append(verdict, caption, make("div", { class: "iw-scroll", tabindex: "0", role: "region", "aria-label": "Table 1, counted" }, grid));
 
   const row = (name, type) => {
     const cells = ["output", "macs", "ops", "share", "weights", "params"].map((what) => make("td", { class: `iw-${what}` }));
@@ -31,7 +33,7 @@ function layout(results, { table }) {
     const network = table.networks[`${s.variant} ${s.stem}`];
     const size = table.sizes.indexOf(s.size), width = table.widths.findIndex((w) => Math.abs(w - s.width) < 1e-9);
     const why = network.why[size][s.heads ? 0 : 1];
-    grid.hidden = Boolean(why);
+    grid.hidden = caption.hidden = Boolean(why);
     if (why) {
       verdict.textContent = `There is no such network. ${why}`;
       return { words: verdict.textContent, data: { macs: "", weights: "", parameters: "", rows: "{}" }, impossible: true };

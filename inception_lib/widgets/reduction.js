@@ -1,6 +1,6 @@
 // MACs of a convolution, alone and behind a 1x1 reduction.
 
-const W = 320, H = 150, PAD = { left: 8, right: 8, top: 14, bottom: 26 };
+const W = 320, H = 150, PAD = { left: 8, right: 8, top: 20, bottom: 26 };
 
 function layout(results, { table }) {
   const lines = {};
@@ -52,17 +52,27 @@ function curve(plot, s, macs, one, pays) {
   const x = (r) => PAD.left + (W - PAD.left - PAD.right) * (r / widest);
   const y = (m) => H - PAD.bottom - (H - PAD.top - PAD.bottom) * (m / highest);
   const text = (at, up, words, anchor = "start") => make("text", { x: at, y: up, "text-anchor": anchor }, words);
-  const breakEven = macs.direct / one;
+  const breakEven = macs.direct / one, foot = H - PAD.bottom, level = y(macs.direct);
+  const low = level > foot - 40;   // then the rising line is where the other's name would stand
+  // the crossing's label stands below the axis, between "0" and the width; above it where that has no room
+  const crossing = x(breakEven) < W - 130 ? [Math.max(x(breakEven), PAD.left + 50), H - 8, "middle"] : [x(breakEven) - 4, foot - 5, "end"];
+  // the rising line's name ends on it, where the other line is not
+  const end = [0.9, 0.65].map((share) => share * widest).find((r) => Math.abs(y(r * one) - 8 - level) > 14) || widest;
   plot.setAttribute("aria-label",
     `MACs against the width of the reduction: a rising line that crosses the cost of the convolution alone at ${breakEven.toFixed(1)} channels. ` +
     `Your reduction of ${fmt(s.reduce)} channels is ${macs.reduced < macs.direct ? "below" : "not below"} the crossing.`);
   plot.replaceChildren(
-    make("line", { class: "iw-axis", x1: PAD.left, x2: W - PAD.right, y1: H - PAD.bottom, y2: H - PAD.bottom }),
-    make("line", { class: "iw-alone", x1: PAD.left, x2: W - PAD.right, y1: y(macs.direct), y2: y(macs.direct) }),
+    make("line", { class: "iw-axis", x1: PAD.left, x2: W - PAD.right, y1: foot, y2: foot }),
+    make("line", { class: "iw-alone", x1: PAD.left, x2: W - PAD.right, y1: level, y2: level }),
     make("line", { class: "iw-rising", x1: x(0), y1: y(0), x2: x(widest), y2: y(widest * one) }),
-    ...(breakEven <= widest ? [make("line", { class: "iw-even", x1: x(breakEven), x2: x(breakEven), y1: y(macs.direct), y2: H - PAD.bottom })] : []),
+    ...(breakEven <= widest ? [
+      make("line", { class: "iw-even", x1: x(breakEven), x2: x(breakEven), y1: level, y2: foot }),
+      text(crossing[0], crossing[1], `even at ${breakEven.toFixed(1)}`, crossing[2]),
+    ] : []),
     make("circle", { class: "iw-here", cx: x(s.reduce), cy: y(macs.reduced), r: 5 }),
-    text(PAD.left, y(macs.direct) < 28 ? y(macs.direct) + 12 : y(macs.direct) - 4, "alone"),
+    text(PAD.left, 11, "MACs"),
+    text(low ? W - PAD.right : PAD.left, level < 36 ? level + 13 : level - 4, "alone", low ? "end" : "start"),
+    text(x(end) - 6, y(end * one) - 3, "behind the reduction", "end"),
     text(PAD.left, H - 8, "0"),
     text(W - PAD.right, H - 8, `${fmt(widest)} channels`, "end"),
   );
