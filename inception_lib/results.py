@@ -139,7 +139,7 @@ def by_arm(runs: Sequence[Mapping[str, Any]], arms: Mapping[str, str]) -> pandas
         top1 = [100 * run["history"][-1]["top1"] for run in own]
         rows[label] = (own[0]["macs"] / 1e6, own[0]["parameters"] / 1e3, len(own), sum(top1) / len(top1),
                        min(top1), max(top1))
-    columns = ["MACs, millions", "parameters, thousands", "seeds", "top-1, %", "least", "most"]
+    columns = ["MACs, M", "parameters, K", "seeds", "top-1, %", "least", "most"]
     return pandas.DataFrame.from_dict(rows, orient="index", columns=columns).round(1)
 
 

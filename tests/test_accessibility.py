@@ -14,10 +14,11 @@ from test_site import PAGE_NAMES
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 SERIOUS = ("serious", "critical")
 
-# Folded text is opened, so that it is looked at too. To keep the check short, the inside of a drawing with
-# a name goes, which no reader of the screen is given, and of all coloured pieces of code one of each class
-# stays, since equal classes have equal colours.
+# Folded text is opened, so that it is looked at too, and does not fade in, since axe would see it half faded.
+# To keep the check short, the inside of a drawing with a name goes, which no reader of the screen is given,
+# and of all coloured pieces of code one of each class stays, since equal classes have equal colours.
 PREPARE = """() => {
+  document.head.insertAdjacentHTML("beforeend", "<style>* { animation: none !important; }</style>");
   for (const fold of document.querySelectorAll("details")) fold.open = true;
   for (const drawing of document.querySelectorAll("svg[role=img][aria-label]")) drawing.replaceChildren();
   const seen = new Set();

@@ -1,10 +1,12 @@
 """The command line: what it prints, and how it fails."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -279,7 +281,11 @@ def test_an_interrupt_from_the_keyboard_leaves_no_traceback(tmp_path, weights):
             except OSError:
                 assert process.poll() is None, process.communicate()
                 time.sleep(0.02)
-        time.sleep(1)  # until it waits: a signal just before a read begins would not end the read
+        os.write(end, b"\x89PNG")
+        unread = bytearray(4)
+        while fcntl.ioctl(end, termios.FIONREAD, unread) or any(unread):  # until it has read that
+            time.sleep(0.02)
+        time.sleep(1)  # and waits for more: a signal just before a read begins would not end the read
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
         os.close(end)

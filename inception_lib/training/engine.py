@@ -144,7 +144,8 @@ def _named(members: Team) -> str:
     if members.device.type == "cuda":
         return f"{members.world} x {torch.cuda.get_device_name(members.device)}"
     several = f"{members.world} processes on " if members.world > 1 else ""
-    return f"{several}{results.processor()}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{several}{results.processor()}, {threads} thread{'s' * (threads != 1)}"
 
 
 # ------------------------------------------------------------------------------- parts of a run
