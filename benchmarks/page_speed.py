@@ -77,11 +77,11 @@ def first_view(browser: Browser, address: str) -> tuple[float, float]:
 
 
 def answers(page: Page, changes: int) -> dict[str, list[float]]:
-    """For each widget of the page, by its key, the milliseconds of each answer."""
+    """For each widget of the page but the quiz, by its key, the milliseconds of each answer."""
     if page.locator('script[type="application/vnd.jupyter.widget-state+json"]').count():
         page.wait_for_function("document.documentElement.dataset.widgetsReady === '1'")
     found: dict[str, list[float]] = {}
-    for root in page.locator(".inception-widget[data-widget]").all():
+    for root in page.locator('.inception-widget[data-widget]:not([data-widget="quiz"])').all():
         found.setdefault(root.get_attribute("data-widget"), []).extend(
             page.evaluate(ANSWERS, [root.element_handle(), changes]))
     return found
