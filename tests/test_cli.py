@@ -271,8 +271,11 @@ def test_an_interrupt_from_the_keyboard_leaves_no_traceback(tmp_path, weights):
     # a picture that never comes: the command waits for it, and is interrupted
     pipe = tmp_path / "pipe.png"
     os.mkfifo(pipe)
-    process = subprocess.Popen([sys.executable, "-m", "inception_lib", "predict", pipe, "--weights", weights],
-                               cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "inception_lib", "predict", pipe, "--weights", weights], cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # tests that a shell runs in its background inherit that the signal is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         while True:
             try:
