@@ -23,7 +23,7 @@ from inception_lib.architecture import (
     walk,
 )
 from inception_lib.network import Network, Output, activations, initialise
-from inception_lib.network.layers import local_response_norm
+from inception_lib.network.layers import PointwiseConv, local_response_norm
 
 TINY = {"width": 0.05, "classes": 7}
 
@@ -318,6 +318,35 @@ def test_activations_refuse_what_is_not_there():
     with pytest.raises(InceptionError, match=r"^aux1/fc: is part of an auxiliary head, which runs only in"):
         activations(network, torch.zeros(1, 3, 64, 64), ["conv1", "aux1/fc"])
     assert not any(module._forward_hooks for module in network.modules())
+
+
+# ------------------------------------------------------------------------------------ 1x1 convolution
+
+
+@pytest.mark.parametrize("options", [{}, {"bias": False}, {"stride": 2}, {"padding": 1}, {"groups": 2}])
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_a_1x1_convolution_equals_torchs(layout, options):
+    torch.manual_seed(0)
+    ours = PointwiseConv(6, 4, 1, **options).to(memory_format=layout)
+    x = torch.randn(3, 6, 5, 7).to(memory_format=layout).requires_grad_()
+    theirs = F.conv2d(x, ours.weight, ours.bias, ours.stride, ours.padding, groups=ours.groups)
+    got, wanted = ours(x), [x, *ours.parameters()]
+    assert got.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(got, theirs)
+    weights = torch.randn_like(theirs)
+    torch.testing.assert_close(torch.autograd.grad((got * weights).sum(), wanted),
+                               torch.autograd.grad((theirs * weights).sum(), wanted))
+
+
+def test_every_1x1_convolution_of_the_network_is_one_on_the_cpu():
+    """In channels-last order all of them are matrix products, which trains faster."""
+    network = seeded(tiny(input_size=80)).train().to(memory_format=torch.channels_last)
+    x = torch.randn(1, 3, 80, 80).to(memory_format=torch.channels_last)
+    with FlopCounterMode(display=False) as counter:
+        network(x)
+    for name, module in network.named_modules():
+        if isinstance(module, PointwiseConv):
+            assert {str(op) for op in counter.get_flop_counts()[f"Network.{name}"]} == {"aten.addmm"}, name
 
 
 # --------------------------------------------------------------------------------------------- LRN

@@ -25,7 +25,8 @@ class Conv(nn.Module):
 
     def __init__(self, layer: data.Conv, in_shape: Shape) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(
+        kind = PointwiseConv if pair(layer.kernel) == (1, 1) else nn.Conv2d
+        self.conv = kind(
             in_shape[0], layer.out_channels, pair(layer.kernel), stride=layer.stride,
             padding=pair(layer.padding), groups=groups_of(layer, in_shape[0]), bias=layer.bias)
         self.norm = nn.BatchNorm2d(layer.out_channels, eps=layer.norm_eps) if layer.batch_norm else None
@@ -37,6 +38,20 @@ class Conv(nn.Module):
         if self.norm is not None:
             x = self.norm(x)
         return x if self.relu is None else self.relu(x)
+
+
+class PointwiseConv(nn.Conv2d):
+    """A 1x1 convolution; on a CPU the matrix product that it is, the same layer at each pixel.
+
+    With few channels and pixels it is trained up to twice as fast so, since less is prepared for each call.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, C, H, W) to (batch, out_channels, H', W')."""
+        plain = (self.stride, self.padding, self.groups) == ((1, 1), (0, 0), 1)
+        if plain and x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last):
+            return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
+        return super().forward(x)
 
 
 class Linear(nn.Module):
