@@ -107,29 +107,31 @@ class _LocalResponseNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
         wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-        base = k + alpha / size * _window_sum(wide * wide, size // 2, (size - 1) // 2)
-        ctx.save_for_backward(x, base)
+        base = _window_sum(wide * wide, size // 2, (size - 1) // 2).mul_(alpha / size).add_(k)
+        power = _power(base, beta)
+        ctx.save_for_backward(x, base, power)
         ctx.settings = size, alpha, beta
-        return (wide * _power(base, beta)).to(x.dtype)
+        return (wide * power).to(x.dtype)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
-        x, base = ctx.saved_tensors
+        x, base, power = ctx.saved_tensors
         size, alpha, beta = ctx.settings
         wide, grad = x.to(base.dtype), grad.to(base.dtype)
-        direct = grad * _power(base, beta)
+        direct = grad * power
         shared = _window_sum(direct * wide / base, (size - 1) // 2, size // 2)
-        return (direct - 2 * alpha * beta / size * wide * shared).to(x.dtype), None, None, None, None
+        along = direct.addcmul_(wide, shared, value=-2 * alpha * beta / size)
+        return along.to(x.dtype), None, None, None, None
 
 
 def _window_sum(x: Tensor, before: int, after: int) -> Tensor:
     """At each channel, the sum of x over the channels from `before` it to `after` it."""
     no_padding = (0, 0) * (x.dim() - 2)  # F.pad counts axes from the last; the channels come second
     padded, channels = F.pad(x, (*no_padding, before, after)), x.shape[1]
-    total = padded[:, :channels]
-    for shift in range(1, before + after + 1):
-        total = total + padded[:, shift:shift + channels]
+    total = torch.zeros_like(x)
+    for shift in range(before + after + 1):
+        total += padded[:, shift:shift + channels]
     return total
 
 
