@@ -179,6 +179,7 @@ def optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         lr=recipe.lr,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov and recipe.momentum > 0,
+        fused=True,
     )
 
 
