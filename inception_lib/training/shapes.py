@@ -71,25 +71,38 @@ def _rng(split: str, index: int, seed: int, what: str) -> np.random.Generator:
 def picture(label: int, rng: np.random.Generator, side: int = SIDE) -> Array:
     """One picture (side, side, 3) in uint8 of the class `label`."""
     *texture, outline = CLASSES[label].split()
-    y, x = (np.mgrid[:side, :side] + 0.5) / side
     radius = 0.5 * np.exp(rng.uniform(np.log(0.25), np.log(0.95)))
     centre = rng.uniform(radius, 1 - radius, 2)
     turn = rng.uniform(-0.6, 0.6)
-    cos, sin = np.cos(turn), np.sin(turn)
-    u = ((x - centre[0]) * cos + (y - centre[1]) * sin) / radius
-    v = ((y - centre[1]) * cos - (x - centre[0]) * sin) / radius
     ground, ink, second = _colours(rng)
     other = np.clip(ground + rng.uniform(-0.25, 0.25, 3), 0, 1)
     angle = rng.uniform(0, 2 * np.pi)
-    slope = np.cos(angle) * (x - 0.5) + np.sin(angle) * (y - 0.5) + 0.5
-    pixels = ground + (other - ground) * slope[..., None]
     waves, phases = rng.uniform(3, 4.5) * np.pi, rng.uniform(0, 2 * np.pi, 2)
+    noise = rng.normal(0, 0.04, (side, side, 3))  # the last of the random numbers
+
+    at = (np.arange(side) + 0.5) / side
+    slope = np.cos(angle) * (at - 0.5) + np.sin(angle) * (at[:, None] - 0.5) + 0.5
+    pixels = _planes(ground) + _planes(other - ground) * slope
+    # outside this box is nothing of the object or of its soft edge
+    reach = 1.2 * radius + 1 / side
+    corners = np.rint([(centre - reach) * side, (centre + reach) * side]).clip(0, side)
+    (left, top), (right, bottom) = corners.astype(int)
+    box = pixels[:, top:bottom, left:right]
+    x, y = at[left:right], at[top:bottom, None]
+    cos, sin = np.cos(turn), np.sin(turn)
+    u = ((x - centre[0]) * cos + (y - centre[1]) * sin) / radius
+    v = ((y - centre[1]) * cos - (x - centre[0]) * sin) / radius
     share = _TEXTURES[texture[0] if texture else "plain"](waves * u + phases[0], waves * v + phases[1])
-    share = np.clip(0.5 + 1.5 * share, 0, 1)[..., None]
-    inside = np.clip(0.5 - _OUTLINES[outline](u, v) * radius * side, 0, 1)[..., None]  # soft by one pixel
-    pixels = pixels * (1 - inside) + (ink * share + second * (1 - share)) * inside
-    pixels += rng.normal(0, 0.04, pixels.shape)
-    return (np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    share = np.clip(0.5 + 1.5 * share, 0, 1)
+    inside = np.clip(0.5 - _OUTLINES[outline](u, v) * radius * side, 0, 1)  # soft by one pixel
+    box[:] = box * (1 - inside) + (_planes(ink) * share + _planes(second) * (1 - share)) * inside
+    noise += pixels.transpose(1, 2, 0)
+    return (noise.clip(0, 1, out=noise) * 255).astype(np.uint8)
+
+
+def _planes(colour: Array) -> Array:
+    """A colour (3,) for arithmetic with (height, width)."""
+    return colour[:, None, None]
 
 
 def _colours(rng: np.random.Generator) -> tuple[Array, Array, Array]:
