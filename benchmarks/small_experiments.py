@@ -43,7 +43,7 @@ from inception_lib.architecture import (
 from inception_lib.cli import run
 from inception_lib.counting import count
 from inception_lib.training.engine import train
-from inception_lib.training.recipes import Recipe, recipe
+from inception_lib.training.recipes import SLOWER, Recipe, recipe
 
 MODULE = "inception_"
 
@@ -138,7 +138,7 @@ def main(seeds: int = 3, epochs: float = 5, arms: tuple[str, ...] = tuple(ARMS),
         work: Folder of the runs.
         record: Write them to data/results under this name.
     """
-    base = replace(recipe("tiny"), heads=False, epochs=epochs)
+    base = replace(recipe("tiny"), **SLOWER, heads=False, epochs=epochs)
     runs = []
     for seed in range(seeds):
         for arm in arms:

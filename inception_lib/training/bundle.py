@@ -4,8 +4,8 @@
 
 They start from the same initial weights and differ in the order and the mirroring of their pictures and
 in dropout (the paper, section 6: "same initial weights", "differ only in sampling methodologies and the
-randomized input image order"). Each is trained by the recipe `tiny`, with the paper's dropout and for
-ten epochs, on the bundled pictures, and kept without its heads, in float16, as
+randomized input image order"). Each is trained by the recipe `tiny`, with plain momentum and the paper's
+dropout for ten epochs, on the bundled pictures, and kept without its heads, in float16, as
 `data/networks/shapes-N.safetensors`. `data/results/bundle.json` records how the training went. If
 interrupted, the same command goes on where it was.
 """
@@ -21,7 +21,7 @@ from inception_lib.cli import run
 from inception_lib.errors import WeightsError
 from inception_lib.network import Loaded, load_weights, save_weights
 from inception_lib.training.engine import Run, record_run, train
-from inception_lib.training.recipes import Recipe, recipe
+from inception_lib.training.recipes import SLOWER, Recipe, recipe
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "networks"
 COUNT = 7  #: as many as in the paper's ensemble
@@ -59,7 +59,7 @@ def main(work: Path = Path("runs/bundle")) -> int:
     Args:
         work: folder of the seven runs.
     """
-    runs = train_seven(replace(recipe("tiny"), dropout=True, epochs=10), "shapes", work)
+    runs = train_seven(replace(recipe("tiny"), **SLOWER, dropout=True, epochs=10), "shapes", work)
     for n, done in enumerate(runs, 1):
         network, info = load_weights(done.weights, heads=False)
         info = replace(info, name=f"shapes-{n}", licence="MIT, as the repository")
