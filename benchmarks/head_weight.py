@@ -61,7 +61,7 @@ def train_one(chosen: Recipe, folder: Path) -> dict:
             "seed": chosen.seed, "history": done.history, "gradients": json.loads(path.read_text())}
 
 
-def main(weights: tuple[float, ...] = (0.0, 0.3, 1.0, 0.1), seeds: int = 1,
+def main(weights: tuple[float, ...] = (0.0, 0.3, 1.0, 0.1), seeds: int = 2,
          work: Path = Path("runs/head_weight"), record: str | None = None) -> int:
     """Train and print.
 
