@@ -1,5 +1,7 @@
 """The bundled networks: small, seven, trained from the same start, and as good as recorded."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from PIL import Image
 from inception_lib import results
 from inception_lib.training import bundle
 from inception_lib.training.engine import build
-from inception_lib.training.recipes import Recipe
+from inception_lib.training.recipes import Recipe, recipe
 from inception_lib.training.shapes import shapes
 
 
@@ -50,6 +52,11 @@ def test_they_differ_though_they_began_alike(networks):
     assert all(torch.equal(a, b) for a, b in zip(starts[0].parameters(), starts[1].parameters(), strict=True))
     weights = [n.network.classifier.linear.weight for n in networks]
     assert len({tuple(w[0, :3].tolist()) for w in weights}) == 7
+
+
+def test_the_recorded_recipes_are_those_of_today():
+    for name, today in (("bundle", replace(bundle.RECIPE, seed=1, init_seed=0)), ("tiny", recipe("tiny"))):
+        assert Recipe.from_dict(results.load(name).outcome["recipe"]) == today
 
 
 def test_no_head_was_stuck_in_any_of_them():

@@ -25,6 +25,7 @@ from inception_lib.training.recipes import SLOWER, Recipe, recipe
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "networks"
 COUNT = 7  #: as many as in the paper's ensemble
+RECIPE = replace(recipe("tiny"), **SLOWER, dropout=True, epochs=10)
 
 
 def bundled(number: int | None = None) -> Iterator[Loaded]:
@@ -59,7 +60,7 @@ def main(work: Path = Path("runs/bundle")) -> int:
     Args:
         work: folder of the seven runs.
     """
-    runs = train_seven(replace(recipe("tiny"), **SLOWER, dropout=True, epochs=10), "shapes", work)
+    runs = train_seven(RECIPE, "shapes", work)
     for n, done in enumerate(runs, 1):
         network, info = load_weights(done.weights, heads=False)
         info = replace(info, name=f"shapes-{n}", licence="MIT, as the repository")
