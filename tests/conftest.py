@@ -15,6 +15,13 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "_build" / "html"
 MATHS = ".math"
 
+# the page knows of the colour scheme, and shows it unless its reader chose a theme
+FOLLOWS = """scheme => {
+  const { mode, theme } = document.documentElement.dataset;
+  return matchMedia(`(prefers-color-scheme: ${scheme})`).matches && (mode !== "auto" || theme === scheme);
+}"""
+FADED = "!document.getAnimations().some(a => a instanceof CSSTransition && a.playState !== 'finished')"
+
 
 @pytest.fixture(scope="session")
 def pages() -> Path:
@@ -64,8 +71,13 @@ class Visit:
         if self.page.viewport_size["width"] != width:
             self.page.set_viewport_size({"width": width, "height": 900})
         self.page.emulate_media(color_scheme=scheme)
-        self.page.wait_for_timeout(300)  # the theme fades its colours
+        self.page.wait_for_function(FOLLOWS, arg=scheme)  # told at its next frame: late on a loaded machine
+        self.faded()
         return self
+
+    def faded(self) -> None:
+        """Wait until the theme has faded its colours."""
+        self.page.wait_for_function(FADED)
 
 
 def open_page(chromium, url: str, *, width: int = 1280, scheme: str = "light") -> Visit:

@@ -160,14 +160,15 @@ def test_phone_width_and_theme(visit, site_url, name):
 
 
 def test_the_reader_can_switch_the_theme(visit, site_url):
-    page = visit(f"{site_url}/intro.html", scheme="light").page
+    opened = visit(f"{site_url}/intro.html", scheme="light")
+    page = opened.page
     background = "getComputedStyle(document.body).backgroundColor"
     seen = {}
     for _ in range(3):  # auto, light, dark
         page.locator("button.theme-switch-button:visible").first.click()
         page.mouse.move(0, 0)
         mode, theme = page.evaluate("(d => [d.mode, d.theme])(document.documentElement.dataset)")
-        page.wait_for_timeout(300)  # the theme fades its colours
+        opened.faded()
         seen[mode] = (theme, page.evaluate(background))
     assert seen["light"][0] == "light" and seen["dark"][0] == "dark" and seen["auto"][0] == "light"
     assert seen["light"][1] == seen["auto"][1] != seen["dark"][1]
