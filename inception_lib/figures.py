@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import FancyBboxPatch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from inception_lib.architecture import (
     Architecture,
@@ -452,6 +452,9 @@ def plot_gradients(norms: Mapping[str, Mapping[str, float]], *, title: str = "",
             ax.plot([order.index(name) for name in norms[part]], list(norms[part].values()), line,
                     label=label, color=COLORS[color], markersize=4, **broad)
     ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_xticks(range(len(order)), order, rotation=60, ha="right", rotation_mode="anchor")
     ax.set_ylabel("norm of the gradient")
     ax.set_title(title)

@@ -113,6 +113,8 @@ def test_the_gradient_plot_puts_each_norm_over_its_layer():
     assert set(lines) == {"main loss's", "first head's"}
     assert list(lines["first head's"].get_xdata()) == [0, 1]
     assert list(lines["first head's"].get_ydata()) == [8, 16]
+    fig.canvas.draw()
+    assert {"1", "2", "5", "10"} <= {t.get_text() for t in ax.get_yticklabels()}
 
 
 def test_wrong_predictions_have_another_colour():
