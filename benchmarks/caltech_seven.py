@@ -14,17 +14,17 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import ablation
 import tyro
+from bundle import train_seven
 from PIL import Image
 from tqdm import tqdm
 
-from inception_lib.cli import run
-from inception_lib.evaluation import ablation
-from inception_lib.evaluation.crops import scheme
-from inception_lib.pictures import Preprocess
-from inception_lib.training.bundle import train_seven
-from inception_lib.training.datasets import CALTECH_TRAIN, caltech_split, class_pictures, data_folder
-from inception_lib.training.engine import record_run
+from inception_lib.book.results import record_run
+from inception_lib.console import run
+from inception_lib.data.datasets import CALTECH_TRAIN, caltech_split, class_pictures, data_folder
+from inception_lib.data.images import Preprocess
+from inception_lib.evaluation.plan import scheme
 from inception_lib.training.recipes import Recipe
 
 TEST = 20  # pictures a class that test, at most

@@ -26,12 +26,14 @@ import tyro
 from PIL import Image
 from torch import Tensor
 
-from inception_lib import googlenet, results
-from inception_lib.cli import run
-from inception_lib.evaluation.crops import View, distinct, plan, scheme, views_of
-from inception_lib.network import Network
-from inception_lib.pictures import BVLC_PREPROCESS, Preprocess, read_picture
-from inception_lib.training.distributed import choose_device
+from inception_lib import googlenet
+from inception_lib.book import results
+from inception_lib.console import run
+from inception_lib.data.images import BVLC_PREPROCESS, Preprocess, read_picture
+from inception_lib.distributed import choose_device
+from inception_lib.evaluation.crops import views_of
+from inception_lib.evaluation.plan import View, distinct, plan, scheme
+from inception_lib.nn.network import Network
 
 SIZE = (500, 375)  # most of ImageNet's pictures are of this size
 

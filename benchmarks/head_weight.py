@@ -19,15 +19,18 @@ from pathlib import Path
 import torch
 import tyro
 
-from inception_lib import results
-from inception_lib.cli import run
+from inception_lib.book import results
+from inception_lib.book.gradients import gradients, norms
+from inception_lib.console import run
+from inception_lib.data.datasets import open_data
+from inception_lib.data.loading import normalised, validation_batches
 from inception_lib.files import replacing
-from inception_lib.network import Network
+from inception_lib.nn.network import Network
 from inception_lib.training import checkpoint
-from inception_lib.training.datasets import normalised, open_data, validation_batches
-from inception_lib.training.engine import Run, build, train
-from inception_lib.training.gradients import gradients, norms
+from inception_lib.training.logs import Run
+from inception_lib.training.loop import train
 from inception_lib.training.recipes import Recipe, recipe
+from inception_lib.training.step import build
 
 BATCHES = 8
 

@@ -24,8 +24,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # for the tools, which are no package
 
-from inception_lib import results  # noqa: E402
-from inception_lib.cli import run  # noqa: E402
+from inception_lib.book import results  # noqa: E402
+from inception_lib.console import run  # noqa: E402
 from inception_lib.errors import InceptionError  # noqa: E402
 from tools.browser import find_browser  # noqa: E402
 from tools.serve import serve  # noqa: E402

@@ -25,24 +25,12 @@ from pathlib import Path
 
 import tyro
 
-from inception_lib import results
-from inception_lib.architecture import (
-    LRN,
-    PAPER_WIDTHS,
-    Architecture,
-    Branch,
-    Branches,
-    Conv,
-    GlobalPool,
-    Layer,
-    Linear,
-    Widths,
-    naive_module,
-    scaled,
-)
-from inception_lib.cli import run
+from inception_lib.architecture import LRN, Architecture, Branch, Branches, Conv, GlobalPool, Layer, Linear
+from inception_lib.book import results
+from inception_lib.console import run
 from inception_lib.counting import count
-from inception_lib.training.engine import train
+from inception_lib.networks.googlenet import PAPER_WIDTHS, Widths, naive_module, scaled
+from inception_lib.training.loop import train
 from inception_lib.training.recipes import SLOWER, Recipe, recipe
 
 MODULE = "inception_"

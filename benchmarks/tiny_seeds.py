@@ -14,8 +14,9 @@ from pathlib import Path
 
 import tyro
 
-from inception_lib.cli import run
-from inception_lib.training.engine import record_run, train
+from inception_lib.book.results import record_run
+from inception_lib.console import run
+from inception_lib.training.loop import train
 from inception_lib.training.recipes import recipe
 
 

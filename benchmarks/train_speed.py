@@ -24,11 +24,12 @@ import tyro
 from torch import nn
 from torch.nn import functional as F
 
-from inception_lib import count, googlenet, results
-from inception_lib.cli import run
-from inception_lib.network import Network
-from inception_lib.training.distributed import choose_device
-from inception_lib.training.engine import matmul_flops
+from inception_lib import count, googlenet
+from inception_lib.book import results
+from inception_lib.console import run
+from inception_lib.distributed import choose_device
+from inception_lib.nn.network import Network
+from inception_lib.training.speed import matmul_flops
 
 
 def contenders() -> dict[str, nn.Module]:

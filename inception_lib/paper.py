@@ -13,17 +13,9 @@ from decimal import Decimal
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from inception_lib.architecture import (
-    PAPER_WIDTHS,
-    Architecture,
-    GlobalPool,
-    Layer,
-    Pool,
-    Widths,
-    depth_of,
-    googlenet,
-)
+from inception_lib.architecture import Architecture, GlobalPool, Layer, Pool, depth_of
 from inception_lib.counting import UNIT, Counts, count, shape_text
+from inception_lib.networks.googlenet import PAPER_WIDTHS, Widths, googlenet
 
 if TYPE_CHECKING:
     import pandas

@@ -2,20 +2,21 @@
 
 import pandas as pd
 import pytest
+from ablation import main as make_ablation
 
-from inception_lib import paper, results
-from inception_lib.evaluation import ablation
-from inception_lib.network import load_weights
-from inception_lib.training.bundle import FOLDER
-from inception_lib.training.datasets import open_data
-from inception_lib.training.shapes import SIZES
+from inception_lib import paper
+from inception_lib.book import ablation, results
+from inception_lib.book.bundled import FOLDER
+from inception_lib.data.datasets import open_data
+from inception_lib.data.shapes import SIZES
+from inception_lib.weights.loading import load_weights
 
 
 def test_a_small_ablation_is_recorded_and_its_first_row_is_that_of_the_network(tmp_path, monkeypatch):
     monkeypatch.setenv("INCEPTION_RESULTS", str(tmp_path / "results"))
     count = 4
     weights = tuple(str(FOLDER / f"shapes-{n}.safetensors") for n in (1, 2))
-    assert ablation.main(weights, pictures=count, out=tmp_path / "run", record="small") == 0
+    assert make_ablation(weights, pictures=count, out=tmp_path / "run", record="small") == 0
     outcome = results.load("small").outcome
     assert outcome["pictures"] == count and outcome["networks"] == ["shapes-1", "shapes-2"]
     cells = {(row["pool"], row["models"], row["crops"]): row for row in outcome["rows"]}

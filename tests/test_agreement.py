@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from inception_lib.errors import InceptionError
-from inception_lib.evaluation.agreement import (
+from inception_lib.book.agreement import (
     agreement,
     ambiguity,
     error_correlation,
@@ -15,6 +14,7 @@ from inception_lib.evaluation.agreement import (
     vote_error,
     wrong_voters,
 )
+from inception_lib.errors import InceptionError
 
 
 def test_agreement_and_correlation_are_what_one_counts():

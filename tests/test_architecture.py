@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from inception_lib import Architecture, ArchitectureError, googlenet
 from inception_lib.architecture import (
     LRN,
-    PAPER_WIDTHS,
-    VARIANTS,
     Branch,
     Branches,
     Conv,
@@ -19,10 +17,9 @@ from inception_lib.architecture import (
     Head,
     Linear,
     Pool,
-    inception_module,
-    naive_module,
     walk,
 )
+from inception_lib.networks.googlenet import PAPER_WIDTHS, VARIANTS, inception_module, naive_module
 
 
 def network(*layers, heads=(), input=(3, 16, 16)):

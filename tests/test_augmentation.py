@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import RandomResizedCrop
 
-from inception_lib.training import augmentation
-from inception_lib.training.augmentation import AREA, ASPECT, AUGMENTATIONS, INTERPOLATIONS, patch
+from inception_lib.data import augmentation
+from inception_lib.data.augmentation import AREA, ASPECT, AUGMENTATIONS, INTERPOLATIONS, patch
 
 
 def noise(width, height, seed=0):

@@ -2,21 +2,21 @@
 
 from dataclasses import replace
 
+import bundle
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from inception_lib import results
-from inception_lib.training import bundle
-from inception_lib.training.engine import build
+from inception_lib.book import bundled, results
+from inception_lib.data.shapes import shapes
 from inception_lib.training.recipes import Recipe, recipe
-from inception_lib.training.shapes import shapes
+from inception_lib.training.step import build
 
 
 @pytest.fixture(scope="module")
 def networks():
-    return list(bundle.bundled())
+    return list(bundled.bundled())
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def answers(networks):
 
 
 def test_seven_small_files(networks):
-    files = sorted(bundle.FOLDER.glob("*.safetensors"))
+    files = sorted(bundled.FOLDER.glob("*.safetensors"))
     assert len(files) == len(networks) == 7 and all(f.stat().st_size <= 2**20 for f in files)
     for n, (network, info) in enumerate(networks, 1):
         assert info.name == f"shapes-{n}" and len(info.classes) == 10 and not network.architecture.heads

@@ -17,9 +17,10 @@ import skimage
 import torch
 from PIL import Image
 
-from inception_lib import cli, count, googlenet, lineage, paper
+from inception_lib import cli, count, googlenet, networks, paper
 from inception_lib.cli import main
-from inception_lib.network import Network, save_weights
+from inception_lib.nn.network import Network
+from inception_lib.weights.formats import save_weights
 
 ROOT = Path(__file__).parents[1]
 BVLC = (ROOT / ".." / "shared" / "weights" / "bvlc_googlenet.caffemodel").resolve()
@@ -80,13 +81,13 @@ def test_count_prints_the_counts(capsys, arguments, options):
 
 @pytest.mark.parametrize(("arguments", "architecture"), [
     (["--network", "googlenet"], googlenet()),
-    (["--network", "vgg16"], lineage.vgg(16)),
-    (["--network", "lenet5", "--classes", "26"], lineage.lenet5(classes=26)),
+    (["--network", "vgg16"], networks.vgg(16)),
+    (["--network", "lenet5", "--classes", "26"], networks.lenet5(classes=26)),
     (["--network", "resnet50", "--variant", "torchvision", "--input-size", "160"],
-     lineage.resnet(50, "torchvision", input_size=160)),
-    (["--network", "bn_inception", "--stem", "plain"], lineage.bn_inception(stem="plain")),
-    (["--network", "inception_v3", "--no-heads"], lineage.inception_v3(heads=False)),
-    (["--network", "resnet34", "--no-heads"], lineage.resnet(34))])
+     networks.resnet(50, "torchvision", input_size=160)),
+    (["--network", "bn_inception", "--stem", "plain"], networks.bn_inception(stem="plain")),
+    (["--network", "inception_v3", "--no-heads"], networks.inception_v3(heads=False)),
+    (["--network", "resnet34", "--no-heads"], networks.resnet(34))])
 def test_count_takes_the_other_networks(capsys, arguments, architecture):
     assert main(["count", *arguments]) == 0
     assert capsys.readouterr().out == count(architecture).to_text() + "\n"

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from inception_lib import count, googlenet, lineage
-from inception_lib.architecture import PAPER_WIDTHS, Branch, Branches, Conv, inception_module, naive_module
-from inception_lib.comparison import (
+from inception_lib import count, googlenet, history, networks
+from inception_lib.architecture import Branch, Branches, Conv
+from inception_lib.book.comparison import (
     STAGES,
     branch_text,
     describe,
@@ -16,13 +16,14 @@ from inception_lib.comparison import (
     stages,
     units,
 )
+from inception_lib.networks.googlenet import PAPER_WIDTHS, inception_module, naive_module
 
-every_network = pytest.mark.parametrize("name", lineage.NETWORKS)
+every_network = pytest.mark.parametrize("name", history.NETWORKS)
 
 
 @every_network
 def test_units_add_up_to_the_network_at_test_time(name):
-    architecture = lineage.NETWORKS[name].make()
+    architecture = history.NETWORKS[name].make()
     counts, found = count(architecture).trunk, units(architecture)
     assert [unit.name for unit in found] == [layer.name for layer in architecture.layers]
     assert sum(unit.macs for unit in found) == counts.macs
@@ -35,7 +36,7 @@ def test_units_add_up_to_the_network_at_test_time(name):
 
 @every_network
 def test_stages_hold_every_unit_once_and_in_order(name):
-    architecture = lineage.NETWORKS[name].make()
+    architecture = history.NETWORKS[name].make()
     found = stages(architecture)
     assert [stage.name for stage in found] == list(STAGES)
     assert [unit for stage in found for unit in stage.units] == list(units(architecture))
@@ -44,7 +45,7 @@ def test_stages_hold_every_unit_once_and_in_order(name):
 
 
 def test_stages_of_different_inputs_stand_beside_each_other():
-    grids = {name: [stage.output.partition("x")[0] for stage in stages(lineage.NETWORKS[name].make())]
+    grids = {name: [stage.output.partition("x")[0] for stage in stages(history.NETWORKS[name].make())]
              for name in ("googlenet", "inception_v3", "vgg16", "lenet5")}
     assert grids["googlenet"] == ["", "112", "56", "28", "14", "7", "1000"]
     assert grids["inception_v3"] == ["", "147", "71", "35", "17", "8", "1000"]
@@ -53,13 +54,13 @@ def test_stages_of_different_inputs_stand_beside_each_other():
 
 
 def test_layers_and_branches_are_described():
-    network = {layer.name: layer for layer in lineage.alexnet().layers}
+    network = {layer.name: layer for layer in networks.alexnet().layers}
     assert describe(network["conv1"]) == "11x11/4 conv 96"
     assert describe(network["conv2"]) == "5x5 conv in 2 groups 256"
     assert describe(network["pool1"]) == "3x3/2 max pool"
     assert describe(network["fc6"]) == "fully connected 4096"
     assert describe(googlenet().layers[-3]) == "global average pool"
-    assert describe(lineage.resnet(34).layers[2]) == "3x3 64, 3x3 64 + input"
+    assert describe(networks.resnet(34).layers[2]) == "3x3 64, 3x3 64 + input"
     assert describe(inception_module("m", PAPER_WIDTHS["3a"])) == (
         "1x1 64 | 1x1 96, 3x3 128 | 1x1 16, 5x5 32 | 3x3 max pool, 1x1 32")
     assert branch_text(Branch(name="shortcut", layers=())) == "input"
@@ -80,7 +81,7 @@ def test_a_difference_names_what_changed_and_counts_it():
 
 def test_branches_of_another_name_are_paired_and_the_rest_are_new_or_gone():
     before = inception_module("m", PAPER_WIDTHS["4a"])
-    after = next(layer for layer in lineage.bn_inception().layers if layer.name == "inception_4a")
+    after = next(layer for layer in networks.bn_inception().layers if layer.name == "inception_4a")
     paired = module_difference(before, after, (480, 14, 14), [("5x5", "double3x3")])
     assert [d.branch for d in paired] == ["1x1", "3x3", "5x5 / double3x3", "pool"]
     alone = {d.branch: d.verdict for d in module_difference(before, after, (480, 14, 14))}
@@ -104,6 +105,6 @@ def test_modules_inside_modules_are_counted_with_their_branch():
 
 
 def test_the_comparison_needs_no_torch():
-    code = ("import sys, inception_lib.comparison as c, inception_lib.lineage as l; c.stages(l.vgg()); "
+    code = ("import sys, inception_lib.book.comparison as c, inception_lib.networks as l; c.stages(l.vgg()); "
             "assert not {'torch', 'pandas', 'numpy'} & set(sys.modules)")
     subprocess.run([sys.executable, "-c", code], check=True)

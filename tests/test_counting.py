@@ -5,8 +5,9 @@ import json
 import pytest
 
 from inception_lib import Architecture, count, googlenet
-from inception_lib.architecture import LRN, VARIANTS, Conv, Linear, Pool
+from inception_lib.architecture import LRN, Conv, Linear, Pool
 from inception_lib.counting import Policy
+from inception_lib.networks.googlenet import VARIANTS
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,17 @@ from PIL import Image
 from torchvision.transforms import functional as tv
 
 from inception_lib import PictureError
+from inception_lib.book.bundled import bundled
+from inception_lib.data.images import (
+    BVLC_PREPROCESS,
+    IMAGENET_PREPROCESS,
+    TORCHVISION_PREPROCESS,
+    Preprocess,
+)
+from inception_lib.data.shapes import picture_at
 from inception_lib.evaluation import crops
-from inception_lib.evaluation.crops import CROPS, SQUARES, Scheme, distinct, plan, scheme, views_of
-from inception_lib.pictures import BVLC_PREPROCESS, IMAGENET_PREPROCESS, TORCHVISION_PREPROCESS, Preprocess
-from inception_lib.training.bundle import bundled
-from inception_lib.training.shapes import picture_at
+from inception_lib.evaluation.crops import views_of
+from inception_lib.evaluation.plan import COUNTS, CROPS, SQUARES, Scheme, distinct, plan, scheme
 
 PHOTOS = Path(skimage.__file__).parent / "data"
 SMALL = Preprocess(resize=40, crop=35)  # scales 40, 45, 50, 55
@@ -90,7 +96,7 @@ def test_the_right_square_is_flush_where_the_difference_is_odd():
 
 
 def test_the_tests_of_table_3():
-    assert [len(scheme(n)) for n in crops.COUNTS] == [1, 10, 144]
+    assert [len(scheme(n)) for n in COUNTS] == [1, 10, 144]
     assert scheme(144).scales == (256, 288, 320, 352) and scheme(10).scales == (256,)
     assert scheme(144, Preprocess(resize=80, crop=80)).scales == (91, 103, 114, 126)
     assert scheme(1, Preprocess(resize=80, crop=80)).scales == (80,)

@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 
 from inception_lib import DataError
-from inception_lib.pictures import BVLC_PREPROCESS, TORCHVISION_PREPROCESS
-from inception_lib.training import datasets
-from inception_lib.training.datasets import open_data, training_batches, validation_batches
+from inception_lib.data import datasets, loading
+from inception_lib.data.datasets import open_data
+from inception_lib.data.images import BVLC_PREPROCESS, TORCHVISION_PREPROCESS
+from inception_lib.data.loading import training_batches, validation_batches
 from inception_lib.training.recipes import Recipe
 
 SMALL = Recipe(name="test", width=0.25, input_size=80, resize=80, batch=4, epochs=2)
@@ -47,7 +48,7 @@ def test_a_folder_of_class_folders(folder):
 
 def test_every_picture_is_seen_once_an_epoch_in_an_order_of_its_own(folder):
     data = open_data(str(folder), "train")
-    orders = [datasets.training_order(len(data), SMALL, epoch).tolist() for epoch in (0, 1, 0)]
+    orders = [loading.training_order(len(data), SMALL, epoch).tolist() for epoch in (0, 1, 0)]
     assert orders[0] == orders[2] != orders[1] and sorted(orders[0]) == list(range(12))
     labels = torch.cat([b.labels for b in training_batches(data, SMALL, 0)])
     assert labels.tolist() == [data.labels[i] for i in orders[0]]
@@ -69,7 +70,7 @@ def test_the_pictures_do_not_depend_on_who_reads_them(folder, workers):
 def test_bytes_become_what_prediction_gives_the_network(preprocess):
     pictures = np.random.default_rng(0).integers(0, 256, (3, 20, 30, 3), np.uint8)
     one_by_one = torch.stack([preprocess.tensor(Image.fromarray(p)) for p in pictures])
-    batch = datasets.normalised(torch.from_numpy(pictures), preprocess)
+    batch = loading.normalised(torch.from_numpy(pictures), preprocess)
     torch.testing.assert_close(batch, one_by_one, atol=1e-5, rtol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""What processes that train together share; teams of several are in test_engine.py and test_ensemble.py."""
+"""What processes that train together share; teams of several are in test_loop.py and test_ensemble.py."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import sys
 import pytest
 import torch
 
+from inception_lib.distributed import choose_device, keep_freed_memory, team
 from inception_lib.errors import TrainingError
-from inception_lib.training.distributed import choose_device, keep_freed_memory, team
 
 FAULTS = """
 import resource, torch
-from inception_lib.training.distributed import team
+from inception_lib.distributed import team
 
 def pages():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -14,16 +14,22 @@ import pytest
 import torch
 from PIL import Image
 
-from inception_lib import DataError, googlenet, results
+from inception_lib import DataError, googlenet
+from inception_lib.book import bundled, results
+from inception_lib.book.ablation import grid
 from inception_lib.cli import main
+from inception_lib.data.datasets import Data
+from inception_lib.data.images import Preprocess, read_picture
 from inception_lib.evaluation import ensemble
-from inception_lib.evaluation.crops import Scheme, plan, scheme, views_of
-from inception_lib.evaluation.ensemble import evaluate, evenly, grid, open_test, open_test_data, relabelled
+from inception_lib.evaluation.crops import views_of
+from inception_lib.evaluation.data import evenly, open_test_data, relabelled
+from inception_lib.evaluation.ensemble import evaluate
 from inception_lib.evaluation.metrics import change, rate
-from inception_lib.network import Network, Weights, save_weights
-from inception_lib.pictures import Preprocess, read_picture
-from inception_lib.training import bundle
-from inception_lib.training.datasets import Data
+from inception_lib.evaluation.plan import Scheme, plan, scheme
+from inception_lib.evaluation.store import open_test
+from inception_lib.nn.network import Network
+from inception_lib.weights.formats import save_weights
+from inception_lib.weights.info import Weights
 
 ROOT = Path(__file__).parents[1]
 CLASSES = ("ant", "bee", "cat")
@@ -258,14 +264,14 @@ def test_evaluate_on_the_command_line(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("INCEPTION_RESULTS", str(tmp_path / "results"))
     for name in ("ring", "cross"):  # of the bundled classes two
         (tmp_path / "data" / name).mkdir(parents=True)
-    from inception_lib.training.shapes import CLASSES as SHAPES
-    from inception_lib.training.shapes import labels, picture_at
+    from inception_lib.data.shapes import CLASSES as SHAPES
+    from inception_lib.data.shapes import labels, picture_at
     for i, label in enumerate(labels("test", 40)):
         if (tmp_path / "data" / SHAPES[label]).is_dir():
             Image.fromarray(picture_at("test", i)).save(tmp_path / "data" / SHAPES[label] / f"{i}.png")
     bad = tmp_path / "data" / "ring" / "bad.png"
     bad.write_text("no picture")
-    weights = [w for n in (1, 2) for w in ("--weights", str(bundle.FOLDER / f"shapes-{n}.safetensors"))]
+    weights = [w for n in (1, 2) for w in ("--weights", str(bundled.FOLDER / f"shapes-{n}.safetensors"))]
     table = tmp_path / "table.csv"
     assert main(["evaluate", *weights, "--data", str(tmp_path / "data"), "--crops", "10", "--device", "cpu",
                  "--table", str(table), "--record", "here"]) == 0
@@ -280,7 +286,7 @@ def test_evaluate_on_the_command_line(capsys, tmp_path, monkeypatch):
 
 
 def test_pictures_without_classes_are_named(capsys, odd_pictures):
-    weights = bundle.FOLDER / "shapes-1.safetensors"
+    weights = bundled.FOLDER / "shapes-1.safetensors"
     folder = odd_pictures / "val" / "bee"
     arguments = ["evaluate", "--weights", str(weights), "--data", str(folder), "--crops", "1"]
     assert main(arguments) == 0
@@ -297,7 +303,7 @@ def test_pictures_without_classes_are_named(capsys, odd_pictures):
     (["--workers", "0"], "at least one thread"),
     (["--split", "x"], "shapes: has no split 'x'.")])
 def test_bad_input_is_one_sentence(capsys, arguments, sentence):
-    weights = [] if "--weights" in arguments else ["--weights", str(bundle.FOLDER / "shapes-1.safetensors")]
+    weights = [] if "--weights" in arguments else ["--weights", str(bundled.FOLDER / "shapes-1.safetensors")]
     assert main(["evaluate", *weights, *arguments]) == 1
     said = capsys.readouterr()
     assert not said.out and said.err.startswith("inception: ") and sentence in said.err

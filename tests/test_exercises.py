@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from inception_lib.exercises import GENERAL_HINT, NotYet, check
+from inception_lib.book.exercises import GENERAL_HINT, NotYet, check
 from tools import exercises
 
 ROOT = Path(__file__).resolve().parents[1]

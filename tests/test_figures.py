@@ -6,8 +6,10 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import pytest
 
-from inception_lib import figures, googlenet, lineage, paper
-from inception_lib.architecture import PAPER_WIDTHS, Branch, Pool, inception_module, naive_module
+from inception_lib import googlenet, history, paper
+from inception_lib.architecture import Branch, Pool
+from inception_lib.book import figures
+from inception_lib.networks.googlenet import PAPER_WIDTHS, inception_module, naive_module
 
 
 @pytest.fixture(autouse=True)
@@ -125,10 +127,10 @@ def test_wrong_predictions_have_another_colour():
 
 
 def test_errors_of_different_tests_are_in_different_panels_and_not_joined():
-    rows = lineage.table()
-    fig = figures.plot_errors(rows, "parameters", list(lineage.PROCEDURES), xlabel="parameters")
-    assert len(fig.axes) == len(lineage.PROCEDURES) and not any(ax.lines for ax in fig.axes)
-    for ax, procedure in zip(fig.axes, lineage.PROCEDURES, strict=True):
+    rows = history.table()
+    fig = figures.plot_errors(rows, "parameters", list(history.PROCEDURES), xlabel="parameters")
+    assert len(fig.axes) == len(history.PROCEDURES) and not any(ax.lines for ax in fig.axes)
+    for ax, procedure in zip(fig.axes, history.PROCEDURES, strict=True):
         shown = rows[rows[procedure].notna()]
         (dots,) = ax.collections
         assert dots.get_offsets().tolist() == shown[["parameters", procedure]].astype(float).values.tolist()

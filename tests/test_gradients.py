@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from inception_lib import googlenet
-from inception_lib.network import Network
-from inception_lib.training.engine import losses, total_loss
-from inception_lib.training.gradients import by_module, gradients, norms
+from inception_lib.book.gradients import by_module, gradients, norms
+from inception_lib.nn.network import Network
+from inception_lib.training.step import losses, total_loss
 
 LABELS = torch.tensor([0, 2])
 

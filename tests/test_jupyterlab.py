@@ -19,7 +19,7 @@ PATIENCE = 120  # seconds, for a slow machine
 @pytest.fixture
 def lab(tmp_path):
     """The address of a JupyterLab that shows a notebook with a widget and a cell that reads its settings."""
-    cells = [new_code_cell("from inception_lib.widgets import ReductionWidget\n"
+    cells = [new_code_cell("from inception_lib.book.widgets import ReductionWidget\n"
                            "widget = ReductionWidget(grid=20)\n"
                            "widget"),
              new_code_cell("print(widget.grid, widget.result()['reduced_macs'])")]

@@ -11,7 +11,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from inception_lib import Architecture, ArchitectureError, InceptionError, count, googlenet
 from inception_lib.architecture import (
     LRN,
-    VARIANTS,
     Branch,
     Branches,
     Conv,
@@ -22,8 +21,9 @@ from inception_lib.architecture import (
     Pool,
     walk,
 )
-from inception_lib.network import Network, Output, activations, initialise
-from inception_lib.network.layers import PointwiseConv, local_response_norm
+from inception_lib.networks.googlenet import VARIANTS
+from inception_lib.nn.layers import PointwiseConv, local_response_norm
+from inception_lib.nn.network import Network, Output, activations, initialise
 
 TINY = {"width": 0.05, "classes": 7}
 

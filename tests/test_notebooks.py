@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from inception_lib.widgets.quizzes import QUIZZES
+from inception_lib.book.quizzes import QUIZZES
 from tools.notebooks import problems
 
 BOOK = Path(__file__).resolve().parents[1] / "book"

@@ -65,8 +65,8 @@ def test_the_wheel_holds_all_of_the_library_and_nothing_else(wheel):
     ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / "inception_lib").rglob("*")
             if path.is_file() and "__pycache__" not in path.parts}
     assert names == ours and len(licences) == 1
-    assert {"inception_lib/py.typed", "inception_lib/widgets/common.js",
-            "inception_lib/widgets/widgets.css"} <= names
+    assert {"inception_lib/py.typed", "inception_lib/book/widgets/common.js",
+            "inception_lib/book/widgets/widgets.css"} <= names
 
 
 def test_the_installed_command_counts(installed, tmp_path):
@@ -78,15 +78,16 @@ def test_the_installed_command_counts(installed, tmp_path):
 
 
 def test_the_installed_widgets_have_their_scripts(installed, tmp_path):
-    code = ("from inception_lib.widgets import InceptionWidget; w = InceptionWidget(); "
+    code = ("from inception_lib.book.widgets import InceptionWidget; w = InceptionWidget(); "
             "print(len(w._esm) > 1000, len(w._css) > 1000)")
     assert run(installed / "python", "-c", code, cwd=tmp_path).split() == ["True", "True"]
 
 
 def test_what_does_not_ship_is_said_and_not_missed_silently(installed, tmp_path):
     code = """
-from inception_lib import InceptionError, results
-from inception_lib.training.bundle import bundled
+from inception_lib import InceptionError
+from inception_lib.book import results
+from inception_lib.book.bundled import bundled
 for ask in (lambda: results.load("tiny"), lambda: next(bundled())):
     try:
         ask()

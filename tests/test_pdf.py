@@ -8,7 +8,7 @@ import pytest
 from pypdf import PdfReader
 from test_site import PAGE_NAMES
 
-from inception_lib.widgets import ReductionWidget
+from inception_lib.book.widgets import ReductionWidget
 from tools import pdf
 
 CHAPTER = "02_one_by_one_convolution"

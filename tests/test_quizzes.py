@@ -8,11 +8,11 @@ import re
 
 import pytest
 
-from inception_lib import count, googlenet, lineage
-from inception_lib.architecture import PAPER_WIDTHS
+from inception_lib import count, googlenet, networks
+from inception_lib.book.quizzes import QUIZZES, quiz
+from inception_lib.book.widgets import Quiz
+from inception_lib.networks.googlenet import PAPER_WIDTHS
 from inception_lib.paper import TABLE2, TABLE3
-from inception_lib.widgets import Quiz
-from inception_lib.widgets.quizzes import QUIZZES, quiz
 
 every_quiz = pytest.mark.parametrize("key", QUIZZES)
 PAGES = {
@@ -84,10 +84,10 @@ def test_numbers_of_the_worked_examples():
 def test_numbers_of_the_networks():
     ours = count(googlenet(heads=False))
     assert ours.parameters == 6_998_552 and ours.macs == 1_582_671_872
-    alexnet, vgg = count(lineage.alexnet()), count(lineage.vgg(16))
+    alexnet, vgg = count(networks.alexnet()), count(networks.vgg(16))
     assert right("lineage", "parameters") == f"About {alexnet.parameters / ours.parameters:.0f} times"
     assert right("lineage", "VGG-16") == f"About {vgg.macs / ours.macs:.0f} times"
-    assert right("after", "ResNet-50") == f"{count(lineage.resnet(50)).macs / ours.macs:.1f} times as many"
+    assert right("after", "ResNet-50") == f"{count(networks.resnet(50)).macs / ours.macs:.1f} times as many"
     feedback = answers("network", "1.58 billion MACs")
     assert "1.50 billion" in next(iter(feedback.values()))
     assert "12,544" in answers("network", "work sit")["Both late"]

@@ -9,11 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from inception_lib import googlenet, reductions, results
-from inception_lib.architecture import PAPER_WIDTHS
+from inception_lib import googlenet
+from inception_lib.book import reductions, results
+from inception_lib.data.images import BVLC_PREPROCESS, Preprocess
 from inception_lib.errors import InceptionError
-from inception_lib.network import Network, load_weights
-from inception_lib.pictures import BVLC_PREPROCESS, Preprocess
+from inception_lib.networks.googlenet import PAPER_WIDTHS
+from inception_lib.nn.network import Network
+from inception_lib.weights.loading import load_weights
 
 BVLC = Path(__file__).parents[1] / "../shared/weights/bvlc_googlenet.caffemodel"
 

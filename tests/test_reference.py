@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from inception_lib import googlenet, widgets
+from inception_lib import googlenet
+from inception_lib.book import widgets
 from tools import reference
 
 LIBRARY = reference.library()

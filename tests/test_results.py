@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from inception_lib import results
+from inception_lib.book import results
 from inception_lib.errors import InceptionError
 
 RECORDED = Path(__file__).parents[1] / "data" / "results"
@@ -41,7 +41,7 @@ def test_what_was_recorded_is_read_back_with_its_provenance(folder):
 
 
 def test_the_command_is_what_one_would_type(folder, tmp_path):
-    script = ("import sys; from inception_lib import results;"
+    script = ("import sys; from inception_lib.book import results;"
               "sys.argv = ['-c', '--weights', sys.argv[1]];"
               "print(results.load(results.record('a', 1, about='b', data='c').stem).provenance['command'])")
     run = subprocess.run([sys.executable, "-c", script, str(tmp_path / "w.caffemodel")],

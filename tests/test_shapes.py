@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from inception_lib.training.shapes import CLASSES, SIZES, labels, picture_at, shapes
+from inception_lib.data.shapes import CLASSES, SIZES, labels, picture_at, shapes
 
 
 def digest(pictures):
@@ -15,7 +15,7 @@ def digest(pictures):
 
 
 def test_another_process_makes_the_same_pictures():
-    script = ("import hashlib; from inception_lib.training.shapes import shapes;"
+    script = ("import hashlib; from inception_lib.data.shapes import shapes;"
               "print(hashlib.sha256(shapes('train', 20)[0].tobytes()).hexdigest())")
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == digest(shapes("train", 20)[0])

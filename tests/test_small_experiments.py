@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from inception_lib import count, results
+from inception_lib import count
 from inception_lib.architecture import LRN, Branches, Conv, Linear, walk
-from inception_lib.network import Network
+from inception_lib.book import results
+from inception_lib.nn.network import Network
 from inception_lib.training.recipes import recipe
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))

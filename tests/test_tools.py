@@ -361,7 +361,7 @@ def test_a_failed_build_tells_the_chapters_error_and_no_more():
 def test_a_failing_chapter_fails_the_build(tmp_path):
     for name in ("_config.yml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
-    for folder in ("tools", "book/_static", "inception_lib/widgets"):
+    for folder in ("tools", "book/_static", "inception_lib/book/widgets"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     (tmp_path / "book" / "references.bib").write_text("")
     (tmp_path / "book" / "_toc.yml").write_text("format: jb-book\nroot: one\n")

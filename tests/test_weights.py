@@ -19,11 +19,23 @@ from safetensors.torch import save_file
 
 from inception_lib import InceptionError, WeightsError, googlenet
 from inception_lib.architecture import Architecture, Conv, GlobalPool, Linear
+from inception_lib.data.imagenet import imagenet_classes
+from inception_lib.data.images import (
+    BVLC_PREPROCESS,
+    IMAGENET_PREPROCESS,
+    TORCHVISION_PREPROCESS,
+    read_picture,
+)
 from inception_lib.files import download, replacing
-from inception_lib.network import Network, cached, load_weights, save_weights, weights
-from inception_lib.network.caffe import read_caffemodel
-from inception_lib.network.weights import Weights, from_torchvision, published, to_torchvision
-from inception_lib.pictures import BVLC_PREPROCESS, IMAGENET_PREPROCESS, TORCHVISION_PREPROCESS, read_picture
+from inception_lib.nn.network import Network
+from inception_lib.weights import formats, loading, names
+from inception_lib.weights import published as published_weights
+from inception_lib.weights.caffe import read_caffemodel
+from inception_lib.weights.formats import save_weights
+from inception_lib.weights.info import Weights
+from inception_lib.weights.loading import load_weights
+from inception_lib.weights.names import from_torchvision, to_torchvision
+from inception_lib.weights.published import cached, published
 
 SHARED = (Path(__file__).parents[1] / ".." / "shared").resolve()
 BVLC = SHARED / "weights" / "bvlc_googlenet.caffemodel"
@@ -54,7 +66,7 @@ def one_sentence(error):
 def as_caffe(state):
     """A state dict of ours under Caffe's names."""
     layers = {}
-    for theirs, ours in weights._CAFFE.items():
+    for theirs, ours in names._CAFFE.items():
         if f"{ours}.weight" in state:
             layers[theirs] = [state[f"{ours}.{part}"].numpy() for part in ("weight", "bias")]
     return layers
@@ -123,7 +135,7 @@ def test_a_truncated_caffemodel_gets_one_sentence(tmp_path, part):
 def test_the_class_names_are_in_the_order_of_the_outputs():
     synsets = (BVLC.parent / "synset_words.txt").read_text().splitlines()
     lists = [{word.strip().lower() for word in line.split(" ", 1)[1].split(",")} for line in synsets]
-    agree = sum(name.lower() in words for name, words in zip(weights.imagenet_classes(), lists, strict=True))
+    agree = sum(name.lower() in words for name, words in zip(imagenet_classes(), lists, strict=True))
     assert agree > 980  # torchvision tells a few namesakes apart in its own words
 
 
@@ -346,7 +358,7 @@ def test_saving_is_atomic(tmp_path, monkeypatch):
         Path(file).write_bytes(b"half a fi")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(weights, "save_file", broken)
+    monkeypatch.setattr(formats, "save_file", broken)
     with pytest.raises(WeightsError, match=r"cannot be written \(.*No space left on device\)\.$"):
         save_weights(tiny(seed=1), path)
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["x.safetensors"]
@@ -455,7 +467,7 @@ def test_what_does_not_fit_is_named(tmp_path):
     ("classes", '["one"]'), ("inception_lib", "99")])
 def test_a_damaged_header_gets_one_sentence(tmp_path, key, value):
     network = tiny()
-    good = weights._metadata(Weights(name="x", architecture=TINY, preprocess=BVLC_PREPROCESS))
+    good = formats._metadata(Weights(name="x", architecture=TINY, preprocess=BVLC_PREPROCESS))
     path = tmp_path / "x.safetensors"
     save_file(network.state_dict(), path, metadata=good | {key: value})
     with pytest.raises(WeightsError) as error:
@@ -466,7 +478,7 @@ def test_a_damaged_header_gets_one_sentence(tmp_path, key, value):
 def test_a_header_that_asks_for_too_much_is_refused_before_memory_is_taken(tmp_path):
     huge = Architecture(name="huge", input=(3, 9, 9), layers=(
         Linear(name="a", out_features=10**7), Linear(name="out", out_features=10**7)))
-    header = weights._metadata(Weights(name="x", architecture=huge, preprocess=BVLC_PREPROCESS))
+    header = formats._metadata(Weights(name="x", architecture=huge, preprocess=BVLC_PREPROCESS))
     save_file({"a.linear.weight": torch.zeros(1)}, tmp_path / "x.safetensors", metadata=header)
     with pytest.raises(WeightsError, match=r"a\.linear\.weight is 1 in the file and 10000000x243 in huge"):
         load_weights(tmp_path / "x.safetensors")
@@ -516,7 +528,8 @@ def serve_bvlc(monkeypatch, url, sha=SHA1):
     """Make `bvlc` a small network from our own site; all else is the real path."""
     real = published
     info = replace(real("bvlc"), architecture=googlenet(width=0.05), url=f"{url}/model.caffemodel", sha=sha)
-    monkeypatch.setattr(weights, "published", lambda name: info if name == "bvlc" else real(name))
+    for module in (published_weights, loading):
+        monkeypatch.setattr(module, "published", lambda name: info if name == "bvlc" else real(name))
 
 
 def test_a_name_is_fetched_once_verified_and_kept(site, monkeypatch, tmp_path, capfd):

@@ -10,9 +10,9 @@ from functools import cache
 import pytest
 import traitlets
 
-from inception_lib import InceptionError, count, lineage, paper, results, widgets
-from inception_lib.evaluation import ablation, crops
-from inception_lib.widgets import (
+from inception_lib import InceptionError, count, history, paper
+from inception_lib.book import ablation, results, widgets
+from inception_lib.book.widgets import (
     ComparisonWidget,
     CropWidget,
     EnsembleWidget,
@@ -26,6 +26,7 @@ from inception_lib.widgets import (
     TrainingWidget,
     tables,
 )
+from inception_lib.evaluation import plan as crops
 
 ALL = (ReductionWidget, InceptionWidget, PoolingWidget, NetworkWidget, TrainingWidget, CropWidget,
        HeadsWidget, EnsembleWidget, LineageWidget, ComparisonWidget)
@@ -224,9 +225,9 @@ def test_a_record_for_other_weights_is_refused(monkeypatch):
         tables.head_table.__wrapped__()
 
 
-@pytest.mark.parametrize("name", lineage.NETWORKS)
+@pytest.mark.parametrize("name", history.NETWORKS)
 def test_the_comparison_adds_up_to_what_the_library_counts(name):
-    counts = count(lineage.NETWORKS[name].make()).trunk
+    counts = count(history.NETWORKS[name].make()).trunk
     found = ComparisonWidget(left=name, right="lenet5").result()
     assert (found["left_macs"], found["left_parameters"]) == (counts.macs, counts.parameters)
     assert found["left_depth"] == counts.architecture.depth
@@ -244,9 +245,9 @@ def test_the_comparison_says_where_two_networks_differ_most():
 
 
 def test_the_lineage_widget_ranks_within_one_procedure():
-    rows = lineage.table()
-    for procedure in lineage.PROCEDURES:
-        for number, name in enumerate(lineage.NETWORKS, 1):
+    rows = history.table()
+    for procedure in history.PROCEDURES:
+        for number, name in enumerate(history.NETWORKS, 1):
             found = LineageWidget(procedure=procedure, network=number, axis="macs").result()
             errors = rows[procedure].dropna()
             assert found["shown"] == len(errors) and found["macs"] == rows.loc[name, "MACs"]

@@ -11,8 +11,7 @@ import pytest
 from playwright.sync_api import expect
 from test_widgets import drawn
 
-from inception_lib.errors import ArchitectureError
-from inception_lib.widgets import (
+from inception_lib.book.widgets import (
     ComparisonWidget,
     CropWidget,
     EnsembleWidget,
@@ -24,6 +23,7 @@ from inception_lib.widgets import (
     ReductionWidget,
     TrainingWidget,
 )
+from inception_lib.errors import ArchitectureError
 
 PAGES = {
     LineageWidget: "01_from_lenet_to_googlenet.html",

@@ -10,7 +10,7 @@ Of each solution cell is made
 - a stub: each name that the check uses and the answer defines, as `name = ...` with the comment that stands
   behind it, a function or class with its docstring and an empty body;
 - a check: the lines below a line `# check`, or from the first assertion on, run by
-  `inception_lib.exercises.check`. The messages of the assertions are the hints.
+  `inception_lib.book.exercises.check`. The messages of the assertions are the hints.
 
 An exercise without a check gets a cell for an answer in words.
 """
@@ -148,7 +148,7 @@ class Solution:
         last = ast.parse(self.check).body[-1]
         if isinstance(last, ast.Expr) and not _is_check(last):  # shows the answer; a block shows nothing
             body = body[:last.lineno - 1]
-        return "\n".join(["from inception_lib.exercises import check", "", "with check(",
+        return "\n".join(["from inception_lib.book.exercises import check", "", "with check(",
                           *(f"    {word}," for word in words), "):",
                           textwrap.indent("\n".join(body).strip("\n"), "    ")])
 

@@ -11,11 +11,12 @@ import sys
 import torch
 import tyro
 
-from inception_lib import results
-from inception_lib.cli import run
-from inception_lib.evaluation.crops import plan, scheme, views_of
-from inception_lib.network import load_weights
-from inception_lib.reductions import photographs
+from inception_lib.book import results
+from inception_lib.book.reductions import photographs
+from inception_lib.console import run
+from inception_lib.evaluation.crops import views_of
+from inception_lib.evaluation.plan import plan, scheme
+from inception_lib.weights.loading import load_weights
 
 PHOTOGRAPH, BEST, BATCH, MILLION = "chelsea", 5, 16, 10**6
 

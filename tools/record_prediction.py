@@ -12,10 +12,11 @@ from dataclasses import replace
 import torch
 import tyro
 
-from inception_lib import results
-from inception_lib.cli import run
-from inception_lib.network import activations, load_weights
-from inception_lib.reductions import photographs
+from inception_lib.book import results
+from inception_lib.book.reductions import photographs
+from inception_lib.console import run
+from inception_lib.nn.network import activations
+from inception_lib.weights.loading import load_weights
 
 PHOTOGRAPH, BEST = "chelsea", 5
 SCALES = (1, 2)  # of the network's usual input

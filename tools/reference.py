@@ -20,8 +20,9 @@ import nbformat
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 MARK = re.compile(r"^% generated: (\w+)$", re.M)
-INNER = {"inception_lib.__main__", "inception_lib.cli", "inception_lib.evaluation.command",
-         "inception_lib.training.command"}  # the command line, which explains itself
+# the command line explains itself
+INNER = {"inception_lib.__main__", "inception_lib.cli", "inception_lib.cli.audit", "inception_lib.cli.count",
+         "inception_lib.cli.evaluate", "inception_lib.cli.predict", "inception_lib.cli.train"}
 WIDTH = 88
 SECTION = re.compile(r"^(Args|Raises|Returns):\n((?: {4}.*(?:\n|\Z))+)", re.M)  # of a docstring
 
@@ -136,7 +137,7 @@ def chapters_with(call: str) -> list[tuple[str, str]]:
 
 def widgets() -> str:
     """The index: what each widget shows, where it stands, and what can be set."""
-    from inception_lib import widgets as package
+    from inception_lib.book import widgets as package
 
     out = []
     for name in package.__all__:

@@ -1,5 +1,5 @@
-"""Testing as the paper tests (section 7): many crops of a picture, several networks, their average.
+"""Testing as the paper tests (section 7): many crops of an image, several networks, their average.
 
-`crops` says what is cut out and cuts it; `ensemble` runs networks over data; `metrics` counts what came
-out. Importing this module imports no torch.
+`plan` says what is cut out and imports no torch; `crops` cuts it; `ensemble` runs networks over data and
+`store` keeps what they answer; `metrics` counts what came out.
 """

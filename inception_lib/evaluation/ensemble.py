@@ -13,178 +13,27 @@ from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
-from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from inception_lib.data.datasets import Data
+from inception_lib.data.images import Preprocess
+from inception_lib.data.loading import normalised
+from inception_lib.distributed import Team, team
 from inception_lib.errors import DataError, PictureError
-from inception_lib.evaluation.crops import Scheme, View, cut, distinct, levels, pixels, plan, scheme
-from inception_lib.evaluation.metrics import change, ranks, rate
+from inception_lib.evaluation.crops import cut, levels, pixels
+from inception_lib.evaluation.plan import Scheme, View, distinct, plan, scheme
+from inception_lib.evaluation.store import ABOUT, FORMAT, PART, POOLS, Tested, open_test
 from inception_lib.files import replacing
-from inception_lib.network.weights import Loaded, Weights
-from inception_lib.pictures import Preprocess
-from inception_lib.training.datasets import NAMES, Data, Split, class_pictures, normalised, open_data
-from inception_lib.training.distributed import Team, team
+from inception_lib.weights.info import Loaded
 
-Array = np.ndarray
-Pool = Literal["mean", "max"]
-POOLS: tuple[Pool, ...] = get_args(Pool)
-PART = 32  #: pictures between two files; what an interruption costs at most, for each process
 _LARGE = 8_000_000  # pixels; a larger picture is resized by the thread that reads it, and not kept whole
-_ABOUT, _FORMAT = "test.json", 1
-
-
-# ------------------------------------------------------------------------------------------ the data
-
-
-def open_test_data(name: str, split: str = "val", *, download: bool = False) -> Data:
-    """The pictures of a test: a split of a data set, or a folder.
-
-    Args:
-        name: a data set as `open_data` has it (`shapes` has a split `test` too); or a folder with
-            `SPLIT/CLASS/` or `CLASS/` in it; or a folder of pictures, which then have the label -1: none.
-        split: of the data set or folder.
-        download: fetch the data set if it is not there.
-
-    Raises:
-        DataError: there is no such data set or folder, no such split, or no picture.
-    """
-    if name in NAMES:
-        if split not in ("train", "val", "test") or (split == "test" and name != "shapes"):
-            raise DataError(f"{name}: has no split {split!r}.")
-        return open_data(name, cast(Split, split), download=download)
-    root = Path(name)
-    if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder, and no data set of that name (there are "
-                        f"{', '.join(NAMES)}).")
-    found = class_pictures(root / split if (root / split).is_dir() else root)
-    return replace(found, name=root.name)
-
-
-def relabelled(data: Data, info: Weights) -> Data:
-    """The data with the outputs of a network as labels.
-
-    Classes are matched by their names; where none is among the network's, and there are as many, by their
-    order, which for folders is the alphabet's: ImageNet's synsets are in that order.
-
-    Raises:
-        DataError: the network does not know a class of the data.
-    """
-    outputs, names = info.architecture.classes, info.classes
-    known = {name: i for i, name in enumerate(names or ())}
-    unknown = [c for c in data.classes if c not in known]
-    if not unknown:
-        to = [known[c] for c in data.classes]
-    elif len(unknown) == len(data.classes) == outputs:
-        to = list(range(outputs))
-    else:
-        raise DataError(f"{data.name}: {info.name} knows {outputs} classes, and {unknown[0]!r}"
-                        + (f" and {len(unknown) - 1} more of the data's {len(data.classes)} are"
-                           if len(unknown) > 1 else " is") + " not among them.")
-    classes = names or tuple(data.classes[i] if unknown else f"class {i}" for i in range(outputs))
-    return replace(data, classes=classes, labels=[to[n] if n >= 0 else -1 for n in data.labels])
-
-
-def evenly(data: Data, count: int) -> Data:
-    """Only so many of the pictures, spread evenly over the data.
-
-    Raises:
-        DataError: there are not so many.
-    """
-    if not 1 <= count <= len(data):
-        raise DataError(f"{data.name}: has {len(data)} pictures, and {count} of them are wanted.")
-    which = [i * len(data) // count for i in range(count)]
-    return replace(data, labels=[data.labels[i] for i in which], picture=lambda i: data.picture(which[i]),
-                   label_of=lambda i: data.label_of(which[i]))
-
-
-# -------------------------------------------------------------------------------------- what is kept
-
-
-@dataclass(frozen=True)
-class Tested:
-    """What came of a test, in a folder: for each network and part of the pictures one safetensors file.
-
-    `networks` are the names of the subfolders; `crops` the names of the tests ("1", "144"). `read` are the
-    indices of the pictures that could be read, and `labels` their labels; `skipped` says why the others could
-    not.
-    """
-
-    folder: Path
-    data: str
-    pictures: int
-    classes: tuple[str, ...]
-    networks: tuple[str, ...]
-    crops: tuple[str, ...]
-    read: Array
-    labels: Array
-    skipped: Mapping[int, str]
-
-    def of_network(self, network: str, crops: str | int, pool: Pool = "mean") -> Array:
-        """Probabilities (pictures read, classes) in float32 of one network, over crops."""
-        if str(crops) not in self.crops or network not in self.networks or pool not in POOLS:
-            raise DataError(f"{self.folder}: holds no {pool} over {crops} crops of {network!r}.")
-        key = f"{crops}.{pool}"
-        found = [_read_part(path, (key,))[key] for path in _part_paths(self.folder / network, self.pictures)]
-        return torch.cat(found).numpy()
-
-    def stacked(self, crops: str | int, pool: Pool = "mean") -> Array:
-        """Probabilities (networks, pictures read, classes)."""
-        return np.stack([self.of_network(n, crops, pool) for n in self.networks])
-
-    def probabilities(self, crops: str | int, pool: Pool = "mean") -> Array:
-        """Probabilities (pictures read, classes), averaged over the networks, which are read one by one."""
-        first, *others = self.networks
-        total = self.of_network(first, crops, pool)
-        for network in others:
-            total = total + self.of_network(network, crops, pool)
-        return total / len(self.networks)
-
-
-def open_test(folder: Path) -> Tested:
-    """What an earlier `evaluate` left in a folder.
-
-    Raises:
-        DataError: there is none, or it was not finished.
-    """
-    try:
-        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise DataError(f"{folder}: holds no test.") from None
-    n, read, skipped = len(about["labels"]), [], {}
-    for network in about["networks"]:
-        paths = _part_paths(folder / network, n)
-        if not all(path.exists() for path in paths):
-            raise DataError(f"{folder}: the test is not finished; --resume goes on with it.")
-        parts = [_read_part(path, ("index",)) for path in paths]
-        read.append(np.concatenate([part["index"].numpy() for part in parts]))
-        skipped = {int(i): why for part in parts for i, why in part["skipped"].items()}
-    if not all(np.array_equal(index, read[0]) for index in read):
-        raise DataError(f"{folder}: the networks have not seen the same pictures; test them in a new folder.")
-    return Tested(folder, about["data"], n, tuple(about["classes"]), tuple(about["networks"]),
-                  tuple(about["crops"]), read[0], np.asarray(about["labels"])[read[0]], skipped)
-
-
-def _part_paths(folder: Path, pictures: int) -> list[Path]:
-    return [folder / f"{start:08d}.safetensors" for start in range(0, pictures, PART)]
-
-
-def _read_part(path: Path, keys: Sequence[str]) -> dict[str, Any]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            found = {key: file.get_tensor(key) for key in keys}
-            return found | {"skipped": json.loads(file.metadata()["skipped"])}
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: cannot be read ({' '.join(str(error).split()).rstrip('.')}).") from None
 
 
 def _key(loaded: Loaded) -> str:
@@ -195,9 +44,6 @@ def _key(loaded: Loaded) -> str:
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in loaded.info.name)
     return f"{safe}-{digest.hexdigest()[:8]}"
-
-
-# -------------------------------------------------------------------------------------------- the run
 
 
 def evaluate(networks: Sequence[Loaded], data: Data, folder: Path, *,
@@ -267,7 +113,7 @@ def _about(networks: Sequence[Loaded], keys: list[str], data: Data, crops: Any) 
         raise DataError("A test needs at least one number of crops.")
     for loaded in networks:
         _schemes(crops, loaded.info.preprocess)  # refuse here what cannot be cut
-    return {"format": _FORMAT, "data": data.name, "names": names.hexdigest(), "classes": list(data.classes),
+    return {"format": FORMAT, "data": data.name, "names": names.hexdigest(), "classes": list(data.classes),
             "labels": [int(n) for n in data.labels], "crops": schemes, "networks": keys}
 
 
@@ -279,7 +125,7 @@ def _schemes(crops: Sequence[int] | Mapping[str, Scheme], preprocess: Preprocess
 
 
 def _claim(folder: Path, about: dict[str, Any], resume: bool) -> None:
-    path = folder / _ABOUT
+    path = folder / ABOUT
     if path.exists():
         if not resume:
             raise DataError(
@@ -432,48 +278,3 @@ def _answer(networks: Mapping[str, Loaded], answers: dict[str, list[Tensor]], ke
             best = torch.stack([p[w > 0].amax(0) for w in c.weights])
             answers[key].append(torch.stack([c.weights @ p, best], 1).cpu())
     cuts.clear()
-
-
-# -------------------------------------------------------------------------------------- the ablation
-
-
-def grid(probabilities: Mapping[int, Array], labels: Array, crops: Sequence[int] = (1, 10, 144),
-         models: Sequence[int] = (1, 7)) -> pd.DataFrame:
-    """The paper's Table 3 for other networks and pictures: each number of models with each number of crops.
-
-    `top1` and `top5` are of the first k networks, with their intervals (see `metrics.rate`). Which k are
-    taken matters as well, so that `top1_mean`, `top1_least` and `top1_most` are over all choices of k among
-    the networks, and likewise for the top 5. `change1` and `change5` are against the first row, on the same
-    pictures, with intervals (see `metrics.change`).
-
-    Args:
-        probabilities: for each number of crops (networks, pictures, classes).
-        labels: (pictures,), the right classes.
-        crops: which of them.
-        models: how many networks.
-
-    Raises:
-        DataError: there are no such crops, or not so many networks.
-    """
-    for n in crops:
-        if n not in probabilities:
-            raise DataError(f"There are no probabilities over {n} crops.")
-    there = min(len(probabilities[n]) for n in crops)
-    if not models or min(models) < 1 or max(models) > there:
-        raise DataError(f"There are {there} networks, so that {list(models)} cannot be taken of them.")
-    rows, first = [], None
-    for k in models:
-        for n in crops:
-            found = probabilities[n]
-            choices = [ranks(found[list(c)].mean(0), labels) for c in combinations(range(len(found)), k)]
-            first = choices[0] if first is None else first
-            row: dict[str, Any] = {"models": k, "crops": n, "choices": len(choices)}
-            for top in (1, 5):
-                shares = [float((r < top).mean()) for r in choices]
-                own, moved = rate(choices[0] < top), change(first < top, choices[0] < top)
-                row |= {f"top{top}": own.value, f"top{top}_low": own.low, f"top{top}_high": own.high,
-                        f"top{top}_mean": float(np.mean(shares)), f"top{top}_least": min(shares),
-                        f"top{top}_most": max(shares), f"change{top}": moved.value,
-                        f"change{top}_low": moved.low, f"change{top}_high": moved.high}
-            rows.append(row)
-    return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Training: recipes, data sets, augmentation, the engine and its checkpoints.
+"""Training: recipes, one update, the loop over them, its checkpoints and its logs.
 
-`recipes`, `shapes` and `augmentation` import no torch; `engine.train` does the work.
+`recipes` imports no torch; `loop.train` does the work.
 """

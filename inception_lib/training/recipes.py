@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from inception_lib.architecture import Architecture, Variant, googlenet
+from inception_lib.architecture import Architecture
+from inception_lib.data.augmentation import Augment
+from inception_lib.data.images import BVLC_PREPROCESS, IMAGENET_PREPROCESS, Preprocess
 from inception_lib.errors import TrainingError
-from inception_lib.pictures import BVLC_PREPROCESS, IMAGENET_PREPROCESS, Preprocess
-
-Augment = Literal["paper", "bvlc", "mirror", "none"]
+from inception_lib.networks.googlenet import Variant, googlenet
 
 
 @dataclass(frozen=True, kw_only=True)

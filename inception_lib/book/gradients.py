@@ -1,0 +1,68 @@
+"""Where the gradients of a network with heads come from: the main loss, or the loss of a head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from inception_lib.nn.network import Network
+from inception_lib.training.step import losses
+
+PARTS = ("main", "aux1", "aux2")
+
+
+def gradients(network: Network, pictures: Tensor, labels: Tensor,
+              aux_weight: float = 0.3) -> dict[str, dict[str, Tensor]]:
+    """The gradient of the main loss and of each head's weighted loss, apart from each other.
+
+    Added up they are the gradient that a training follows. Dropout is off, so that the same call gives the
+    same numbers; the network's mode and its own `.grad` stay as they were.
+
+    Args:
+        network: any with at most two heads; without heads there is only `main`.
+        pictures: (batch, channels, height, width), normalised as the network wants them.
+        labels: (batch,), whole numbers.
+        aux_weight: multiplies the losses of the heads. The paper, section 5: 0.3.
+
+    Returns:
+        For each of `PARTS` that the network has, by convolution of the trunk (`conv1.conv`,
+        `inception_3a.5x5_reduce.conv`) the gradient in its weights. Convolutions that a head does not
+        stand on are left out of its part.
+    """
+    modes = {module: module.training for module in network.modules()}
+    network.train()
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.eval()
+    try:
+        found = losses(network(pictures), labels)
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+    convs = {name: m.weight for name, m in network.named_modules()
+             if isinstance(m, nn.Conv2d) and not name.startswith("aux")}
+    parts = {}
+    for name, weight, loss in zip(PARTS, (1, aux_weight, aux_weight), found, strict=False):
+        of_part = torch.autograd.grad(weight * loss, list(convs.values()), retain_graph=True,
+                                      allow_unused=True)
+        parts[name] = {conv: g for conv, g in zip(convs, of_part, strict=True) if g is not None}
+    return parts
+
+
+def norms(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, dict[str, float]]:
+    """The Euclidean norm of each gradient."""
+    return {part: {conv: float(g.norm()) for conv, g in of_part.items()} for part, of_part in parts.items()}
+
+
+def by_module(of_convs: Mapping[str, float]) -> dict[str, float]:
+    """Norms of convolutions, joined to those of modules: `conv1`, `conv2_reduce`, `conv2`, `3a` to `5b`.
+
+    The norm over several convolutions is the root of the sum of their squares.
+    """
+    squares: dict[str, float] = {}
+    for conv, norm in of_convs.items():
+        module = conv.partition(".")[0].removeprefix("inception_")
+        squares[module] = squares.get(module, 0.0) + norm**2
+    return {module: total**0.5 for module, total in squares.items()}

@@ -1,0 +1,202 @@
+"""Recorded results: one JSON file per run, with what was run and what came out.
+
+The book makes its tables and plots from these files, so that no measured number is typed in. They lie in
+`data/results/` of a checkout; the environment variable `INCEPTION_RESULTS` names another folder.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inception_lib.errors import InceptionError
+from inception_lib.files import replacing
+
+if TYPE_CHECKING:
+    import pandas
+
+    from inception_lib.training.logs import Run
+
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scikit-image")
+FORMAT = 1  #: of the files; raised when a reader of older files would be misled
+
+
+@dataclass(frozen=True)
+class Result:
+    """One recorded run.
+
+    `outcome` is what came out, as the run itself arranged it. `provenance` says what was run: `command`,
+    `commit` (with `+` when the checkout held changes), `date` (UTC), `seed`, `device`, `versions`, and
+    `data` with its size.
+    """
+
+    name: str
+    about: str
+    outcome: Any
+    provenance: Mapping[str, Any]
+
+    def source(self) -> str:
+        """One sentence for the foot of a table: what was run, where and when."""
+        it = self.provenance
+        return (f"Recorded on {it['date'][:10]} by `{it['command']}` at commit {it['commit'][:8]}, "
+                f"on {it['device']}, with torch {it['versions'].get('torch', 'unknown')}; "
+                f"data: {it['data']}.")
+
+
+def folder() -> Path:
+    """Where results are kept: `INCEPTION_RESULTS`, else `data/results/` of the checkout."""
+    return Path(os.environ.get("INCEPTION_RESULTS") or _CHECKOUT / "data" / "results").expanduser()
+
+
+def record(name: str, outcome: Any, *, about: str, data: str, command: str | None = None,
+           seed: int | None = None, device: str | None = None) -> Path:
+    """Write what a run gave, with its provenance. An older result of that name is replaced, or left whole.
+
+    Args:
+        name: of the file, without `.json`.
+        outcome: anything JSON can hold, but no NaN and no infinity.
+        about: one sentence on what was measured.
+        data: what it was measured on, with its size.
+        command: what repeats it; by default the one that is running.
+        seed: of the random numbers, if there were any.
+        device: by default the processor and its number of cores.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InceptionError: the outcome is not such JSON, or the file cannot be written.
+    """
+    from inception_lib.distributed import processor
+
+    path = _path(name)
+    content = {
+        "format": FORMAT, "name": name, "about": about,
+        "provenance": {
+            "command": command or _command(), "commit": _commit(),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"), "seed": seed,
+            "device": device or processor(), "versions": _versions(), "data": data,
+        },
+        "outcome": outcome,
+    }
+    try:
+        text = json.dumps(content, indent=1, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InceptionError(f"{path}: was not written, since the outcome cannot be put into JSON "
+                             f"({error}).") from None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as new:
+            new.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InceptionError(f"{path}: the result cannot be written ({error.strerror}).") from None
+    return path
+
+
+def load(name: str) -> Result:
+    """Read a recorded result.
+
+    Raises:
+        InceptionError: there is none of that name, or its file is damaged.
+    """
+    path = _path(name)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise InceptionError(f"{path}: is of format {content['format']}; this library reads {FORMAT}.")
+        return Result(content["name"], content["about"], content["outcome"], content["provenance"])
+    except FileNotFoundError:
+        there = sorted(p.stem for p in path.parent.glob("*.json")) or ["none"]
+        raise InceptionError(f"{path}: there is no such result (recorded: {', '.join(there)}).") from None
+    except OSError as error:
+        raise InceptionError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (ValueError, KeyError, TypeError):
+        raise InceptionError(f"{path}: is not a recorded result.") from None
+
+
+def by_arm(runs: Sequence[Mapping[str, Any]], arms: Mapping[str, str]) -> pandas.DataFrame:
+    """What each arm of a training experiment costs, and how good it was over its seeds.
+
+    Args:
+        runs: each with its `arm`, `macs`, `parameters` and the `history` of its training.
+        arms: which of them, and how they are named.
+
+    Returns:
+        A row for each arm: millions of MACs, thousands of parameters, the number of seeds, and the mean, the
+        least and the most of their last top-1 accuracy on validation in percent.
+    """
+    import pandas
+
+    rows = {}
+    for arm, label in arms.items():
+        own = [run for run in runs if run["arm"] == arm]
+        top1 = [100 * run["history"][-1]["top1"] for run in own]
+        rows[label] = (own[0]["macs"] / 1e6, own[0]["parameters"] / 1e3, len(own), sum(top1) / len(top1),
+                       min(top1), max(top1))
+    columns = ["MACs, M", "parameters, K", "seeds", "top-1, %", "least", "most"]
+    return pandas.DataFrame.from_dict(rows, orient="index", columns=columns).round(1)
+
+
+def _path(name: str) -> Path:
+    if not name or Path(name).name != name:
+        raise InceptionError(f"{name!r}: a result's name is a file's name without its folder.")
+    return folder() / f"{name}.json"
+
+
+def _command() -> str:
+    """The running command, as one would type it in the checkout: no folder of this machine in it."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    script = Path(sys.argv[0])
+    if spec is not None:
+        first = ["python", "-m", spec.name.removesuffix(".__main__")]
+    elif script.suffix == ".py" and script.resolve().is_relative_to(_CHECKOUT):
+        first = ["python", script.resolve().relative_to(_CHECKOUT).as_posix()]
+    else:
+        first = ["python", "-c"] if script.name == "-c" else [script.name]
+    return " ".join(first + [Path(a).name if Path(a).is_absolute() else a for a in sys.argv[1:]])
+
+
+def _commit() -> str:
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(_CHECKOUT), *words], capture_output=True, text=True,
+                              check=True, timeout=30).stdout.strip()
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", "*.py")
+        return git("rev-parse", "HEAD") + "+" * bool(changed)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def record_run(name: str, *runs: Run, about: str | None = None) -> Path:
+    """Write what came of some runs of one recipe, which differ in their seeds, to `data/results/`.
+
+    The outcome holds the `recipe` of the first, the `seeds`, and each run's `history`.
+    """
+    first = runs[0]
+    about = about or f"Training by the recipe {first.recipe.name}: a record per epoch of each run"
+    outcome = {"recipe": {k: v for k, v in first.recipe.to_dict().items() if v != math.inf},
+               "seeds": [run.recipe.seed for run in runs], "histories": [run.history for run in runs]}
+    data = f"{first.data}: {first.pictures:,} training pictures, {len(first.classes)} classes"
+    return record(name, outcome, about=about, device=first.device, seed=first.recipe.seed, data=data)

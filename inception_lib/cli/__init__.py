@@ -1,0 +1,37 @@
+"""The command line: `inception count`, `audit`, `predict`, `evaluate` and `train`.
+
+Each subcommand imports what it needs when it runs, so that counting never waits for torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import tyro
+
+from inception_lib.cli.audit import audit
+from inception_lib.cli.count import count
+from inception_lib.cli.evaluate import evaluate
+from inception_lib.cli.predict import predict
+from inception_lib.console import run
+
+#: A subcommand returns the exit status.
+Command = Callable[..., int]
+
+#: The subcommands by name, but for `train`, which is made for the recipe that the command line names.
+COMMANDS: dict[str, Command] = {
+    "count": count, "audit": audit, "predict": predict, "evaluate": evaluate}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status, as `run` does."""
+    args = sys.argv[1:] if argv is None else list(argv)
+    commands = COMMANDS
+    if args[:1] not in ([name] for name in COMMANDS):  # what they need not, they do not wait for
+        from inception_lib.cli.train import train_command
+
+        commands = COMMANDS | {"train": train_command(args)}
+    return run(lambda: tyro.extras.subcommand_cli_from_dict(
+        commands, prog="inception", args=args,
+        description="GoogLeNet (Inception v1): arithmetic, the paper's figures; predict, evaluate, train."))

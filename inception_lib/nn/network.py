@@ -1,0 +1,232 @@
+"""The network in torch, built from an `Architecture` and from nothing else.
+
+No layer of GoogLeNet is written here: the data says what there is, `layers` how each kind is done.
+The same class makes any other network of those layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from inception_lib.architecture import Architecture, Branches, Linear, Step, walk
+from inception_lib.counting import shape_text
+from inception_lib.errors import ArchitectureError, InceptionError
+from inception_lib.nn import layers
+
+
+class Output(NamedTuple):
+    """What a network gives, in training and in evaluation alike.
+
+    Each is (batch, classes), before any softmax. `aux1` and `aux2` belong to the architecture's
+    first and second head; they are None in evaluation, and where there is no such head.
+    """
+
+    logits: Tensor
+    aux1: Tensor | None = None
+    aux2: Tensor | None = None
+
+
+class Network(nn.Module):
+    """A network built from its architecture: `Network(googlenet())` is the paper's.
+
+    Each layer is found under its path in the architecture, with dots for slashes:
+    `inception_3a/5x5_reduce` is `network.inception_3a.get_submodule("5x5_reduce")`, and its weights are
+    `inception_3a.5x5_reduce.conv.weight` in the state dict. An auxiliary head is a child under its
+    own name (`aux1`), and runs only in training.
+
+    Parameters are initialised by `initialise`.
+
+    Args:
+        architecture: what to build.
+        generator: the source of the random initial weights; torch's global one where None.
+
+    Raises:
+        ArchitectureError: more than two heads, or a layer's name that torch cannot take.
+    """
+
+    def __init__(self, architecture: Architecture, *, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        if len(architecture.heads) > len(Output._fields) - 1:
+            raise ArchitectureError(
+                f"{architecture.name}: has {len(architecture.heads)} heads, and a network takes two at most.")
+        self.architecture = architecture
+        self._trunk = tuple(layer.name for layer in architecture.layers)
+        self._heads = tuple((head.name, head.after) for head in architecture.heads)
+        self._build(list(walk(architecture)))
+        self._fitting: set[tuple[int, ...]] = set()  # input sizes known to fit
+        initialise(self, generator)
+
+    def _build(self, steps: list[Step]) -> None:
+        parents: dict[str, nn.Module] = {"": self}
+        for head in self.architecture.heads:
+            parents[head.name] = nn.Sequential()
+            layers.add(self, head.name, head.name, parents[head.name])
+        # `walk` gives a module after its layers, so that the modules are made first
+        for step in steps:
+            if isinstance(step.layer, Branches):
+                parents[step.path] = layers.Branches(step.layer)
+        for step in steps:
+            above, _, name = step.path.rpartition("/")
+            module = parents.get(step.path)
+            if module is None:
+                module = layers.plain_layer(step.layer, step.in_shape)
+            layers.add(parents[above], name, step.path, module)
+
+    def forward(self, x: Tensor) -> Output:
+        """Run the network.
+
+        Args:
+            x: (batch, channels, height, width) floating point, normalised as the weights want it.
+                Any height and width will do that leave each window something to pool (the paper's
+                network: 47 pixels and more); a network with fully connected layers on a grid (VGG,
+                or auxiliary heads in training) wants the size of its architecture.
+
+        Raises:
+            InceptionError: the input does not fit the network.
+        """
+        if not torch.compiler.is_compiling():
+            self._check(x)
+        heads = self._heads if self.training else ()
+        aux: dict[str, Tensor] = {}
+        for name in self._trunk:
+            x = getattr(self, name)(x)
+            for head, after in heads:
+                if after == name:
+                    aux[head] = getattr(self, head)(x).flatten(1)
+        return Output(x.flatten(1), *(aux[head] for head, _ in heads))
+
+    def _check(self, x: Tensor) -> None:
+        """Refuse what would otherwise fail somewhere inside, with an error about something else."""
+        name, wanted = self.architecture.name, self.architecture.input
+        if not isinstance(x, Tensor) or x.dim() != 4:
+            got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+            raise InceptionError(f"{name}: the input must be a tensor of 4 dimensions (batch, channels, "
+                                 f"height, width), not {got}.")
+        if x.shape[1] != wanted[0]:
+            raise InceptionError(f"{name}: takes {wanted[0]} input channels, not the {x.shape[1]} of "
+                                 f"{tuple(x.shape)}.")
+        if not x.is_floating_point():
+            raise InceptionError(f"{name}: takes floating-point input, not {x.dtype}.")
+        size = (int(x.shape[2]), int(x.shape[3]), int(self.training))
+        if size not in self._fitting:
+            self._check_size(*size[:2])
+            self._fitting.add(size)
+
+    def _check_size(self, height: int, width: int) -> None:
+        built = self.architecture if self.training else self.architecture.without_heads()
+        picture = f"{built.name}: a {height}x{width} input does not fit"
+        try:
+            sized = replace(built, input=(built.input[0], height, width))
+        except ArchitectureError as error:
+            raise InceptionError(f"{picture}: {error}") from None
+        for before, now in zip(walk(built), walk(sized), strict=True):
+            if isinstance(now.layer, Linear) and before.in_shape != now.in_shape:
+                takes, gets = shape_text(before.in_shape), shape_text(now.in_shape)
+                raise InceptionError(f"{picture}: {now.path} takes {takes}, and {gets} would arrive "
+                                     f"(a {built.input[1]}x{built.input[2]} input fits).")
+
+
+def initialise(network: nn.Module, generator: torch.Generator | None = None,
+               scheme: Literal["xavier", "he"] = "xavier") -> None:
+    """Set all parameters in place to initial values, on which the paper is silent.
+
+    `xavier` are BVLC's. Weights are uniform in ±sqrt(3 / fan_in), which is Caffe's "xavier"; fan_in
+    counts the inputs of one output. Biases are 0.2 where a ReLU follows, so that it starts open, and 0
+    elsewhere, that is on the classifiers. Batch normalisation and a trained scale start as the identity.
+
+    `he` keeps the variance of the signal through ReLUs: weights are normal with variance 2 / fan_in and
+    biases 0; weights of the classifiers are normal with deviation 0.01, so that all classes begin as
+    equally probable.
+
+    Sources: models/bvlc_googlenet/train_val.prototxt and Caffe's `XavierFiller`; He et al. 2015.
+    """
+    fill = {"xavier": _xavier, "he": _he}[scheme]
+    for module in network.modules():
+        match module:
+            case layers.Conv():
+                fill(module.conv, module.relu is not None, generator)
+            case layers.Linear():
+                fill(module.linear, module.relu is not None, generator)
+            case nn.BatchNorm2d() | layers.Scale():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.reset_running_stats()
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
+
+
+def _xavier(part: nn.Conv2d | nn.Linear, relu: bool, generator: torch.Generator | None) -> None:
+    bound = (3 / part.weight[0].numel()) ** 0.5
+    nn.init.uniform_(part.weight, -bound, bound, generator=generator)
+    if part.bias is not None:
+        nn.init.constant_(part.bias, 0.2 if relu else 0.0)
+
+
+def _he(part: nn.Conv2d | nn.Linear, relu: bool, generator: torch.Generator | None) -> None:
+    deviation = (2 / part.weight[0].numel()) ** 0.5 if relu else 0.01
+    nn.init.normal_(part.weight, 0, deviation, generator=generator)
+    if part.bias is not None:
+        nn.init.zeros_(part.bias)
+
+
+class Activation(NamedTuple):
+    """What went through one layer; each (batch, channels, height, width) or (batch, features).
+
+    `before_relu` is the value that the ReLU receives; in a layer without one it is the output.
+    """
+
+    input: Tensor
+    before_relu: Tensor
+    output: Tensor
+
+
+def activations(network: Network, x: Tensor, paths: Iterable[str]) -> dict[str, Activation]:
+    """Run `network` on `x` and keep what went through the layers named in `paths`.
+
+    The network runs in the mode it is in, and under the caller's gradient mode: wrap the call in
+    `torch.no_grad()` where no gradient is wanted.
+
+    Args:
+        network: the network.
+        x: its input, as `Network.forward` takes it.
+        paths: layers as the architecture names them: `conv1`, `inception_4a/5x5_reduce`.
+
+    Raises:
+        InceptionError: no layer has that path, or the layer does not run in this mode.
+    """
+    kept: dict[str, list[Any]] = {}
+    hooks = []
+
+    def keep(path: str, slot: int, of_input: bool = False) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            kept[path][slot] = inputs[0] if of_input else output
+        return hook
+
+    paths = list(paths)
+    try:
+        for path in paths:
+            module = _layer(network, path)
+            kept[path] = [None, None, None]
+            hooks.append(module.register_forward_hook(keep(path, 2)))
+            hooks.append(module.register_forward_hook(keep(path, 0, of_input=True)))
+            relu = getattr(module, "relu", None)
+            hooks.append((module if relu is None else relu).register_forward_hook(
+                keep(path, 1, of_input=relu is not None)))
+        network(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for path, found in kept.items():
+        if found[2] is None:
+            raise InceptionError(f"{path}: is part of an auxiliary head, which runs only in training mode.")
+    return {path: Activation(*found) for path, found in kept.items()}
+
+
+def _layer(network: Network, path: str) -> nn.Module:
+    if path not in {step.path for step in walk(network.architecture)}:
+        raise InceptionError(f"{network.architecture.name}: has no layer {path!r}.")
+    return network.get_submodule(path.replace("/", "."))
