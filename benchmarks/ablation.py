@@ -24,7 +24,7 @@ from inception_lib.book.ablation import grid
 from inception_lib.book.bundled import bundled
 from inception_lib.console import run
 from inception_lib.data.datasets import Data
-from inception_lib.evaluation.data import evenly, open_test_data, relabelled
+from inception_lib.evaluation.data import evenly, open_test_data, relabeled
 from inception_lib.evaluation.ensemble import evaluate
 from inception_lib.evaluation.plan import COUNTS
 from inception_lib.weights.loading import load_weights
@@ -52,7 +52,7 @@ def main(weights: tyro.conf.UseAppendAction[tuple[str, ...]] = (), data: str = "
     """
     networks = [load_weights(w, heads=False) for w in weights] or list(bundled())
     found = open_test_data(data, split)
-    found = relabelled(one_of_each(found) if found.labels[0] < 0 else found, networks[0].info)
+    found = relabeled(one_of_each(found) if found.labels[0] < 0 else found, networks[0].info)
     if pictures is not None and pictures < len(found):
         found = evenly(found, pictures)
     folder, start = out or Path("runs") / record, time.perf_counter()

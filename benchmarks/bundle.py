@@ -49,7 +49,7 @@ def main(work: Path = Path("runs/bundle")) -> int:
     runs = train_seven(RECIPE, "shapes", work)
     for n, done in enumerate(runs, 1):
         network, info = load_weights(done.weights, heads=False)
-        info = replace(info, name=f"shapes-{n}", licence="MIT, as the repository")
+        info = replace(info, name=f"shapes-{n}", license="MIT, as the repository")
         FOLDER.mkdir(parents=True, exist_ok=True)
         save_weights(network, FOLDER / f"shapes-{n}.safetensors", info, half=True)
     print(record_run("bundle", *runs, about="Training of the bundled networks: a record per epoch of each"))

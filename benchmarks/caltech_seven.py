@@ -34,7 +34,7 @@ VAL = 4  # of these, that are looked at after each epoch; nothing is decided by 
 def recipe(epochs: float, width: float) -> Recipe:
     """For two CPU cores: narrow, on small pictures, and without dropout, since so small a network underfits.
 
-    With batch normalisation, unlike the paper: without it, 60,000 pictures in, a network was right on 14 % of
+    With batch normalization, unlike the paper: without it, 60,000 pictures in, a network was right on 14 % of
     the others.
     """
     return Recipe(name="caltech", variant="torchvision", width=width, input_size=80, resize=91, dropout=False,

@@ -5,7 +5,7 @@
 
 All begin with a JPEG file and end with the mean of 144 answers; `network alone` begins with 144 crops that
 are ready on the device, so that it is the time nothing can go below. `from the file each time` is the usual
-pipeline, which opens, decodes, resizes, cuts and normalises for every crop; `decoded once` resizes once for
+pipeline, which opens, decodes, resizes, cuts and normalizes for every crop; `decoded once` resizes once for
 every scale. Rounds alternate between the contenders, so that a machine that slows down slows all. `seconds`
 are medians of the rounds, and so is `of_network`, the time as a multiple of what the network alone took.
 """

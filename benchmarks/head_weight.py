@@ -1,4 +1,4 @@
-"""What do the auxiliary heads, and the weight of their losses, do to a training without batch normalisation?
+"""What do the auxiliary heads, and the weight of their losses, do to a training without batch normalization?
 
     python benchmarks/head_weight.py --record head_weight
 
@@ -23,7 +23,7 @@ from inception_lib.book import results
 from inception_lib.book.gradients import gradients, norms
 from inception_lib.console import run
 from inception_lib.data.datasets import open_data
-from inception_lib.data.loading import normalised, validation_batches
+from inception_lib.data.loading import normalized, validation_batches
 from inception_lib.files import replacing
 from inception_lib.nn.network import Network
 from inception_lib.training import checkpoint
@@ -38,7 +38,7 @@ BATCHES = 8
 def gradient_norms(network: Network, chosen: Recipe) -> dict[str, dict[str, float]]:
     """By part and convolution, over the first pictures of the validation."""
     batches = list(islice(validation_batches(open_data("shapes", "val"), chosen), BATCHES))
-    pictures = torch.cat([normalised(b.pictures, chosen.preprocess()) for b in batches])
+    pictures = torch.cat([normalized(b.pictures, chosen.preprocess()) for b in batches])
     labels = torch.cat([b.labels for b in batches])
     return norms(gradients(network, pictures, labels, chosen.aux_weight))
 

@@ -8,8 +8,8 @@ Every arm is the network of the recipe `tiny` without its heads, with one part e
     connected   a fully connected layer with ReLU in place of the global average pool
     naive       modules without reductions and projections, all narrowed until the network costs as many MACs
     single      a reduction and one 3x3 convolution in place of each module, of as many MACs and outputs
-    none        no normalisation across channels (LRN)
-    batch_norm  batch normalisation in place of LRN
+    none        no normalization across channels (LRN)
+    batch_norm  batch normalization in place of LRN
 
 All arms have the same recipe, which was chosen for `paper`, and the same seeds. If interrupted, the same
 command goes on where it was.

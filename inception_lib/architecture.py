@@ -23,9 +23,9 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Conv:
-    """A convolution, with what follows it directly: batch normalisation (if any), then ReLU.
+    """A convolution, with what follows it directly: batch normalization (if any), then ReLU.
 
-    `norm_eps` is what batch normalisation adds to the variance. `in_channels`, if given, is a claim
+    `norm_eps` is what batch normalization adds to the variance. `in_channels`, if given, is a claim
     that `walk` checks against what really arrives.
     """
 
@@ -68,7 +68,7 @@ class GlobalPool:
 
 @dataclass(frozen=True, kw_only=True)
 class LRN:
-    """Local response normalisation across channels: x / (k + alpha/size * sum of squares) ** beta."""
+    """Local response normalization across channels: x / (k + alpha/size * sum of squares) ** beta."""
 
     name: str
     size: int = 5

@@ -131,7 +131,7 @@ class Row:
 
     @property
     def parameters(self) -> int:
-        """Weights, biases, and scale and shift, of batch normalisation or alone."""
+        """Weights, biases, and scale and shift, of batch normalization or alone."""
         return self.weights.value + self.biases + self.norm_parameters
 
     @property

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "_build" / "html"
 MATHS = ".math"
 
-# the page knows of the colour scheme, and shows it unless its reader chose a theme
+# the page knows of the color scheme, and shows it unless its reader chose a theme
 FOLLOWS = """scheme => {
   const { mode, theme } = document.documentElement.dataset;
   return matchMedia(`(prefers-color-scheme: ${scheme})`).matches && (mode !== "auto" || theme === scheme);
@@ -67,7 +67,7 @@ class Visit:
     errors: list[str] = field(default_factory=list)
 
     def look(self, *, width: int = 1280, scheme: str = "light") -> Visit:
-        """The same page in a window of another width, or in the other colour scheme."""
+        """The same page in a window of another width, or in the other color scheme."""
         if self.page.viewport_size["width"] != width:
             self.page.set_viewport_size({"width": width, "height": 900})
         self.page.emulate_media(color_scheme=scheme)
@@ -76,7 +76,7 @@ class Visit:
         return self
 
     def faded(self) -> None:
-        """Wait until the theme has faded its colours."""
+        """Wait until the theme has faded its colors."""
         self.page.wait_for_function(FADED)
 
 
@@ -123,7 +123,7 @@ def visit(chromium):
 
 @pytest.fixture(scope="module")
 def served(chromium, site_url, name):
-    """The page `name`, which a module's tests are parametrised by, opened once for all of them."""
+    """The page `name`, which a module's tests are parametrized by, opened once for all of them."""
     seen = open_page(chromium, f"{site_url}/{name}")
     yield seen
     seen.page.context.close()

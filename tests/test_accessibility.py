@@ -16,7 +16,7 @@ SERIOUS = ("serious", "critical")
 
 # Folded text is opened, so that it is looked at too, and does not fade in, since axe would see it half faded.
 # To keep the check short, the inside of a drawing with a name goes, which no reader of the screen is given,
-# and of all coloured pieces of code one of each class stays, since equal classes have equal colours.
+# and of all colored pieces of code one of each class stays, since equal classes have equal colors.
 PREPARE = """() => {
   document.head.insertAdjacentHTML("beforeend", "<style>* { animation: none !important; }</style>");
   for (const fold of document.querySelectorAll("details")) fold.open = true;

@@ -50,7 +50,7 @@ def test_144_boxes_inside_and_the_outer_squares_flush(width, height, preprocess)
     for view in views:
         left, top, right, bottom = view.box
         assert 0 <= left < right <= width and 0 <= top < bottom <= height
-    names = ("top", "centre", "bottom") if height > width else ("left", "centre", "right")
+    names = ("top", "center", "bottom") if height > width else ("left", "center", "right")
     assert {v.square for v in views} == set(names)
     for view in views:
         if view.crop == "whole":
@@ -71,16 +71,16 @@ def test_squares_and_crops_are_in_their_order_and_corners_in_their_corners(width
     first, last = ("top", "bottom") if axis else ("left", "right")
     for scale in scheme(144, preprocess).scales:
         for crop in CROPS:
-            starts = [views[scale, square, crop][axis] for square in (first, "centre", last)]
+            starts = [views[scale, square, crop][axis] for square in (first, "center", last)]
             assert starts == sorted(starts)
-        for square in (first, "centre", last):
+        for square in (first, "center", last):
             whole = np.array(views[scale, square, "whole"])
             for crop in CROPS[:4]:
                 down, across = crop.split()
                 box = np.array(views[scale, square, crop])
                 edges = [("left", "top", "right", "bottom").index(word) for word in (across, down)]
                 np.testing.assert_allclose(box[edges], whole[edges], rtol=1e-12)
-            middle = np.array(views[scale, square, "centre"])
+            middle = np.array(views[scale, square, "center"])
             pixel = min(width, height) / scale  # one of the resized picture, in the picture's own
             np.testing.assert_allclose((middle - whole).reshape(2, 2).sum(0), 0, atol=2.1 * pixel)
 
@@ -92,7 +92,7 @@ def test_the_right_square_is_flush_where_the_difference_is_odd():
     assert views["right", "whole"].box == (129 * 301 / 385, 0, 301, 200)
     assert views["right", "top right"].place == (385 - 224, 0, 224)
     assert views["right", "bottom right"].place == (385 - 224, 32, 224)
-    assert views["centre", "centre"].place == ((385 - 224) // 2, 16, 224)
+    assert views["center", "center"].place == ((385 - 224) // 2, 16, 224)
 
 
 def test_the_tests_of_table_3():
@@ -108,7 +108,7 @@ def test_the_tests_of_table_3():
 @pytest.mark.parametrize(("wrong", "sentence"), [
     ({"scales": ()}, "at least one"), ({"scales": (256, 256)}, "none twice"),
     ({"scales": (0.5,)}, "whole numbers"),
-    ({"scales": (256,), "squares": ("top",)}, "among left, centre, right, not 'top'"),
+    ({"scales": (256,), "squares": ("top",)}, "among left, center, right, not 'top'"),
     ({"scales": (256,), "crops": ("edge",)}, "not 'edge'")])
 def test_impossible_schemes_are_refused(wrong, sentence):
     with pytest.raises(PictureError, match=sentence):
@@ -132,7 +132,7 @@ def test_what_coincides_is_done_once(size, count):
 
 
 def test_a_network_that_resizes_to_its_input_has_one_crop_twice():
-    views = distinct(plan(Scheme(scales=(224,), squares=("centre",)), 224, 300, Preprocess(resize=224)))
+    views = distinct(plan(Scheme(scales=(224,), squares=("center",)), 224, 300, Preprocess(resize=224)))
     assert [v.weight for v in views] == pytest.approx([1 / 2] * 2)
 
 
@@ -218,13 +218,13 @@ def test_what_a_gpu_does_is_the_same(interpolation, size):
 @pytest.mark.parametrize("size", [(256, 256), (288, 288), (287, 287)])
 def test_torchvision_cuts_the_same_ten(size):
     preprocess = Preprocess(resize=size[0], crop=224, rounding="torchvision")
-    picture = noise(*size)  # already a centre square: no resize
-    ten = Scheme(scales=(size[0],), squares=("centre",), crops=CROPS[:5])
+    picture = noise(*size)  # already a center square: no resize
+    ten = Scheme(scales=(size[0],), squares=("center",), crops=CROPS[:5])
     ours = crops.cut({size[0]: crops.pixels(picture)}, plan(ten, *size, preprocess), preprocess)
     theirs = [np.asarray(p) for p in tv.ten_crop(picture, 224)]
     assert np.array_equal(ours[:5], theirs[:5])
     # theirs are crops of the mirrored picture: its top left is the mirror image of our top right, and its
-    # centre is that of ours where the spare pixels are even
+    # center is that of ours where the spare pixels are even
     order, count = [6, 5, 8, 7, 9], 5 - size[0] % 2
     assert np.array_equal(ours[order][:count], theirs[5:][:count])
 
@@ -253,15 +253,15 @@ def test_a_very_long_picture_keeps_its_ends_and_its_middle(size):
     long, short = max(size), min(size)
     strip = Image.new("RGB", (long, short), "black")
     middle = (long - short) // 2
-    for begin, colour in ((0, "red"), (middle, "lime"), (long - short, "blue")):
-        strip.paste(colour, (begin, 0, begin + short, short))
+    for begin, color in ((0, "red"), (middle, "lime"), (long - short, "blue")):
+        strip.paste(color, (begin, 0, begin + short, short))
     if size[1] > size[0]:
         strip = strip.rotate(-90, expand=True)
     whole = Scheme(scales=(40,), crops=("whole",), mirror=False)
     views = plan(whole, *size, SMALL)
     cut = views_of(strip, views, SMALL)
-    colours = cut[:, :, 17, 17]
-    assert torch.equal(colours, torch.tensor([[255.0, 0, 0], [0, 255, 0], [0, 0, 255]]))
+    colors = cut[:, :, 17, 17]
+    assert torch.equal(colors, torch.tensor([[255.0, 0, 0], [0, 255, 0], [0, 0, 255]]))
     axis = int(size[1] > size[0])
     assert views[0].box[axis] == 0 and views[2].box[axis + 2] == long
 

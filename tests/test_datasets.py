@@ -19,17 +19,17 @@ from inception_lib.training.recipes import Recipe
 SMALL = Recipe(name="test", width=0.25, input_size=80, resize=80, batch=4, epochs=2)
 
 
-def paint(path, colour, size=(90, 100)):
+def paint(path, color, size=(90, 100)):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, colour).save(path)
+    Image.new("RGB", size, color).save(path)
 
 
 @pytest.fixture
 def folder(tmp_path):
     for split, n in (("train", 6), ("val", 3)):
-        for name, colour in (("cats", "red"), ("dogs", "blue")):
+        for name, color in (("cats", "red"), ("dogs", "blue")):
             for i in range(n):
-                paint(tmp_path / "pets" / split / name / f"{i}.png", colour)
+                paint(tmp_path / "pets" / split / name / f"{i}.png", color)
     return tmp_path / "pets"
 
 
@@ -70,7 +70,7 @@ def test_the_pictures_do_not_depend_on_who_reads_them(folder, workers):
 def test_bytes_become_what_prediction_gives_the_network(preprocess):
     pictures = np.random.default_rng(0).integers(0, 256, (3, 20, 30, 3), np.uint8)
     one_by_one = torch.stack([preprocess.tensor(Image.fromarray(p)) for p in pictures])
-    batch = loading.normalised(torch.from_numpy(pictures), preprocess)
+    batch = loading.normalized(torch.from_numpy(pictures), preprocess)
     torch.testing.assert_close(batch, one_by_one, atol=1e-5, rtol=1e-5)
 
 
@@ -120,10 +120,10 @@ def test_too_few_pictures_for_a_batch(folder):
 def test_imagenet_as_it_lies_on_a_disk(home):
     names = {"n01440764": ("tench", "Tinca tinca"), "n01443537": ("goldfish", "Carassius auratus")}
     torch.save((names, []), home / "meta.bin")
-    for wnid, colour in zip(names, ("red", "gold"), strict=True):
+    for wnid, color in zip(names, ("red", "gold"), strict=True):
         for i in range(3):
-            paint(home / "train" / wnid / f"{wnid}_{i}.JPEG", colour, (500, 375))
-        paint(home / "val" / wnid / "ILSVRC2012_val_00000001.JPEG", colour, (375, 500))
+            paint(home / "train" / wnid / f"{wnid}_{i}.JPEG", color, (500, 375))
+        paint(home / "val" / wnid / "ILSVRC2012_val_00000001.JPEG", color, (375, 500))
     train, val = (open_data("imagenet", split) for split in ("train", "val"))
     assert train.classes == ("tench", "goldfish") and len(val) == 2
     assert list(train.labels) == [0, 0, 0, 1, 1, 1]

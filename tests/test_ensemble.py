@@ -22,7 +22,7 @@ from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess, read_picture
 from inception_lib.evaluation import ensemble
 from inception_lib.evaluation.crops import views_of
-from inception_lib.evaluation.data import evenly, open_test_data, relabelled
+from inception_lib.evaluation.data import evenly, open_test_data, relabeled
 from inception_lib.evaluation.ensemble import evaluate
 from inception_lib.evaluation.metrics import change, rate
 from inception_lib.evaluation.plan import Scheme, plan, scheme
@@ -59,7 +59,7 @@ def odd_pictures(tmp_path_factory):
     noise(8, 8, 3).save(ant / "tiny.png")
     Image.new("RGB", (10_000, 60), "orange").save(ant / "wide.png")
     Image.new("RGB", (10_000, 900), "purple").save(ant / "huge.jpg")
-    noise(70, 90).save(bee / "grey.png")
+    noise(70, 90).save(bee / "gray.png")
     noise(70, 90, 4).save(bee / "alpha.png")
     noise(90, 71, 3).convert("CMYK").save(bee / "cmyk.jpg")
     noise(1, 1, 3).save(bee / "one.png")
@@ -83,7 +83,7 @@ def by_hand(loaded, picture, chosen):
 
 def test_a_folder_with_everything_in_it_is_tested_to_the_end(odd_pictures, tmp_path):
     one, other = network(0), network(1, Preprocess(resize=60, crop=54, white=1.0, channels="BGR"))
-    data = relabelled(open_test_data(str(odd_pictures)), one.info)
+    data = relabeled(open_test_data(str(odd_pictures)), one.info)
     done = evaluate([one, other], data, tmp_path / "out", crops=(1, 144), device="cpu", batch=50,
                     progress=False)
     assert done.pictures == 11 and len(done.read) == 8 and done.data == odd_pictures.name
@@ -109,7 +109,7 @@ def test_a_folder_with_everything_in_it_is_tested_to_the_end(odd_pictures, tmp_p
 def test_any_scheme_by_name(odd_pictures, tmp_path):
     one = network(0)
     chosen = {"two": Scheme(scales=(50, 60), squares=("left",), crops=("whole",), mirror=False)}
-    data = relabelled(open_test_data(str(odd_pictures)), one.info)
+    data = relabeled(open_test_data(str(odd_pictures)), one.info)
     done = evaluate([one], data, tmp_path, crops=chosen, device="cpu", progress=False)
     i = int(done.read[0])
     np.testing.assert_allclose(done.probabilities("two")[0],
@@ -184,15 +184,15 @@ def test_what_does_not_go_together_is_refused(tmp_path):
 def test_labels_become_outputs(tmp_path):
     info = network(0).info
     data = Data("d", ("cat", "ant"), [0, 1, 1], None)
-    assert relabelled(data, info).labels == [2, 0, 0] and relabelled(data, info).classes == CLASSES
-    by_order = relabelled(Data("d", ("n01", "n02", "n03"), [2, 0], None), info)
+    assert relabeled(data, info).labels == [2, 0, 0] and relabeled(data, info).classes == CLASSES
+    by_order = relabeled(Data("d", ("n01", "n02", "n03"), [2, 0], None), info)
     assert by_order.labels == [2, 0] and by_order.classes == CLASSES
     nameless = replace(info, classes=None)
-    assert relabelled(Data("d", ("x", "y", "z"), [1], None), nameless).classes == ("x", "y", "z")
+    assert relabeled(Data("d", ("x", "y", "z"), [1], None), nameless).classes == ("x", "y", "z")
     for classes, sentence in ((("cat", "dog"), "'dog' is not among"),
                               (("x", "y"), "'x' and 1 more of the data")):
         with pytest.raises(DataError, match=sentence):
-            relabelled(Data("d", classes, [0], None), info)
+            relabeled(Data("d", classes, [0], None), info)
 
 
 def test_where_the_data_is(odd_pictures, tmp_path):
@@ -317,7 +317,7 @@ def test_what_is_not_understood_is_status_2(capsys):
 
 def test_part_files_say_what_was_skipped(odd_pictures, tmp_path):
     one = network(0)
-    data = relabelled(open_test_data(str(odd_pictures)), one.info)
+    data = relabeled(open_test_data(str(odd_pictures)), one.info)
     evaluate([one], data, tmp_path, crops=(1,), device="cpu", progress=False)
     assert len(json.loads((tmp_path / "test.json").read_text())["labels"]) == 11
     (part,) = tmp_path.glob("net0-*/*.safetensors")

@@ -1,4 +1,4 @@
-"""Drawings come from the data, carry their alt text, and take the colour of the page."""
+"""Drawings come from the data, carry their alt text, and take the color of the page."""
 
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
@@ -25,7 +25,7 @@ def words(fig):
     return {"".join(t.itertext()).strip() for t in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}
 
 
-def test_a_shown_figure_has_its_alt_text_and_the_pages_colour():
+def test_a_shown_figure_has_its_alt_text_and_the_pages_color():
     fig = figures.bars(["a", "b"], {"1x1": [1, 2], "5x5": [2, 1]}, ylabel="MACs", title="t")
     picture = figures.show(fig, alt='two "bars" & more')
     data, metadata = picture._repr_mimebundle_()
@@ -64,7 +64,7 @@ def test_the_text_of_a_module_fits_its_boxes():
     for patch, text in zip(ax.patches, [t for t in ax.texts if t.get_text()], strict=True):
         box, inside = patch.get_window_extent(), text.get_window_extent()
         assert box.x0 + 2 < inside.x0 and inside.x1 < box.x1 - 2, text.get_text()
-        assert patch.get_alpha() is None  # the branch's own colour
+        assert patch.get_alpha() is None  # the branch's own color
 
 
 def test_network_drawing_shows_every_shape_and_where_the_heads_stand():
@@ -119,7 +119,7 @@ def test_the_gradient_plot_puts_each_norm_over_its_layer():
     assert {"1", "2", "5", "10"} <= {t.get_text() for t in ax.get_yticklabels()}
 
 
-def test_wrong_predictions_have_another_colour():
+def test_wrong_predictions_have_another_color():
     fig = figures.picture_grid([[[0]], [[1]], [[2]]], ["a", "b", "c"], good=[True, False, True], columns=2)
     titles = [ax.title for ax in fig.axes[:3]]
     assert [t.get_text() for t in titles] == ["a", "b", "c"]
@@ -141,7 +141,7 @@ def test_errors_of_different_tests_are_in_different_panels_and_not_joined():
         assert not [1 for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
 
 
-def test_a_later_branch_has_the_colour_of_the_one_it_stands_for():
+def test_a_later_branch_has_the_color_of_the_one_it_stands_for():
     assert figures.branch_color("double3x3") == figures.branch_color("5x5") == figures.COLORS["5x5"]
     assert figures.branch_color("7x7") == figures.COLORS["3x3"]
     assert figures.branch_color("shortcut") == figures.COLORS["muted"]

@@ -28,7 +28,7 @@ def saved(image, path, **options):
 
 @pytest.fixture
 def ramp():
-    """A grey ramp, 16 x 8, that is neither symmetric nor square."""
+    """A gray ramp, 16 x 8, that is neither symmetric nor square."""
     return np.arange(128, dtype=np.uint8).reshape(8, 16) * 2
 
 
@@ -65,7 +65,7 @@ def test_what_is_transparent_is_laid_on_white(tmp_path, mode):
     if mode == "RGBA":  # left opaque red, right transparent black
         saved(Image.fromarray(np.array([[[*red, 255], [*black, 0]]], np.uint8)), path)
         expected = [red, (255, 255, 255)]
-    elif mode == "LA":  # half transparent black is middle grey
+    elif mode == "LA":  # half transparent black is middle gray
         saved(Image.fromarray(np.array([[[100, 255], [0, 127]]], np.uint8), "LA"), path)
         expected = [(100,) * 3, (128,) * 3]
     elif mode.startswith("P"):
@@ -88,7 +88,7 @@ def test_what_is_transparent_is_laid_on_white(tmp_path, mode):
     assert [tuple(map(int, p)) for p in pixels(read_picture(path))[0]] == expected
 
 
-def test_grey_of_16_bits_is_scaled_not_cut_off(tmp_path, ramp):
+def test_gray_of_16_bits_is_scaled_not_cut_off(tmp_path, ramp):
     deep = ramp.astype(np.uint16) * 257
     for name in ("x.png", "x.tif", "x.pgm"):
         image = Image.fromarray(deep)
@@ -113,7 +113,7 @@ def test_rgb_of_16_bits(tmp_path, ramp):
 
 @pytest.mark.parametrize(("kind", "white"), [
     ("f4", 1), ("f4", 255), ("f4", 65535), ("i4", 255), ("i4", 65535)])
-def test_deeper_greys_take_the_smallest_range_that_holds_them(tmp_path, ramp, kind, white):
+def test_deeper_grays_take_the_smallest_range_that_holds_them(tmp_path, ramp, kind, white):
     values = (ramp / 254 * white).astype(kind)
     path = saved(Image.fromarray(values), tmp_path / "x.tif")
     expected = np.rint(values * (255 / white))
@@ -128,7 +128,7 @@ def test_undefined_brightness_is_refused(tmp_path, value):
 
 
 @pytest.mark.parametrize("ending", ["jpg", "tif"])
-def test_cmyk_is_read_in_its_own_colours(tmp_path, ending):
+def test_cmyk_is_read_in_its_own_colors(tmp_path, ending):
     # Adobe's JPEGs store CMYK inverted: read wrongly, red comes out as cyan
     image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
     path = saved(image, tmp_path / f"x.{ending}", **({"quality": 100} if ending == "jpg" else {}))
@@ -137,7 +137,7 @@ def test_cmyk_is_read_in_its_own_colours(tmp_path, ending):
     assert np.abs(pixels(read_picture(path)).astype(int) - [255, 0, 0]).max() <= 3
 
 
-def test_one_bit_grey_first_frame_and_open_files(tmp_path, ramp):
+def test_one_bit_gray_first_frame_and_open_files(tmp_path, ramp):
     bits = ramp > 100
     path = saved(Image.fromarray(bits), tmp_path / "bits.png")
     assert np.array_equal(pixels(read_picture(path))[..., 1], bits * 255)

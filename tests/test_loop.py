@@ -24,7 +24,7 @@ from inception_lib.training.logs import alarms
 from inception_lib.training.loop import train
 from inception_lib.training.recipes import Recipe, recipe
 from inception_lib.training.speed import devices, matmul_flops, measure_speed
-from inception_lib.training.step import build, optimiser
+from inception_lib.training.step import build, optimizer
 from inception_lib.weights.loading import load_weights
 
 #: Three epochs of six updates on a folder of 24 pictures: a second or two.
@@ -369,7 +369,7 @@ def test_alarms_name_the_head_that_has_learned_nothing():
 
 @pytest.mark.parametrize("fields", [
     {"average": "polyak", "average_from": 0.5}, {"precision": "bfloat16"}, {"variant": "torchvision"},
-    {"accumulate": 2, "dropout": False}, {"heads": False}, {"channels_last": False}, {"normalise": "bvlc"},
+    {"accumulate": 2, "dropout": False}, {"heads": False}, {"channels_last": False}, {"normalize": "bvlc"},
     {"augment": "bvlc", "resize": 90}, {"clip": 1.0, "label_smoothing": 0.1, "warmup": 0.5},
     {"nesterov": True}])
 def test_every_option_trains(data, tmp_path, fields):
@@ -403,7 +403,7 @@ def test_polyak_is_the_mean_of_the_later_weights(data, tmp_path, monkeypatch):
 
 def test_biases_have_their_own_rate_and_no_decay():
     network = build(recipe("bvlc_quick"), 10)
-    weights, others = optimiser(network, recipe("bvlc_quick")).param_groups
+    weights, others = optimizer(network, recipe("bvlc_quick")).param_groups
     assert weights["weight_decay"] == 2e-4 and others["weight_decay"] == 0
     assert (weights["lr_scale"], others["lr_scale"]) == (1, 2)
     assert all(p.dim() > 1 for p in weights["params"]) and all(p.dim() == 1 for p in others["params"])

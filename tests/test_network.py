@@ -23,7 +23,7 @@ from inception_lib.architecture import (
 )
 from inception_lib.networks.googlenet import VARIANTS
 from inception_lib.nn.layers import PointwiseConv, local_response_norm
-from inception_lib.nn.network import Network, Output, activations, initialise
+from inception_lib.nn.network import Network, Output, activations, initialize
 
 TINY = {"width": 0.05, "classes": 7}
 
@@ -285,7 +285,7 @@ def test_initial_weights_follow_the_generator_alone():
     network = seeded(tiny("torchvision"), seed=4)
     assert not torch.equal(first["conv1.conv.weight"], network.conv1.conv.weight)
     network.conv1.norm.running_mean.fill_(5)
-    initialise(network, torch.Generator().manual_seed(3))
+    initialize(network, torch.Generator().manual_seed(3))
     for key, value in network.state_dict().items():
         assert torch.equal(value, first[key]), key
 

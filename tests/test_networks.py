@@ -37,7 +37,7 @@ from inception_lib.networks.inception import (
 )
 from inception_lib.networks.resnet import resnet
 from inception_lib.networks.vgg import vgg
-from inception_lib.nn.network import Network, initialise
+from inception_lib.nn.network import Network, initialize
 from inception_lib.weights.formats import save_weights
 from inception_lib.weights.loading import load_weights
 
@@ -105,7 +105,7 @@ def test_parameters_and_macs_are_torchvisions(name):
     assert counts.parameters == sum(p.numel() for p in reference.parameters()) == published
     assert flops(reference.eval(), counts.architecture) == 2 * counts.trunk.macs
     if counts.architecture.heads:
-        # two pictures, since batch normalisation of a single 1x1 map has no variance to speak of
+        # two pictures, since batch normalization of a single 1x1 map has no variance to speak of
         with FlopCounterMode(display=False) as counter:
             reference.train()(torch.empty(2, *counts.architecture.input, device="meta"))
         assert counter.get_total_flops() == 2 * 2 * counts.macs
@@ -451,7 +451,7 @@ def test_a_scale_a_tanh_and_a_choice_are_counted_and_computed():
     x = torch.randn(1, 4, 6, 6)
     expected = torch.stack([2 * x[:, 2] + 1, 3 * x[:, 0] - 1], 1)
     torch.testing.assert_close(network.t(network.k(network.s(x))), 1.5 * torch.tanh(0.5 * expected))
-    initialise(network)
+    initialize(network)
     assert network.k.weight.eq(1).all() and network.k.bias.eq(0).all()
 
 

@@ -61,10 +61,10 @@ def installed(wheel, tmp_path_factory) -> Path:
 def test_the_wheel_holds_all_of_the_library_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as file:
         names = {name for name in file.namelist() if ".dist-info/" not in name}
-        licences = [name for name in file.namelist() if name.endswith(".dist-info/licenses/LICENSE")]
+        licenses = [name for name in file.namelist() if name.endswith(".dist-info/licenses/LICENSE")]
     ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / "inception_lib").rglob("*")
             if path.is_file() and "__pycache__" not in path.parts}
-    assert names == ours and len(licences) == 1
+    assert names == ours and len(licenses) == 1
     assert {"inception_lib/py.typed", "inception_lib/book/widgets/common.js",
             "inception_lib/book/widgets/widgets.css"} <= names
 

@@ -64,11 +64,11 @@ def test_principal_components_are_those_of_the_singular_vectors(rng):
     fit, test = sample(rng, 200, 6), sample(rng, 80, 6)
     _, _, vectors = np.linalg.svd(fit - fit.mean(0))
     errors, total = reductions.principal_errors(reductions.Moments.of(fit), reductions.Moments.of(test))
-    centred = test - fit.mean(0)
+    centered = test - fit.mean(0)
     for k in range(7):
-        left = centred - centred @ vectors[:k].T @ vectors[:k]
+        left = centered - centered @ vectors[:k].T @ vectors[:k]
         assert errors[k] == pytest.approx(np.sum(left**2), abs=1e-6 * total)
-    assert total == pytest.approx(np.sum(centred**2))
+    assert total == pytest.approx(np.sum(centered**2))
 
 
 def test_views_are_whole_and_reach_all_borders():

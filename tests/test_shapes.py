@@ -48,8 +48,8 @@ def test_splits_and_seeds_share_no_picture():
     assert len(set(seen)) == len(seen)
 
 
-def test_objects_vary_in_size_and_colour_tells_nothing():
-    """A classifier that knows only the mean colour of a picture does little better than guessing."""
+def test_objects_vary_in_size_and_color_tells_nothing():
+    """A classifier that knows only the mean color of a picture does little better than guessing."""
     train, val = shapes("train", 600), shapes("val", 300)
     means = [pictures.reshape(len(pictures), -1, 3).mean(1) / 255 for pictures, _ in (train, val)]
     distance = np.linalg.norm(means[1][:, None] - means[0][None], axis=2)

@@ -298,12 +298,12 @@ def test_torchvisions_published_preprocessing_is_its_own_with_transform_input():
     for size in ((451, 300), (300, 451), (257, 256), (640, 427), (333, 333)):
         picture = Image.fromarray(random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
         transforms = torchvision.models.GoogLeNet_Weights.IMAGENET1K_V1.transforms()
-        normalised = transforms(picture)
+        normalized = transforms(picture)
         mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
         std = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
-        expected = normalised * (std / 0.5) + (mean - 0.5) / 0.5  # GoogLeNet._transform_input
+        expected = normalized * (std / 0.5) + (mean - 0.5) / 0.5  # GoogLeNet._transform_input
         torch.testing.assert_close(TORCHVISION_PREPROCESS(picture), expected, atol=1e-6, rtol=0)
-        torch.testing.assert_close(IMAGENET_PREPROCESS(picture), normalised, atol=1e-6, rtol=0)
+        torch.testing.assert_close(IMAGENET_PREPROCESS(picture), normalized, atol=1e-6, rtol=0)
 
 
 # --------------------------------------------------------------------------------- safetensors, ours
@@ -318,7 +318,7 @@ def test_torchvisions_published_preprocessing_is_its_own_with_transform_input():
 def test_a_saved_file_alone_rebuilds_its_network(tmp_path, architecture):
     network = tiny(architecture, seed=5)
     info = Weights(name="mine", architecture=architecture, preprocess=TORCHVISION_PREPROCESS, source="a test",
-                   licence="MIT", classes=tuple(f"class {i} é" for i in range(architecture.classes)))
+                   license="MIT", classes=tuple(f"class {i} é" for i in range(architecture.classes)))
     path = save_weights(network, tmp_path / "x.safetensors", info)
     again, read = load_weights(path)
     assert read == info and again.architecture == architecture and not again.training
@@ -369,7 +369,7 @@ def test_class_names_must_be_as_many_as_the_outputs(tmp_path):
         save_weights(tiny(), tmp_path / "x.safetensors", classes=["cat", "dog"])
 
 
-def test_our_plain_state_dict_is_recognised(tmp_path):
+def test_our_plain_state_dict_is_recognized(tmp_path):
     for variant in ("paper", "inception5h", "torchvision"):
         architecture = googlenet(variant, classes=4, heads=False)
         with torch.device("meta"):
@@ -605,6 +605,6 @@ def test_published_weights_are_described_without_being_fetched():
     assert bvlc.sha == "sha1:405fc5acd08a3bb12de8ee5e23a96bec22f08204"
     assert theirs.sha == "sha256:1378be20" and theirs.url.endswith("googlenet-1378be20.pth")
     assert len(bvlc.classes) == len(theirs.classes) == 1000
-    assert bvlc.licence and bvlc.source and theirs.licence and theirs.source
+    assert bvlc.license and bvlc.source and theirs.license and theirs.source
     with pytest.raises(InceptionError, match=r"no published weights named 'vgg'; there are bvlc and "):
         published("vgg")

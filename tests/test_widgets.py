@@ -170,8 +170,8 @@ def test_the_training_widget_knows_the_recipes():
 def test_the_crops_are_added_in_the_order_of_table_3():
     views = CropWidget().table["views"]
     assert len({(v["scale"], v["square"], v["crop"], v["mirror"]) for v in views}) == len(views) == 144
-    assert CropWidget(averaged=1).result()["number"] == 1  # it opens on the centre crop
-    assert all(v["square"] == "centre" and v["scale"] == 256 and v["crop"] != "whole" for v in views[:10])
+    assert CropWidget(averaged=1).result()["number"] == 1  # it opens on the center crop
+    assert all(v["square"] == "center" and v["scale"] == 256 and v["crop"] != "whole" for v in views[:10])
     assert len({(v["crop"], v["mirror"]) for v in views[:10]}) == 10
 
 

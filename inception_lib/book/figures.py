@@ -1,6 +1,6 @@
 """Drawings and plots of the book, made from the data, with one palette and one style.
 
-A figure is shown as inline SVG whose text and lines take the colour of the page around them, so it
+A figure is shown as inline SVG whose text and lines take the color of the page around them, so it
 can be read in light and in dark; photographs inside it stay as they are.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-#: One colour per branch, everywhere in the book (Okabe and Ito's palette, safe for colour-blind readers).
+#: One color per branch, everywhere in the book (Okabe and Ito's palette, safe for color-blind readers).
 COLORS = {
     "1x1": "#0072B2",
     "3x3": "#E69F00",
@@ -42,11 +42,11 @@ COLORS = {
     "muted": "#8A8A8A",
 }
 
-#: A branch of a later network has the colour of the one it stands for.
+#: A branch of a later network has the color of the one it stands for.
 _STANDS_FOR = {"double3x3": "5x5", "3x3dbl": "5x5", "7x7": "3x3", "7x7dbl": "5x5", "7x7x3": "5x5",
                "residual": "accent"}
 
-_INK = "#010203"  # stands for "the colour of the page's text" until the SVG is written
+_INK = "#010203"  # stands for "the color of the page's text" until the SVG is written
 
 _STYLE: dict[Any, Any] = {
     "figure.figsize": (7.2, 3.6),
@@ -81,7 +81,7 @@ def use_style() -> None:
 
 
 def to_svg(fig: Figure, alt: str) -> str:
-    """The figure as an SVG element with `alt` as its accessible name; text follows the page's colour."""
+    """The figure as an SVG element with `alt` as its accessible name; text follows the page's color."""
     with io.StringIO() as buffer:
         fig.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
         svg = buffer.getvalue()
@@ -131,7 +131,7 @@ def show(fig: Figure, alt: str) -> Picture:
 def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, ylabel: str, title: str = "",
          colors: Mapping[str, str] | None = None, stacked: bool = True,
          ax: Axes | None = None) -> Figure:
-    """Bars over `labels`, one colour per entry of `series`, stacked or side by side."""
+    """Bars over `labels`, one color per entry of `series`, stacked or side by side."""
     colors = COLORS | dict(colors or {})
     ax = ax or plt.subplots()[1]
     fig = ax.get_figure(root=True)
@@ -152,7 +152,7 @@ def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, ylabel
 
 
 def branch_color(name: str) -> str:
-    """The colour of a branch by its name, grey where it has none."""
+    """The color of a branch by its name, gray where it has none."""
     return COLORS.get(_STANDS_FOR.get(name, name), COLORS["muted"])
 
 
@@ -272,7 +272,7 @@ def draw_network(architecture: Architecture, *, title: str = "") -> Figure:
 
 
 def _color(layer: Layer) -> str:
-    """A lone layer has the colour of the branch with its kernel, where there is one."""
+    """A lone layer has the color of the branch with its kernel, where there is one."""
     if isinstance(layer, Conv):
         rows, columns = pair(layer.kernel)
         return COLORS.get(f"{rows}x{columns}", COLORS["accent"])
@@ -280,7 +280,7 @@ def _color(layer: Layer) -> str:
 
 
 def plot_audit(audit: Audit) -> Figure:
-    """How far each exact number is from the one printed in Table 1; marker and colour say the verdict."""
+    """How far each exact number is from the one printed in Table 1; marker and color say the verdict."""
     marks = {"agrees": ("o", COLORS["1x1"]), "explained": ("D", COLORS["3x3"]),
              "unexplained": ("X", COLORS["accent"])}
     found = [f for f in audit if f.table == "1" and f.column in ("params", "ops")]
@@ -323,7 +323,7 @@ def plot_errors(rows: pandas.DataFrame, column: str, procedures: Sequence[Proced
         procedures: of `history.PROCEDURES`; errors of two procedures are never in one panel.
         xlabel: the words under the axis.
         log: a logarithmic axis.
-        highlight: title of the network whose dot has another colour.
+        highlight: title of the network whose dot has another color.
     """
     fig, axes = plt.subplots(len(procedures), 1, figsize=(6, 2.3 * len(procedures)), sharex=True,
                              layout="constrained", squeeze=False)
@@ -403,7 +403,7 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
 
 
 def plot_arms(runs: Sequence[Mapping], arms: Mapping[str, str], *, ax: Axes | None = None) -> Figure:
-    """Accuracy on validation over the epochs: a colour for each arm of an experiment, a line for each seed.
+    """Accuracy on validation over the epochs: a color for each arm of an experiment, a line for each seed.
 
     Args:
         runs: each with its `arm` and its `history`, the records of a training run.
@@ -455,7 +455,7 @@ def plot_gradients(norms: Mapping[str, Mapping[str, float]], *, title: str = "",
 
 def picture_grid(pictures: Sequence, titles: Sequence[str], *, good: Sequence[bool],
                  columns: int = 5) -> Figure:
-    """Pictures with a line of text over each, in another colour where `good` is false."""
+    """Pictures with a line of text over each, in another color where `good` is false."""
     rows = -(-len(pictures) // columns)
     fig, axes = plt.subplots(rows, columns, figsize=(7.2, 1.75 * rows), layout="constrained", squeeze=False)
     for ax in axes.flat:

@@ -22,7 +22,7 @@ def gradients(network: Network, pictures: Tensor, labels: Tensor,
 
     Args:
         network: any with at most two heads; without heads there is only `main`.
-        pictures: (batch, channels, height, width), normalised as the network wants them.
+        pictures: (batch, channels, height, width), normalized as the network wants them.
         labels: (batch,), whole numbers.
         aux_weight: multiplies the losses of the heads. The paper, section 5: 0.3.
 

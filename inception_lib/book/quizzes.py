@@ -97,7 +97,7 @@ def _reduction() -> list[Question]:
              ("25 times", "25 is the number of pixels under the kernel. It stays the same.")),
         _ask("What does a 1x1 convolution compute at each place?",
              ("A matrix times the vector of the channels there", "The same matrix at every place."),
-             ("The mean over the neighbours", "It sees one place only, no neighbours."),
+             ("The mean over the neighbors", "It sees one place only, no neighbors."),
              ("Each channel times a number of its own", "It mixes the channels: every output reads every "
               "input.")),
         _ask("The grid gets twice as many pixels a side. What happens to the factor that is saved?",
@@ -203,7 +203,7 @@ def _heads() -> list[Question]:
     whole = count(googlenet())
     bare = whole.trunk
     return [
-        _ask("Which loss does the network minimise?",
+        _ask("Which loss does the network minimize?",
              ("The classifier's, plus 0.3 times the sum of the two heads'", "0.3 is the paper's weight."),
              ("The sum of all three", "Then the heads would count as much as the classifier."),
              ("The mean of all three", "The heads are helpers; the classifier counts in full.")),
@@ -233,15 +233,15 @@ def _crops() -> list[Question]:
         _ask("4 scales, 3 squares, 6 crops of each, mirrored or not. How many crops is that?",
              (str(4 * 3 * 6 * 2), "4 x 3 x 6 x 2."),
              (str(4 * 3 * 6), "The mirror images are missing."),
-             (str(4 * 3 * 5 * 2), "Beside four corners and the centre there is a sixth: the whole square, "
+             (str(4 * 3 * 5 * 2), "Beside four corners and the center there is a sixth: the whole square, "
               "resized.")),
         _ask("How many different crops does a square picture have?",
-             (str(square), "Its left, centre and right square are one and the same."),
+             (str(square), "Its left, center and right square are one and the same."),
              ("144", "Three of them at a time are equal, since there is only one square."),
              (str(square // 2), "The mirror images do differ.")),
         _ask("Which three squares are taken of a portrait picture?",
-             ("Top, centre and bottom", "The squares lie along the longer side."),
-             ("Left, centre and right", "So it is in a landscape picture. Here they would coincide."),
+             ("Top, center and bottom", "The squares lie along the longer side."),
+             ("Left, center and right", "So it is in a landscape picture. Here they would coincide."),
              ("Three at random", "The test has no random part.")),
         _ask("How are the answers for all crops put together?",
              ("The mean of the softmax outputs", "Over all crops, and then over all networks."),

@@ -30,7 +30,7 @@ from inception_lib.data.images import Preprocess
 from inception_lib.errors import InceptionError
 from inception_lib.nn.network import Network, activations
 
-#: Everyday photographs in colour that are part of scikit-image itself: no download.
+#: Everyday photographs in color that are part of scikit-image itself: no download.
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket")
 SIDES = (256, 288, 320, 352)  #: shorter sides at which each photograph is looked at: the paper's test scales
 GRID = 3  #: 224x224 views per scale, along each side
@@ -83,10 +83,10 @@ class Moments:
         """Of the first components only."""
         return Moments(self.places, self.first[:channels], self.second[:channels, :channels])
 
-    def about(self, centre: np.ndarray) -> np.ndarray:
-        """Sum over places of (z - centre)(z - centre)ᵀ."""
-        cross = np.outer(self.first, centre)
-        return self.second - cross - cross.T + self.places * np.outer(centre, centre)
+    def about(self, center: np.ndarray) -> np.ndarray:
+        """Sum over places of (z - center)(z - center)ᵀ."""
+        cross = np.outer(self.first, center)
+        return self.second - cross - cross.T + self.places * np.outer(center, center)
 
     @property
     def mean(self) -> np.ndarray:

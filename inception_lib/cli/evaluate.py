@@ -41,7 +41,7 @@ def evaluate(
             option once for every network. BVLC's where none is given.
         data: shapes, imagenette, caltech101, cifar10, imagenet; or a folder with SPLIT/CLASS or CLASS in it;
             or a folder of pictures without classes, for which the most probable class is printed.
-        crops: 1: the centre. 10: corners, centre and mirror images at one scale. 144: the paper's.
+        crops: 1: the center. 10: corners, center and mirror images at one scale. 144: the paper's.
         pool: Over crops: the mean, or the maximum, which the paper tried as well.
         split: Of the data.
         out: Folder in which probabilities are kept, of each network apart; without it nothing is kept.
@@ -65,12 +65,12 @@ def evaluate(
     from inception_lib.book import results
     from inception_lib.distributed import choose_device
     from inception_lib.evaluation import ensemble, metrics
-    from inception_lib.evaluation.data import open_test_data, relabelled
+    from inception_lib.evaluation.data import open_test_data, relabeled
     from inception_lib.weights.loading import load_weights
 
     chosen = choose_device(device)
     networks = [load_weights(w, heads=False) for w in weights or ("bvlc",)]
-    pictures = relabelled(open_test_data(data, split, download=download), networks[0].info)
+    pictures = relabeled(open_test_data(data, split, download=download), networks[0].info)
     done = ensemble.evaluate(networks, pictures, out, crops=(crops,), resume=resume, device=device,
                              batch=batch, workers=workers)
     if int(os.environ.get("RANK", "0")):

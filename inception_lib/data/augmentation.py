@@ -32,7 +32,7 @@ def patch(size: tuple[int, int], rng: random.Random) -> tuple[int, int, int, int
     """A random part of a picture of (width, height) pixels, as (left, top, right, bottom).
 
     Its area is uniform in `AREA` of the whole and the logarithm of its aspect ratio uniform between the
-    ends of `ASPECT`. If ten draws do not fit, it is the largest centred part with an allowed ratio.
+    ends of `ASPECT`. If ten draws do not fit, it is the largest centered part with an allowed ratio.
     """
     width, height = size
     for _ in range(_TRIES):
@@ -49,7 +49,7 @@ def patch(size: tuple[int, int], rng: random.Random) -> tuple[int, int, int, int
 
 
 def distort(picture: Image.Image, rng: random.Random) -> Image.Image:
-    """Change contrast, brightness and colour, each by a factor from 0.5 to 1.5, in random order.
+    """Change contrast, brightness and color, each by a factor from 0.5 to 1.5, in random order.
 
     Source: Howard, "Some improvements on deep convolutional neural network based image classification"
     (2013), to which the paper refers.

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 def read_picture(source: str | os.PathLike | BinaryIO) -> Image.Image:
     """Read a picture as 8-bit RGB, upright.
 
-    The EXIF orientation is applied; what is transparent is laid on white; grey becomes three equal
-    channels. Deeper grey is scaled to 0-255 from the range of its type; of types whose range says
+    The EXIF orientation is applied; what is transparent is laid on white; gray becomes three equal
+    channels. Deeper gray is scaled to 0-255 from the range of its type; of types whose range says
     nothing (32-bit integers, floats), from the smallest of 0-1 (floats only), 0-255, 0-65,535 and
-    0-4,294,967,295 that holds all values. CMYK is converted without colour management. Of a moving
+    0-4,294,967,295 that holds all values. CMYK is converted without color management. Of a moving
     picture, the first frame is read.
 
     Args:
@@ -86,16 +86,16 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _rgb(image: Image.Image, name: str, format: str | None) -> Image.Image:
     if image.mode.startswith(("I", "F")):
-        return _deep_grey(image, name, format).convert("RGB")
+        return _deep_gray(image, name, format).convert("RGB")
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        # premultiplied modes convert to RGBA only from their own colour
+        # premultiplied modes convert to RGBA only from their own color
         layer = image.convert({"La": "LA"}.get(image.mode, image.mode)).convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
     return image.convert("RGB")
 
 
-def _deep_grey(image: Image.Image, name: str, format: str | None) -> Image.Image:
-    """Grey of more than 8 bits, as 8 bits; 65,535 becomes 255, not 65,535 cut off at 255."""
+def _deep_gray(image: Image.Image, name: str, format: str | None) -> Image.Image:
+    """Gray of more than 8 bits, as 8 bits; 65,535 becomes 255, not 65,535 cut off at 255."""
     values = np.asarray(image).astype(np.float64)
     if not np.isfinite(values).all() or values.min() < 0:
         raise PictureError(f"{name}: has negative or undefined brightnesses, whose range cannot be known.")
@@ -104,11 +104,11 @@ def _deep_grey(image: Image.Image, name: str, format: str | None) -> Image.Image
     else:
         whites = (1, 255, 65535, 2**32 - 1)[image.mode == "I":]
         white = next((w for w in whites if values.max() <= w), values.max())
-    grey = values * (255 / white)
+    gray = values * (255 / white)
     clear = image.info.get("transparency")
     if isinstance(clear, int):
-        grey[values == clear] = 255
-    return Image.fromarray(np.rint(grey).astype(np.uint8))
+        gray[values == clear] = 255
+    return Image.fromarray(np.rint(gray).astype(np.uint8))
 
 
 _INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
@@ -118,7 +118,7 @@ _INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"
 class Preprocess:
     """How a picture becomes the input of a network; every set of weights carries its own.
 
-    The shorter side is resized to `resize` pixels, the centre `crop` x `crop` pixels are cut out,
+    The shorter side is resized to `resize` pixels, the center `crop` x `crop` pixels are cut out,
     and each channel, scaled so that white is `white`, has `mean` subtracted and is divided by `std`.
     `mean` and `std` are in the order of `channels`.
 
@@ -163,7 +163,7 @@ class Preprocess:
         return picture.crop((left, top, left + self.crop, top + self.crop))
 
     def tensor(self, picture: Image.Image) -> torch.Tensor:
-        """The pixels of a picture (height, width) as a float32 tensor (3, height, width), normalised."""
+        """The pixels of a picture (height, width) as a float32 tensor (3, height, width), normalized."""
         import torch
 
         pixels = np.asarray(picture.convert("RGB"), dtype=np.float32)
@@ -204,13 +204,13 @@ def _middle(picture: Image.Image) -> Image.Image:
     return picture.crop((cut_x, cut_y, width - cut_x, height - cut_y))
 
 
-#: BVLC's: BGR from 0 to 255 minus the mean, no division. The resize is the centre-crop test's.
+#: BVLC's: BGR from 0 to 255 minus the mean, no division. The resize is the center-crop test's.
 BVLC_PREPROCESS = Preprocess(channels="BGR", mean=(104.0, 117.0, 123.0))
 
-#: What torchvision's published GoogLeNet takes: its usual normalisation, and the second one that the
+#: What torchvision's published GoogLeNet takes: its usual normalization, and the second one that the
 #: network itself then applies (`transform_input`), come to (x - 0.5) / 0.5.
 TORCHVISION_PREPROCESS = Preprocess(rounding="torchvision", white=1.0, mean=(0.5,) * 3, std=(0.5,) * 3)
 
-#: torchvision's usual normalisation, which its training scripts use.
+#: torchvision's usual normalization, which its training scripts use.
 IMAGENET_PREPROCESS = Preprocess(rounding="torchvision", white=1.0,
                                  mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))

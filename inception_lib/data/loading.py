@@ -38,7 +38,7 @@ class Loading(Protocol):
 class Batch(NamedTuple):
     """Pictures (n, size, size, 3) in uint8, labels (n,), and a sentence for each that could not be read.
 
-    Bytes, since they are a quarter of the floats on the way to a GPU; `normalised` makes the network's input.
+    Bytes, since they are a quarter of the floats on the way to a GPU; `normalized` makes the network's input.
     """
 
     pictures: Tensor
@@ -71,7 +71,7 @@ class _Samples(Dataset):
         return np.asarray(picture), self.data.labels[index]
 
 
-def normalised(pictures: Tensor, preprocess: Preprocess) -> Tensor:
+def normalized(pictures: Tensor, preprocess: Preprocess) -> Tensor:
     """Pictures (n, height, width, 3) in uint8 as `preprocess.tensor` makes them: (n, 3, height, width)."""
     if preprocess.channels == "BGR":
         pictures = pictures.flip(-1)

@@ -1,8 +1,8 @@
 """A picture data set that is made and not downloaded: ten classes of textured shapes.
 
-In every picture one object lies on a ground of another colour. Its size varies by a factor of four, its place
+In every picture one object lies on a ground of another color. Its size varies by a factor of four, its place
 and its turn freely, so that no single kernel size fits all: the situation for which the Inception module was
-made. Some classes differ in outline only and some in texture only. Colours tell nothing.
+made. Some classes differ in outline only and some in texture only. Colors tell nothing.
 
 The same split and seed give the same pictures on every machine.
 """
@@ -72,9 +72,9 @@ def picture(label: int, rng: np.random.Generator, side: int = SIDE) -> Array:
     """One picture (side, side, 3) in uint8 of the class `label`."""
     *texture, outline = CLASSES[label].split()
     radius = 0.5 * np.exp(rng.uniform(np.log(0.25), np.log(0.95)))
-    centre = rng.uniform(radius, 1 - radius, 2)
+    center = rng.uniform(radius, 1 - radius, 2)
     turn = rng.uniform(-0.6, 0.6)
-    ground, ink, second = _colours(rng)
+    ground, ink, second = _colors(rng)
     other = np.clip(ground + rng.uniform(-0.25, 0.25, 3), 0, 1)
     angle = rng.uniform(0, 2 * np.pi)
     waves, phases = rng.uniform(3, 4.5) * np.pi, rng.uniform(0, 2 * np.pi, 2)
@@ -85,13 +85,13 @@ def picture(label: int, rng: np.random.Generator, side: int = SIDE) -> Array:
     pixels = _planes(ground) + _planes(other - ground) * slope
     # outside this box is nothing of the object or of its soft edge
     reach = 1.2 * radius + 1 / side
-    corners = np.rint([(centre - reach) * side, (centre + reach) * side]).clip(0, side)
+    corners = np.rint([(center - reach) * side, (center + reach) * side]).clip(0, side)
     (left, top), (right, bottom) = corners.astype(int)
     box = pixels[:, top:bottom, left:right]
     x, y = at[left:right], at[top:bottom, None]
     cos, sin = np.cos(turn), np.sin(turn)
-    u = ((x - centre[0]) * cos + (y - centre[1]) * sin) / radius
-    v = ((y - centre[1]) * cos - (x - centre[0]) * sin) / radius
+    u = ((x - center[0]) * cos + (y - center[1]) * sin) / radius
+    v = ((y - center[1]) * cos - (x - center[0]) * sin) / radius
     share = _TEXTURES[texture[0] if texture else "plain"](waves * u + phases[0], waves * v + phases[1])
     share = np.clip(0.5 + 1.5 * share, 0, 1)
     inside = np.clip(0.5 - _OUTLINES[outline](u, v) * radius * side, 0, 1)  # soft by one pixel
@@ -100,12 +100,12 @@ def picture(label: int, rng: np.random.Generator, side: int = SIDE) -> Array:
     return (noise.clip(0, 1, out=noise) * 255).astype(np.uint8)
 
 
-def _planes(colour: Array) -> Array:
-    """A colour (3,) for arithmetic with (height, width)."""
-    return colour[:, None, None]
+def _planes(color: Array) -> Array:
+    """A color (3,) for arithmetic with (height, width)."""
+    return color[:, None, None]
 
 
-def _colours(rng: np.random.Generator) -> tuple[Array, Array, Array]:
+def _colors(rng: np.random.Generator) -> tuple[Array, Array, Array]:
     """Of the ground and of the object's two parts: any, as long as one can tell them apart."""
     while True:
         ground, ink, second = rng.uniform((0.1, 0, 0), (0.9, 1, 1), (3, 3)).T

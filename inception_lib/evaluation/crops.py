@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inception_lib.data.images import Preprocess
-from inception_lib.data.loading import normalised
+from inception_lib.data.loading import normalized
 from inception_lib.evaluation.plan import View, kept_parts
 
 
@@ -86,7 +86,7 @@ def views_of(picture: Image.Image, views: Sequence[View], preprocess: Preprocess
         device: where to.
     """
     resized = levels(pixels(picture).to(device), sorted({view.scale for view in views}), preprocess)
-    return normalised(cut(resized, views, preprocess), preprocess)
+    return normalized(cut(resized, views, preprocess), preprocess)
 
 
 def _resize(pictures: Tensor, size: tuple[int, int], interpolation: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""The pictures of a test, labelled with the outputs of the networks that are tested."""
+"""The pictures of a test, labeled with the outputs of the networks that are tested."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def open_test_data(name: str, split: str = "val", *, download: bool = False) -> 
     return replace(found, name=root.name)
 
 
-def relabelled(data: Data, info: Weights) -> Data:
+def relabeled(data: Data, info: Weights) -> Data:
     """The data with the outputs of a network as labels.
 
     Classes are matched by their names; where none is among the network's, and there are as many, by their

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess
-from inception_lib.data.loading import normalised
+from inception_lib.data.loading import normalized
 from inception_lib.distributed import Team, team
 from inception_lib.errors import DataError, PictureError
 from inception_lib.evaluation.crops import cut, levels, pixels
@@ -61,7 +61,7 @@ def evaluate(networks: Sequence[Loaded], data: Data, folder: Path, *,
 
     Args:
         networks: which must have the same classes; they are moved to the device.
-        data: its labels are outputs of the networks (see `relabelled`), or -1.
+        data: its labels are outputs of the networks (see `relabeled`), or -1.
         folder: where to.
         crops: numbers of crops (see `scheme`), or schemes by name.
         resume: go on in a folder that holds a part of the same test, or the same with other networks.
@@ -270,7 +270,7 @@ def _answer(networks: Mapping[str, Loaded], answers: dict[str, list[Tensor]], ke
     views = torch.cat([c.pixels for c in cuts])
     found: dict[str, list[Tensor]] = {key: [] for key in keys if key in answers}
     for some in views.split(batch):
-        x = normalised(some, preprocess)
+        x = normalized(some, preprocess)
         for key, seen in found.items():
             seen.append(networks[key].network(x).logits.float().softmax(1))
     for key, seen in found.items():

@@ -96,9 +96,9 @@ def rate(right: Array, level: float = 0.95) -> Rate:
 def _wilson(right: int, n: int, level: float) -> tuple[float, float]:
     z = NormalDist().inv_cdf((1 + level) / 2)
     share = right / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    center = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    return 0.0 if right == 0 else centre - half, 1.0 if right == n else centre + half
+    return 0.0 if right == 0 else center - half, 1.0 if right == n else center + half
 
 
 def change(before: Array, after: Array, level: float = 0.95) -> Change:

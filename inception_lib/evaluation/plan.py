@@ -1,8 +1,8 @@
 """The crops that a picture is tested with: first as a plan, which is plain data, then as pixels.
 
 The paper, section 7: the picture is resized to 4 scales, its shorter side 256, 288, 320 and 352 pixels; of
-each the left, centre and right square is taken (top, centre and bottom of a portrait picture); of each
-square the four corners, the centre, and the square resized to 224x224; of each of these the mirror image.
+each the left, center and right square is taken (top, center and bottom of a portrait picture); of each
+square the four corners, the center, and the square resized to 224x224; of each of these the mirror image.
 That makes 4 x 3 x 6 x 2 = 144.
 
 The paper does not say how fractions of a pixel are rounded, which filter resizes, or what the tests with
@@ -18,12 +18,12 @@ from typing import Literal, get_args
 from inception_lib.data.images import Preprocess
 from inception_lib.errors import PictureError
 
-Square = Literal["left", "centre", "right"]
-Crop = Literal["top left", "top right", "bottom left", "bottom right", "centre", "whole"]
+Square = Literal["left", "center", "right"]
+Crop = Literal["top left", "top right", "bottom left", "bottom right", "center", "whole"]
 SQUARES: tuple[Square, ...] = get_args(Square)
 CROPS: tuple[Crop, ...] = get_args(Crop)
-_PORTRAIT: dict[Square, Literal["top", "centre", "bottom"]] = {
-    "left": "top", "centre": "centre", "right": "bottom"}
+_PORTRAIT: dict[Square, Literal["top", "center", "bottom"]] = {
+    "left": "top", "center": "center", "right": "bottom"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +63,8 @@ COUNTS = (1, 10, 144)  #: the tests of the paper's Table 3, in crops
 def scheme(crops: int, preprocess: Preprocess | None = None) -> Scheme:
     """The test with that many crops, for the input size of `preprocess`.
 
-    1: the centre crop of the centre square, at the network's own resize: what `preprocess` cuts. 10: the
-    four corners and the centre of the centre square at scale 256, and their mirror images (Krizhevsky et
+    1: the center crop of the center square, at the network's own resize: what `preprocess` cuts. 10: the
+    four corners and the center of the center square at scale 256, and their mirror images (Krizhevsky et
     al. 2012; that the paper's own ten are these is our reading). 144: the paper's.
 
     The scales are for an input of 224 pixels; for another they are in proportion.
@@ -76,9 +76,9 @@ def scheme(crops: int, preprocess: Preprocess | None = None) -> Scheme:
     scales = tuple(round(preprocess.crop * part / 7) for part in (8, 9, 10, 11))
     match crops:
         case 1:
-            return Scheme(scales=(preprocess.resize,), squares=("centre",), crops=("centre",), mirror=False)
+            return Scheme(scales=(preprocess.resize,), squares=("center",), crops=("center",), mirror=False)
         case 10:
-            return Scheme(scales=scales[:1], squares=("centre",), crops=CROPS[:5])
+            return Scheme(scales=scales[:1], squares=("center",), crops=CROPS[:5])
         case 144:
             return Scheme(scales=scales)
     raise PictureError(f"There are tests with {', '.join(map(str, COUNTS))} crops, not with {crops}.")
@@ -93,7 +93,7 @@ class View:
     """
 
     scale: int
-    square: Literal["left", "centre", "right", "top", "bottom"]
+    square: Literal["left", "center", "right", "top", "bottom"]
     crop: Crop
     mirror: bool
     box: tuple[float, float, float, float]
@@ -110,7 +110,7 @@ def plan(scheme: Scheme, width: int, height: int, preprocess: Preprocess | None 
     """All views of a picture, those that coincide too: `len(scheme)` of equal weight.
 
     They are in the order scale, square, mirror, crop. The outer squares are flush with the picture's border
-    also where the border's distance is odd. The centre crop of the centre square lies in the middle of the
+    also where the border's distance is odd. The center crop of the center square lies in the middle of the
     picture, to the pixel where `Preprocess` cuts it.
 
     A picture more than 16 times as long as wide is not resized whole, which could exhaust the memory: both
@@ -157,7 +157,7 @@ def plan(scheme: Scheme, width: int, height: int, preprocess: Preprocess | None 
 
 def _offset(crop: Crop, scale: int, side: int, preprocess: Preprocess, first: str) -> int:
     """Where the crop begins in its square, in the direction whose first edge is `first`."""
-    if crop in ("centre", "whole"):
+    if crop in ("center", "whole"):
         return preprocess.half(scale - side)
     return 0 if first in crop.split() else scale - side
 
@@ -165,10 +165,10 @@ def _offset(crop: Crop, scale: int, side: int, preprocess: Preprocess, first: st
 def _begin(square: Square, crop: Crop, span: int, scale: int, side: int, preprocess: Preprocess,
            portrait: bool) -> int:
     """Where the crop begins along the longer side, which is `span` pixels long."""
-    if square == crop == "centre":
+    if square == crop == "center":
         return preprocess.half(span - side)
     offset = _offset(crop, scale, side, preprocess, first="top" if portrait else "left")
-    return offset + {"left": 0, "centre": preprocess.half(span - scale), "right": span - scale}[square]
+    return offset + {"left": 0, "center": preprocess.half(span - scale), "right": span - scale}[square]
 
 
 def distinct(views: Sequence[View]) -> list[View]:

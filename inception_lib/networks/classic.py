@@ -29,7 +29,7 @@ LENET5_C3: tuple[tuple[int, ...], ...] = (
 
 
 def lenet5(*, classes: int = 10, input_size: int = 32) -> Architecture:
-    """LeNet-5: grey 32x32 input, 60,000 trained parameters before the output layer.
+    """LeNet-5: gray 32x32 input, 60,000 trained parameters before the output layer.
 
     C3's maps see 3, 4 or 6 of S2's maps (Table I). Subsampling averages 2x2 and then has a trained
     factor and bias per map; the paper sums, so that its factor is a quarter of this one. After every

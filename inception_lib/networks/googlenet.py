@@ -106,9 +106,9 @@ def googlenet(variant: Variant = "paper", *, width: float = 1.0, classes: int = 
     """GoogLeNet, in the variant asked for.
 
     Args:
-        variant: `paper`: the widths printed in Table 1; ReLU, LRN, no batch normalisation.
+        variant: `paper`: the widths printed in Table 1; ReLU, LRN, no batch normalization.
             `inception5h`: the same with the two widths that Google's released graph has otherwise.
-            `torchvision`: torchvision's network: batch normalisation, no LRN, no biases in its
+            `torchvision`: torchvision's network: batch normalization, no LRN, no biases in its
             convolutions, 3x3 instead of 5x5, a 2x2/2 pool before 5a, dropout 0.2.
         width: multiplies every channel count but the number of classes.
         classes: outputs of each classifier.

@@ -145,7 +145,7 @@ SLIM_INCEPTION_V2_WIDTHS = BN_INCEPTION_WIDTHS | {
 
 def bn_inception(variant: Literal["paper", "slim"] = "paper", *, classes: int = 1000, input_size: int = 224,
                  stem: Stem = "separable") -> Architecture:
-    """BN-Inception, also called Inception v2: GoogLeNet with batch normalisation and two 3x3 for each 5x5.
+    """BN-Inception, also called Inception v2: GoogLeNet with batch normalization and two 3x3 for each 5x5.
 
     Args:
         variant: `paper`: the widths printed in figure 5. `slim`: those of TF-Slim's `inception_v2`,
@@ -156,7 +156,7 @@ def bn_inception(variant: Literal["paper", "slim"] = "paper", *, classes: int = 
             paper's appendix says; `plain`: a 7x7 convolution, as in the ports to Caffe.
 
     There are no dropout, no LRN and no auxiliary heads. Convolutions have no biases, since batch
-    normalisation would take them away; the ports to Caffe keep them. Where the paper is silent on
+    normalization would take them away; the ports to Caffe keep them. Where the paper is silent on
     padding and rounding, the grids are those that it prints. The appendix speaks of 30 % more
     computation than GoogLeNet's, which agrees with this network, and of 25 % more parameters, which does
     not.

@@ -25,7 +25,7 @@ def max_pool(name: str, *, kernel: int = 3, stride: int = 2, padding: int = 0, c
 
 def norm_conv(name: str, out: int, kernel: int | tuple[int, int] = 1, *, stride: int = 1,
                same: bool = True) -> Conv:
-    """A convolution without bias, then batch normalisation and ReLU; `same` keeps the grid at stride 1."""
+    """A convolution without bias, then batch normalization and ReLU; `same` keeps the grid at stride 1."""
     rows, columns = pair(kernel)
     return Conv(name=name, out_channels=out, kernel=kernel, stride=stride, bias=False, batch_norm=True,
                 padding=(rows // 2, columns // 2) if same else 0)

@@ -53,7 +53,7 @@ def resnet(depth: Literal[34, 50] = 50, variant: Form = "paper", *, classes: int
         classes: outputs of the classifier.
         input_size: height and width of the input, in pixels.
 
-    The constant of batch normalisation is 1e-5, torch's own; the paper gives none.
+    The constant of batch normalization is 1e-5, torch's own; the paper gives none.
 
     Source: He, Zhang, Ren and Sun, "Deep residual learning for image recognition" (CVPR 2016,
     arXiv 1512.03385), Table 1 and section 3.3.

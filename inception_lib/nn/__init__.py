@@ -1,5 +1,5 @@
 """The network in torch, and its layers."""
 
-from inception_lib.nn.network import Activation, Network, Output, activations, initialise
+from inception_lib.nn.network import Activation, Network, Output, activations, initialize
 
-__all__ = ["Activation", "Network", "Output", "activations", "initialise"]
+__all__ = ["Activation", "Network", "Output", "activations", "initialize"]

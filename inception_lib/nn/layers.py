@@ -17,7 +17,7 @@ from inception_lib.errors import ArchitectureError
 
 
 class Conv(nn.Module):
-    """A convolution, then batch normalisation and ReLU where the layer has them.
+    """A convolution, then batch normalization and ReLU where the layer has them.
 
     The parts are the submodules `conv`, `norm` and `relu`. No part works in place, so a hook on
     `conv` or `norm` sees, and may keep, the values before the ReLU.
@@ -69,7 +69,7 @@ class Linear(nn.Module):
 
 
 class LRN(nn.Module):
-    """Local response normalisation across channels, equal to `F.local_response_norm` but faster.
+    """Local response normalization across channels, equal to `F.local_response_norm` but faster.
 
     Each value is divided by (k + alpha/size * s) ** beta, where s is the sum of the squares of the
     `size` channels around it (Krizhevsky et al. 2012, section 3.3; Caffe divides alpha by the size,

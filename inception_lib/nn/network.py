@@ -39,7 +39,7 @@ class Network(nn.Module):
     `inception_3a.5x5_reduce.conv.weight` in the state dict. An auxiliary head is a child under its
     own name (`aux1`), and runs only in training.
 
-    Parameters are initialised by `initialise`.
+    Parameters are initialized by `initialize`.
 
     Args:
         architecture: what to build.
@@ -59,7 +59,7 @@ class Network(nn.Module):
         self._heads = tuple((head.name, head.after) for head in architecture.heads)
         self._build(list(walk(architecture)))
         self._fitting: set[tuple[int, ...]] = set()  # input sizes known to fit
-        initialise(self, generator)
+        initialize(self, generator)
 
     def _build(self, steps: list[Step]) -> None:
         parents: dict[str, nn.Module] = {"": self}
@@ -81,7 +81,7 @@ class Network(nn.Module):
         """Run the network.
 
         Args:
-            x: (batch, channels, height, width) floating point, normalised as the weights want it.
+            x: (batch, channels, height, width) floating point, normalized as the weights want it.
                 Any height and width will do that leave each window something to pool (the paper's
                 network: 47 pixels and more); a network with fully connected layers on a grid (VGG,
                 or auxiliary heads in training) wants the size of its architecture.
@@ -131,13 +131,13 @@ class Network(nn.Module):
                                      f"(a {built.input[1]}x{built.input[2]} input fits).")
 
 
-def initialise(network: nn.Module, generator: torch.Generator | None = None,
+def initialize(network: nn.Module, generator: torch.Generator | None = None,
                scheme: Literal["xavier", "he"] = "xavier") -> None:
     """Set all parameters in place to initial values, on which the paper is silent.
 
     `xavier` are BVLC's. Weights are uniform in ±sqrt(3 / fan_in), which is Caffe's "xavier"; fan_in
     counts the inputs of one output. Biases are 0.2 where a ReLU follows, so that it starts open, and 0
-    elsewhere, that is on the classifiers. Batch normalisation and a trained scale start as the identity.
+    elsewhere, that is on the classifiers. Batch normalization and a trained scale start as the identity.
 
     `he` keeps the variance of the signal through ReLUs: weights are normal with variance 2 / fan_in and
     biases 0; weights of the classifiers are normal with deviation 0.01, so that all classes begin as

@@ -35,7 +35,7 @@ from inception_lib.counting import count
 from inception_lib.data.datasets import Data, open_data
 from inception_lib.data.loading import (
     Batch,
-    normalised,
+    normalized,
     training_batches,
     updates_per_epoch,
     validation_batches,
@@ -47,7 +47,7 @@ from inception_lib.training import checkpoint
 from inception_lib.training.logs import Record, Run, alarms, line, tensorboard
 from inception_lib.training.recipes import Recipe
 from inception_lib.training.speed import matmul_flops
-from inception_lib.training.step import HEADS, build, losses, optimiser, total_loss
+from inception_lib.training.step import HEADS, build, losses, optimizer, total_loss
 from inception_lib.weights.formats import save_weights
 from inception_lib.weights.info import Weights
 
@@ -139,7 +139,7 @@ class _Training:
         self.network = build(recipe, len(train_data.classes)).to(device).to(memory_format=layout)
         self.layout = layout
         self.preprocess = recipe.preprocess()
-        self.optimiser = optimiser(self.network, recipe)
+        self.optimizer = optimizer(self.network, recipe)
         self.average = None
         if recipe.average != "none":
             rule = get_ema_multi_avg_fn(recipe.ema_decay) if recipe.average == "ema" else None
@@ -166,7 +166,7 @@ class _Training:
             "classes": list(self.data.classes),
             "updates": self.updates,
             "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "history": self.run_record.history,
             "sums": self.sums,
@@ -197,7 +197,7 @@ class _Training:
                 f"{len(state['classes'])} classes, not on these {len(self.data.classes)}."
             )
         self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.updates, self.bad, self.seconds, self.seen = (
@@ -309,7 +309,7 @@ class _Training:
         lr = recipe.lr_at(self.updates / self.per_epoch)
         if recipe.warmup and not self.updates:
             lr = recipe.lr_at(0.5 / self.per_epoch)  # an update at rate 0 would be none
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = lr * group["lr_scale"]
         seeds = np.random.SeedSequence([recipe.seed, self.updates, self.members.rank])
         torch.manual_seed(int(seeds.generate_state(1)[0]))  # dropout, the same after a resume
@@ -321,7 +321,7 @@ class _Training:
             pictures, labels, share = blank, torch.zeros(1, dtype=torch.long), 0.0
         pictures = self._input(pictures)
         labels = labels.to(device, non_blocking=True)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         pieces = list(zip(pictures.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True))
         autocast = (
             torch.autocast(device.type, torch.bfloat16) if recipe.precision == "bfloat16" else nullcontext()
@@ -341,7 +341,7 @@ class _Training:
         self.seen += recipe.batch
         if math.isfinite(recipe.clip):
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
-        self.optimiser.step()
+        self.optimizer.step()
         self.updates += 1
         if self.average is not None and (
             recipe.average == "ema" or self.updates > recipe.average_from * self.last_update
@@ -351,7 +351,7 @@ class _Training:
     def _input(self, pictures: Tensor) -> Tensor:
         """What the network takes, from pictures in bytes."""
         there = pictures.to(self.members.device, non_blocking=True)
-        return normalised(there, self.preprocess).contiguous(memory_format=self.layout)
+        return normalized(there, self.preprocess).contiguous(memory_format=self.layout)
 
     def _note_bad(self, bad: list[str]) -> None:
         if not bad:
@@ -377,7 +377,7 @@ class _Training:
         record: Record = {
             "epoch": self.updates / self.per_epoch,
             "updates": self.updates,
-            "lr": self.optimiser.param_groups[0]["lr"],
+            "lr": self.optimizer.param_groups[0]["lr"],
         }
         record |= dict(zip(("loss", "aux1", "aux2"), self._means(), strict=False))
         record |= self._validate()

@@ -26,7 +26,7 @@ class Recipe:
     name: str
     """Of the recipe."""
     variant: Variant = "paper"
-    """The network: `paper` has no batch normalisation, `torchvision` has."""
+    """The network: `paper` has no batch normalization, `torchvision` has."""
     width: float = 1.0
     """Multiplies all channel counts but the number of classes."""
     input_size: int = 224
@@ -39,7 +39,7 @@ class Recipe:
     """The paper's dropout: 0.4 before the classifier, 0.7 in the heads."""
     initial: Literal["xavier", "he"] = "xavier"
     """Initial weights. xavier: BVLC's. he: normal with variance 2 / fan_in, biases 0, small classifiers."""
-    normalise: Literal["bvlc", "imagenet"] = "imagenet"
+    normalize: Literal["bvlc", "imagenet"] = "imagenet"
     """Pixel values. bvlc: BGR, 0 to 255, mean subtracted. imagenet: RGB, mean and deviation of ImageNet."""
     augment: Augment = "paper"
     """What is done to a training picture."""
@@ -61,7 +61,7 @@ class Recipe:
     nesterov: bool = False
     """Nesterov's form of momentum."""
     weight_decay: float = 2e-4
-    """On weights; never on biases and normalisation."""
+    """On weights; never on biases and normalization."""
     bias_lr: float = 1.0
     """Multiplies the learning rate of biases."""
     clip: float = math.inf
@@ -78,7 +78,7 @@ class Recipe:
     """ema: the share that the old average keeps at each update."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: autocast; normalisation across channels stays in float32."""
+    """bfloat16: autocast; normalization across channels stays in float32."""
     channels_last: bool = True
     """Memory order of pictures and weights; the same numbers, usually faster."""
     compile: bool = False
@@ -134,7 +134,7 @@ class Recipe:
 
     def preprocess(self) -> Preprocess:
         """What validation, and later prediction, does to a picture."""
-        base = {"bvlc": BVLC_PREPROCESS, "imagenet": IMAGENET_PREPROCESS}[self.normalise]
+        base = {"bvlc": BVLC_PREPROCESS, "imagenet": IMAGENET_PREPROCESS}[self.normalize]
         return Preprocess(
             resize=self.resize,
             crop=self.input_size,
@@ -195,7 +195,7 @@ def paper() -> Recipe:
         lr=0.01,
         schedule="step",
         bias_lr=2,
-        normalise="bvlc",
+        normalize="bvlc",
         augment="paper",
         average="polyak",
         average_from=0.9,
@@ -207,7 +207,7 @@ def paper() -> Recipe:
 PAPER_SOURCES = {
     "the paper": ("schedule", "momentum", "average", "augment", "aux_weight", "dropout", "heads",
                   "input_size"),
-    "BVLC": ("batch", "lr", "weight_decay", "bias_lr", "initial", "epochs", "normalise", "resize"),
+    "BVLC": ("batch", "lr", "weight_decay", "bias_lr", "initial", "epochs", "normalize", "resize"),
 }
 
 
@@ -223,7 +223,7 @@ def bvlc_quick() -> Recipe:
         lr=0.01,
         schedule="poly",
         bias_lr=2,
-        normalise="bvlc",
+        normalize="bvlc",
         augment="bvlc",
         workers=8,
     )
@@ -233,7 +233,7 @@ def modern() -> Recipe:
     """The same network as one would train it today; all of it ours.
 
     Larger batch, warm-up and cosine, bfloat16, smoothed labels, a moving average of the weights.
-    `--variant torchvision` adds batch normalisation.
+    `--variant torchvision` adds batch normalization.
     """
     return Recipe(
         name="modern",
@@ -257,7 +257,7 @@ def modern() -> Recipe:
 def tiny() -> Recipe:
     """A narrow network on small pictures, for two CPU cores and the bundled data; all of it ours.
 
-    A quarter of the width on 80x80 pixels, still without batch normalisation and with both heads. No
+    A quarter of the width on 80x80 pixels, still without batch normalization and with both heads. No
     dropout, since so small a network on so many pictures underfits and dropout only makes it slower;
     Nesterov's momentum and small batches, with which it learns in fewer epochs.
     """

@@ -10,7 +10,7 @@ import torch
 
 from inception_lib.distributed import choose_device, processor
 from inception_lib.training.recipes import Recipe
-from inception_lib.training.step import build, losses, optimiser, total_loss
+from inception_lib.training.step import build, losses, optimizer, total_loss
 
 
 def devices() -> list[str]:
@@ -28,7 +28,7 @@ def measure_speed(recipe: Recipe, classes: int = 10, *, device: str | None = Non
     """
     chosen = choose_device(device)
     network = build(recipe, classes).to(chosen).to(memory_format=torch.channels_last).train()
-    step, rule = torch.compile(network) if recipe.compile else network, optimiser(network, recipe)
+    step, rule = torch.compile(network) if recipe.compile else network, optimizer(network, recipe)
     side, autocast = recipe.input_size, recipe.precision == "bfloat16"
     x = torch.randn(recipe.batch // recipe.accumulate, 3, side, side, device=chosen).to(
         memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""What one update is made of: the network at its start, the optimiser, and the three losses."""
+"""What one update is made of: the network at its start, the optimizer, and the three losses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inception_lib.nn.network import Network, Output, initialise
+from inception_lib.nn.network import Network, Output, initialize
 from inception_lib.training.recipes import Recipe
 
 HEADS = ("logits", "aux1", "aux2")
@@ -17,7 +17,7 @@ def build(recipe: Recipe, classes: int) -> Network:
     seed = recipe.seed if recipe.init_seed is None else recipe.init_seed
     generator = torch.Generator().manual_seed(seed)
     network = Network(recipe.architecture(classes), generator=generator)
-    initialise(network, generator, recipe.initial)
+    initialize(network, generator, recipe.initial)
     if not recipe.dropout:
         for module in network.modules():
             if isinstance(module, nn.Dropout):
@@ -25,8 +25,8 @@ def build(recipe: Recipe, classes: int) -> Network:
     return network
 
 
-def optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """SGD with one group for the weights and one for biases and normalisation, which do not decay.
+def optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """SGD with one group for the weights and one for biases and normalization, which do not decay.
 
     Each group's `lr_scale` multiplies the recipe's learning rate.
     """

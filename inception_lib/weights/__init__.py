@@ -2,7 +2,7 @@
 
 Four kinds of files are read: Caffe's `.caffemodel` in both its forms, `.safetensors`, and `.pth` or `.pt`
 with torchvision's state dict or ours. Written is `.safetensors`, whose header says all that is needed to
-rebuild and use the network: the architecture, the pre-processing, the classes, the source and the licence.
+rebuild and use the network: the architecture, the pre-processing, the classes, the source and the license.
 """
 
 from inception_lib.weights.formats import save_weights

@@ -110,7 +110,7 @@ def save_weights(network: torch.nn.Module, path: str | os.PathLike, info: Weight
     Args:
         network: a `Network`, bare or inside torch.compile or DistributedDataParallel.
         path: the file to write; one that is there is replaced.
-        info: what goes into the header (pre-processing, classes, source, licence); the architecture
+        info: what goes into the header (pre-processing, classes, source, license); the architecture
             is the network's own. Where None, BVLC's pre-processing, or torchvision's for its variant.
         classes: the names of the classes, if not those of `info`.
         half: in float16, for half the size; `load_weights` gives float32 again.
@@ -144,7 +144,7 @@ def save_weights(network: torch.nn.Module, path: str | os.PathLike, info: Weight
 def _metadata(info: Weights) -> dict[str, str]:
     """The header: text under text, structures as JSON."""
     return {
-        "inception_lib": _FORMAT, "name": info.name, "source": info.source, "licence": info.licence,
+        "inception_lib": _FORMAT, "name": info.name, "source": info.source, "license": info.license,
         "url": info.url, "sha": info.sha, "classes": json.dumps(info.classes),
         "architecture": json.dumps(_encode(info.architecture)),
         "preprocess": json.dumps(_encode(info.preprocess)),
@@ -161,7 +161,8 @@ def _info_of(path: Path, metadata: Mapping[str, str]) -> Weights | None:
     try:
         classes = json.loads(metadata["classes"])
         info = Weights(
-            **{field: metadata[field] for field in ("name", "source", "licence", "url", "sha")},
+            **{field: metadata[field] for field in ("name", "source", "url", "sha")},
+            license=metadata["license" if "license" in metadata else "licence"],  # as the first files have it
             classes=None if classes is None else tuple(map(str, classes)),
             architecture=_decode(json.loads(metadata["architecture"])),
             preprocess=_decode(json.loads(metadata["preprocess"])))

@@ -24,7 +24,7 @@ class Weights:
     preprocess: Preprocess
     classes: tuple[str, ...] | None = None
     source: str = ""
-    licence: str = ""
+    license: str = ""
     url: str = ""
     sha: str = ""
 

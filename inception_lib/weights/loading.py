@@ -129,7 +129,7 @@ def _infer(path: Path, state: State) -> Weights:
     return Weights(
         name=path.stem, architecture=architecture, preprocess=preprocess,
         classes=imagenet_classes() if architecture.classes == 1000 else None,
-        source=path.name, licence="not stated in the file")
+        source=path.name, license="not stated in the file")
 
 
 def _variant(state: State, classes: int) -> Architecture:

@@ -30,7 +30,7 @@ def published(name: str) -> Weights:
             name=name, architecture=googlenet("paper"), preprocess=BVLC_PREPROCESS,
             classes=imagenet_classes(),
             source="BVLC's Caffe model zoo, models/bvlc_googlenet, trained by Sergio Guadarrama",
-            licence="released for unrestricted use",
+            license="released for unrestricted use",
             url="http://dl.caffe.berkeleyvision.org/bvlc_googlenet.caffemodel",
             sha="sha1:405fc5acd08a3bb12de8ee5e23a96bec22f08204")
     if name == "torchvision":
@@ -41,7 +41,7 @@ def published(name: str) -> Weights:
         return Weights(
             name=name, architecture=googlenet("torchvision", heads=False), preprocess=TORCHVISION_PREPROCESS,
             classes=imagenet_classes(), source="torchvision, GoogLeNet_Weights.IMAGENET1K_V1",
-            licence="none stated for the weights; torchvision is BSD 3-Clause", url=url,
+            license="none stated for the weights; torchvision is BSD 3-Clause", url=url,
             sha="sha256:" + url.rpartition("-")[2].removesuffix(".pth"))  # torch.hub's convention
     raise WeightsError(f"There are no published weights named {name!r}; there are {' and '.join(NAMES)}.")
 

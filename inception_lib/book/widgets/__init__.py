@@ -292,8 +292,8 @@ class CropWidget(_Widget):
 
     scale = t.Enum(tables.SCALES, 256).tag(sync=True, label="Shorter side, pixels", min=min(tables.SCALES),
                                            max=max(tables.SCALES), step=tables.SCALES[1] - tables.SCALES[0])
-    square = _choice(SQUARES, "centre", "Square")
-    crop = _choice(CROPS, "centre", "Crop", (*CROPS[:-1], "the whole square, resized"))
+    square = _choice(SQUARES, "center", "Square")
+    crop = _choice(CROPS, "center", "Crop", (*CROPS[:-1], "the whole square, resized"))
     mirror = t.Bool(False).tag(sync=True, label="Mirror image")
     averaged = _number(10, 1, 144, "Crops averaged")
 

@@ -27,10 +27,10 @@ function make(tag, attributes = {}, ...children) {
   return el;
 }
 
-// A bar with its text beside it, so that the text never has to be read on a colour.
-function bar(share, colour, parts = null) {
+// A bar with its text beside it, so that the text never has to be read on a color.
+function bar(share, color, parts = null) {
   const track = make("div", { class: "iw-track", "aria-hidden": "true" });
-  for (const [size, shade] of parts || [[share, colour]]) {
+  for (const [size, shade] of parts || [[share, color]]) {
     const piece = make("div", { class: `iw-bar iw-${shade}` });
     piece.style.width = `${Math.min(100, 100 * size)}%`;
     track.append(piece);

@@ -53,10 +53,10 @@ function layout(results, { table }) {
     caption.textContent = `${s.what === "depth" ? "Layers on the longest path" : SAID[s.what]} by stage, and the grid and channels it hands on`;
     rows.forEach((row, i) => {
       row.tr.classList.toggle("iw-chosen", i + 1 === s.stage);
-      for (const [side, colour] of SIDES) {
+      for (const [side, color] of SIDES) {
         const { units, value, output } = stages[side][i];
         row[side].replaceChildren(...(units.length ? [make("span", { class: "iw-figure" }, fmt(value)),
-          make("span", { class: "iw-small" }, output), bar(value / most, colour)] : ["–"]));
+          make("span", { class: "iw-small" }, output), bar(value / most, color)] : ["–"]));
       }
     });
     for (const [what, cells] of sums) {
@@ -67,14 +67,14 @@ function layout(results, { table }) {
 
     const of = (i) => (table.stages[i] === "no grid" ? "where there is no grid left" : `in stage ${i + 1}`);
     listed.textContent = `Stage ${s.stage}, layer by layer, in the order of the network:`;
-    for (const [side, colour] of SIDES) {
+    for (const [side, color] of SIDES) {
       const { units } = stages[side][s.stage - 1];
       const top = Math.max(1, ...SIDES.flatMap(([other]) => stages[other][s.stage - 1].units.map((unit) => unit[s.what])));
       lists[side].replaceChildren(make("p", { class: "iw-name" }, networks[s[side]].title),
         ...(units.length ? units.map((unit) => make("div", { class: "iw-line" },
           make("span", { class: "iw-name" }, unit.name), make("strong", {}, fmt(unit[s.what])),
           make("span", { class: "iw-small iw-made" }, `${unit.text}: ${unit.output}`),
-          make("div", {}, bar(unit[s.what] / top, colour))))
+          make("div", {}, bar(unit[s.what] / top, color))))
           : [make("p", { class: "iw-small" }, "It has no layer in this stage.")]));
     }
     const total = SIDES.map(([side]) => sum(networks[s[side]].units, s.what));

@@ -48,7 +48,7 @@ function layout(results, { table }) {
     }
     passes.number.textContent = fmt(cost);
     passes.more.textContent = `${plural(s.models, "network")} × ${plural(s.crops, "crop")}`;
-    verdict.textContent = cell ? judgement(cell, one.top, start) : missing(one, s);
+    verdict.textContent = cell ? judgment(cell, one.top, start) : missing(one, s);
     about.textContent = one.about;
     draw(one, s, cell);
     const data = { ...nothing, passes: cost, measured: cell ? 1 : 0 };
@@ -75,7 +75,7 @@ function details(cell, top, start) {
   return parts.join("; ");
 }
 
-function judgement(cell, top, start) {
+function judgment(cell, top, start) {
   if (start) return "This is the test that changes are counted from.";
   const change = cell[`change${top}`], low = cell[`change${top}_low`], high = cell[`change${top}_high`];
   const said = change === 0 ? `The top-${top} error stays as it was`

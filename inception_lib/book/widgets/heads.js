@@ -107,8 +107,8 @@ function layout(results, { table }) {
     const others = weights.filter((weight) => weight !== chosen)
       .map((weight) => `${weight}: ${epoch ? percent(runs[weight].top1[epoch - 1]) : ""}`);
     top1.caption.textContent = epoch
-      ? `After epoch ${epoch}: ${percent(runs[chosen].top1[epoch - 1])}. Grey, the other weights: ${others.join(", ")}.`
-      : "In colour the chosen weight, in grey the others.";
+      ? `After epoch ${epoch}: ${percent(runs[chosen].top1[epoch - 1])}. Gray, the other weights: ${others.join(", ")}.`
+      : "In color the chosen weight, in gray the others.";
     top1.svg.setAttribute("aria-label", `Top-1 accuracy over ${epochs} epochs. ${top1.caption.textContent}`);
   };
 

@@ -9,7 +9,7 @@ function layout(results, { table }) {
   const id = `iw-${++serial}`;
   // not the table's caption, which would scroll away with it
   const caption = make("p", { id, class: "iw-small" }, "Counted, beside what the paper prints for 224 pixels and width 1");
-  const grid = make("table", { class: "iw-table iw-network", "aria-labelledby": id },
+  const grid = make("table", { class: "iw-table iw-network", "aria-labeledby": id },
     make("thead", {}, make("tr", {}, ...heading.map((text) => (text ? make("th", { scope: "col" }, text) : make("td"))))), body);
   const verdict = make("p", { class: "iw-verdict" });
   results.append(verdict, caption, make("div", { class: "iw-scroll", tabindex: "0", role: "region", "aria-label": "Table 1, counted" }, grid));
@@ -23,8 +23,8 @@ function layout(results, { table }) {
   };
   for (const printed of table.printed) {
     row(printed.name, printed.type);
-    if (printed.name === "pool1") row("norm1", "local response normalisation");
-    if (printed.name === "conv2") row("norm2", "local response normalisation");
+    if (printed.name === "pool1") row("norm1", "local response normalization");
+    if (printed.name === "conv2") row("norm2", "local response normalization");
   }
   for (const head of ["aux1", "aux2"]) row(head, "auxiliary classifier, training only");
   const printedOf = Object.fromEntries(table.printed.map((p) => [p.name, p]));
@@ -69,7 +69,7 @@ function layout(results, { table }) {
     const macs = total(used, "macs", values), weights = total(used, "weights", values);
     const parameters = weights + total(used, "biases", values) + total(used, "norm", values);
     verdict.textContent = `${fmt(macs)} MACs, ${fmt(weights)} weights, ${fmt(parameters)} parameters with biases`
-      + `${s.variant === "torchvision" ? " and batch normalisation" : ""}.`
+      + `${s.variant === "torchvision" ? " and batch normalization" : ""}.`
       + (same ? "" : " The printed figures are for another network than this one.");
     return {
       words: verdict.textContent,

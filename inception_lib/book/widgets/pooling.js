@@ -26,11 +26,11 @@ function layout(results, { table, set, controls }) {
       data[`${key}Macs`] = total(table[key], "macs", s);
     }
     const most = data.connectedWeights;
-    for (const [key, colour] of [["connected", "accent"], ["pooled", "1x1"]]) {
+    for (const [key, color] of [["connected", "accent"], ["pooled", "1x1"]]) {
       const weights = data[`${key}Weights`];
       lines[key].number.textContent = `${fmt(weights)} weights`;
       lines[key].more.textContent = `${(4 * weights / 2 ** 20).toFixed(1)} MiB in float32, ${fmt(data[`${key}Macs`])} MACs`;
-      lines[key].track.replaceChildren(bar(weights / most, colour));
+      lines[key].track.replaceChildren(bar(weights / most, color));
     }
     const ratio = data.connectedWeights / data.pooledWeights;
     verdict.textContent = ratio === 1

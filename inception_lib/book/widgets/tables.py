@@ -398,6 +398,6 @@ def ensemble_table() -> dict:
 
 
 def table1_rows(counts: Counts) -> Mapping[str, str]:
-    """For each layer the name of its row in Table 1; the normalisations and heads have rows of their own."""
+    """For each layer the name of its row in Table 1; the normalizations and heads have rows of their own."""
     names = {group: row.name for row in paper.TABLE1 for group in row.groups}
     return {path: names.get(row.module or path, row.module or path) for path, row in counts.by_path.items()}
