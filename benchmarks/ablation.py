@@ -36,9 +36,15 @@ def one_of_each(data: Data) -> Data:
     return replace(data, classes=tuple(names), labels=range(len(names)))
 
 
-def main(weights: tyro.conf.UseAppendAction[tuple[str, ...]] = (), data: str = "shapes", split: str = "test",
-         pictures: int | None = None, out: Path | None = None, device: str | None = None,
-         record: str = "ablation_shapes") -> int:
+def main(
+    weights: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    data: str = "shapes",
+    split: str = "test",
+    pictures: int | None = None,
+    out: Path | None = None,
+    device: str | None = None,
+    record: str = "ablation_shapes",
+) -> int:
     """Test, print the table and record it.
 
     Args:
@@ -64,12 +70,28 @@ def main(weights: tyro.conf.UseAppendAction[tuple[str, ...]] = (), data: str = "
         kept = {n: done.stacked(n, pool) for n in COUNTS}
         tables.append(grid(kept, done.labels, COUNTS, models).assign(pool=pool))
     table = pd.concat(tables, ignore_index=True)
-    print(table[["pool", "models", "crops", "top1", "top1_mean", "change1", "change1_low", "change1_high",
-                 "top5"]].round(4).to_string(index=False))
-    outcome = {"networks": [loaded.info.name for loaded in networks], "pictures": len(done.read),
-               "skipped": len(done.skipped), "seconds": seconds, "rows": table.to_dict("records")}
-    print(results.record(record, outcome, data=f"{done.data}, {split}: {len(done.read):,} pictures",
-                         about="Numbers of models and crops: shares of right answers, and paired changes"))
+    print(
+        table[
+            ["pool", "models", "crops", "top1", "top1_mean", "change1", "change1_low", "change1_high", "top5"]
+        ]
+        .round(4)
+        .to_string(index=False)
+    )
+    outcome = {
+        "networks": [loaded.info.name for loaded in networks],
+        "pictures": len(done.read),
+        "skipped": len(done.skipped),
+        "seconds": seconds,
+        "rows": table.to_dict("records"),
+    }
+    print(
+        results.record(
+            record,
+            outcome,
+            data=f"{done.data}, {split}: {len(done.read):,} pictures",
+            about="Numbers of models and crops: shares of right answers, and paired changes",
+        )
+    )
     return 0
 
 

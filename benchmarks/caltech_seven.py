@@ -37,9 +37,22 @@ def recipe(epochs: float, width: float) -> Recipe:
     With batch normalization, unlike the paper: without it, 60,000 pictures in, a network was right on 14 % of
     the others.
     """
-    return Recipe(name="caltech", variant="torchvision", width=width, input_size=80, resize=91, dropout=False,
-                  epochs=epochs, batch=32, lr=0.05, schedule="cosine", warmup=1, initial="he", clip=5,
-                  augment="bvlc")
+    return Recipe(
+        name="caltech",
+        variant="torchvision",
+        width=width,
+        input_size=80,
+        resize=91,
+        dropout=False,
+        epochs=epochs,
+        batch=32,
+        lr=0.05,
+        schedule="cosine",
+        warmup=1,
+        initial="he",
+        clip=5,
+        augment="bvlc",
+    )
 
 
 def prepare(source: Path, folder: Path) -> None:
@@ -68,8 +81,14 @@ def prepare(source: Path, folder: Path) -> None:
     work.rename(folder)
 
 
-def main(data: Path | None = None, work: Path = Path("runs/caltech_seven"), epochs: float = 30,
-         width: float = 0.25, networks: int = 7, pictures: int = 850) -> int:
+def main(
+    data: Path | None = None,
+    work: Path = Path("runs/caltech_seven"),
+    epochs: float = 30,
+    width: float = 0.25,
+    networks: int = 7,
+    pictures: int = 850,
+) -> int:
     """Train, test and record both.
 
     Args:

@@ -55,8 +55,9 @@ def pillow_resize(picture: Image.Image, scale: int, preprocess: Preprocess) -> I
     return picture.resize(size, Image.Resampling[preprocess.interpolation.upper()])
 
 
-def contenders(photo: Path, network: Network, device: torch.device,
-               batch: int) -> dict[str, Callable[[], Tensor]]:
+def contenders(
+    photo: Path, network: Network, device: torch.device, batch: int
+) -> dict[str, Callable[[], Tensor]]:
     """Functions that give the mean probabilities of the photograph."""
     preprocess = BVLC_PREPROCESS
     chosen = scheme(144, preprocess)
@@ -64,8 +65,10 @@ def contenders(photo: Path, network: Network, device: torch.device,
 
     @torch.inference_mode()
     def answer(x: Tensor) -> Tensor:
-        found = [network(part.to(device, memory_format=torch.channels_last)).logits.softmax(1)
-                 for part in x.split(batch)]
+        found = [
+            network(part.to(device, memory_format=torch.channels_last)).logits.softmax(1)
+            for part in x.split(batch)
+        ]
         return torch.cat(found).mean(0).cpu()
 
     def ours() -> Tensor:
@@ -74,9 +77,14 @@ def contenders(photo: Path, network: Network, device: torch.device,
         return answer(views_of(picture, different, preprocess, device))
 
     def each() -> Tensor:
-        return answer(torch.stack([
-            pillow_crop(pillow_resize(read_picture(photo), v.scale, preprocess), v, preprocess)
-            for v in views]))
+        return answer(
+            torch.stack(
+                [
+                    pillow_crop(pillow_resize(read_picture(photo), v.scale, preprocess), v, preprocess)
+                    for v in views
+                ]
+            )
+        )
 
     def once() -> Tensor:
         picture = read_picture(photo)
@@ -84,8 +92,12 @@ def contenders(photo: Path, network: Network, device: torch.device,
         return answer(torch.stack([pillow_crop(resized[v.scale], v, preprocess) for v in views]))
 
     ready = views_of(read_picture(photo), views, preprocess, device)
-    return {"network alone": lambda: answer(ready), "ours": ours, "pillow, decoded once": once,
-            "pillow, from the file each time": each}
+    return {
+        "network alone": lambda: answer(ready),
+        "ours": ours,
+        "pillow, decoded once": once,
+        "pillow, from the file each time": each,
+    }
 
 
 def main(rounds: int = 7, batch: int = 144, device: str | None = None, record: str | None = None) -> int:
@@ -113,16 +125,28 @@ def main(rounds: int = 7, batch: int = 144, device: str | None = None, record: s
                 function()  # its answer is on the CPU: nothing is left to wait for
                 took[name].append(time.perf_counter() - start)
     base = took["network alone"]
-    rows = [{"how": name, "seconds": round(statistics.median(found), 4),
-             "of_network": round(statistics.median(a / b for a, b in zip(found, base, strict=True)), 3),
-             "differs_by": float(f"{(answers[name] - answers['network alone']).abs().max():.1e}")}
-            for name, found in took.items()]
+    rows = [
+        {
+            "how": name,
+            "seconds": round(statistics.median(found), 4),
+            "of_network": round(statistics.median(a / b for a, b in zip(found, base, strict=True)), 3),
+            "differs_by": float(f"{(answers[name] - answers['network alone']).abs().max():.1e}"),
+        }
+        for name, found in took.items()
+    ]
     print(pd.DataFrame(rows).to_string(index=False))
     if record:
         where = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else None
-        print(results.record(record, {"rounds": rounds, "batch": batch, "rows": rows}, seed=0, device=where,
-                             about="Time of the 144-crop test of one photograph, ours beside Pillow's",
-                             data=f"scikit-image's chelsea as a JPEG of {SIZE[0]} x {SIZE[1]}"))
+        print(
+            results.record(
+                record,
+                {"rounds": rounds, "batch": batch, "rows": rows},
+                seed=0,
+                device=where,
+                about="Time of the 144-crop test of one photograph, ours beside Pillow's",
+                data=f"scikit-image's chelsea as a JPEG of {SIZE[0]} x {SIZE[1]}",
+            )
+        )
     return 0
 
 

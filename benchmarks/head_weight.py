@@ -60,12 +60,21 @@ def train_one(chosen: Recipe, folder: Path) -> dict:
             new.write_text(json.dumps(known))
 
     done = train(chosen, "shapes", folder, resume=bool(checkpoint.saved(folder)), on_epoch=look)
-    return {"heads": chosen.heads, "aux_weight": chosen.aux_weight if chosen.heads else 0.0,
-            "seed": chosen.seed, "history": done.history, "gradients": json.loads(path.read_text())}
+    return {
+        "heads": chosen.heads,
+        "aux_weight": chosen.aux_weight if chosen.heads else 0.0,
+        "seed": chosen.seed,
+        "history": done.history,
+        "gradients": json.loads(path.read_text()),
+    }
 
 
-def main(weights: tuple[float, ...] = (0.0, 0.3, 1.0, 0.1), seeds: int = 2,
-         work: Path = Path("runs/head_weight"), record: str | None = None) -> int:
+def main(
+    weights: tuple[float, ...] = (0.0, 0.3, 1.0, 0.1),
+    seeds: int = 2,
+    work: Path = Path("runs/head_weight"),
+    record: str | None = None,
+) -> int:
     """Train and print.
 
     Args:
@@ -81,13 +90,20 @@ def main(weights: tuple[float, ...] = (0.0, 0.3, 1.0, 0.1), seeds: int = 2,
             chosen = replace(chosen, aux_weight=weight) if weight else chosen
             runs.append(train_one(chosen, work / f"{weight:g}-{seed}"))
             last = runs[-1]["history"][-1]
-            print(f"weight {weight:g}, seed {seed}: top-1 {last['top1']:.1%}, loss {last['loss']:.3f}",
-                  flush=True)
+            print(
+                f"weight {weight:g}, seed {seed}: top-1 {last['top1']:.1%}, loss {last['loss']:.3f}",
+                flush=True,
+            )
     if record:
-        print(results.record(
-            record, {"recipe": "tiny", "pictures_of_gradients": BATCHES * recipe("tiny").batch, "runs": runs},
-            about="Training with several weights of the heads' losses: a record per epoch, and gradients",
-            data="shapes: 8,000 training pictures, 10 classes", seed=0))
+        print(
+            results.record(
+                record,
+                {"recipe": "tiny", "pictures_of_gradients": BATCHES * recipe("tiny").batch, "runs": runs},
+                about="Training with several weights of the heads' losses: a record per epoch, and gradients",
+                data="shapes: 8,000 training pictures, 10 classes",
+                seed=0,
+            )
+        )
     return 0
 
 

@@ -83,7 +83,8 @@ def answers(page: Page, changes: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for root in page.locator('.inception-widget[data-widget]:not([data-widget="quiz"])').all():
         found.setdefault(root.get_attribute("data-widget"), []).extend(
-            page.evaluate(ANSWERS, [root.element_handle(), changes]))
+            page.evaluate(ANSWERS, [root.element_handle(), changes])
+        )
     return found
 
 
@@ -104,8 +105,9 @@ def main(rounds: int = 5, changes: int = 200, record: str = "") -> int:
     seen: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     widgets: dict[str, dict[str, float | str]] = {}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(),
-                                             args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = playwright.chromium.launch(
+            executable_path=find_browser(), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         version = browser.version
         first_view(browser, f"{site}/{names[0]}.html")  # the browser's own start is no page's
         for _ in range(rounds):
@@ -115,20 +117,32 @@ def main(rounds: int = 5, changes: int = 200, record: str = "") -> int:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.goto(f"{site}/{name}.html", wait_until="load")
             for key, took in answers(page, changes).items():
-                widgets[key] = {"page": name, "median": round(statistics.median(took), 2),
-                                "worst": round(max(took), 2), "changes": len(took)}
+                widgets[key] = {
+                    "page": name,
+                    "median": round(statistics.median(took), 2),
+                    "worst": round(max(took), 2),
+                    "changes": len(took),
+                }
             page.close()
         browser.close()
     server.shutdown()
-    pages = {name: {"first_view": round(statistics.median(paint for paint, _ in visits), 1),
-                    "loaded": round(statistics.median(loaded for _, loaded in visits), 1)}
-             for name, visits in seen.items()}
+    pages = {
+        name: {
+            "first_view": round(statistics.median(paint for paint, _ in visits), 1),
+            "loaded": round(statistics.median(loaded for _, loaded in visits), 1),
+        }
+        for name, visits in seen.items()
+    }
     print(pd.DataFrame(pages).T.to_string(), pd.DataFrame(widgets).T.to_string(), sep="\n\n")
     if record:
-        print(results.record(
-            record, {"browser": f"Chromium {version}", "rounds": rounds, "pages": pages, "widgets": widgets},
-            about="First view of each page of the book from a local server, and a widget's answer, in ms",
-            data=f"the built book, {len(names)} pages"))
+        print(
+            results.record(
+                record,
+                {"browser": f"Chromium {version}", "rounds": rounds, "pages": pages, "widgets": widgets},
+                about="First view of each page of the book from a local server, and a widget's answer, in ms",
+                data=f"the built book, {len(names)} pages",
+            )
+        )
     return 0
 
 

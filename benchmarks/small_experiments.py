@@ -52,12 +52,14 @@ def connected(network: Architecture) -> Architecture:
 @cache
 def naive(network: Architecture) -> Architecture:
     """The widest that costs no more."""
+
     def narrowed(percent: int) -> Architecture:
         def module(layer: Layer) -> tuple[Layer, ...]:
             if not isinstance(layer, Branches):
                 return (layer,)
             widths = PAPER_WIDTHS[layer.name.removeprefix(MODULE)]
             return (naive_module(layer.name, Widths(*(scaled(w, percent / 1000) for w in widths))),)
+
         return exchanged(network, module)
 
     budget = count(network).macs
@@ -69,8 +71,11 @@ def single(network: Architecture) -> Architecture:
     """Each module's outputs from one 3x3 convolution behind the widest reduction that costs no more."""
     counts = count(network)
     shapes = {name: group for name, group in counts.groups.items() if name.startswith(MODULE)}
-    before = {layer.name: counts.groups[network.layers[i - 1].name].out_shape[0]
-              for i, layer in enumerate(network.layers) if isinstance(layer, Branches)}
+    before = {
+        layer.name: counts.groups[network.layers[i - 1].name].out_shape[0]
+        for i, layer in enumerate(network.layers)
+        if isinstance(layer, Branches)
+    }
 
     def module(layer: Layer) -> tuple[Layer, ...]:
         if not isinstance(layer, Branches):
@@ -78,9 +83,21 @@ def single(network: Architecture) -> Architecture:
         out, rows, columns = shapes[layer.name].out_shape
         one = before[layer.name] + 9 * out  # MACs per place and channel of the reduction
         width = shapes[layer.name].macs // (rows * columns * one)
-        return (Branches(name=layer.name, branches=(Branch(name="3x3", layers=(
-            Conv(name="3x3_reduce", out_channels=width, kernel=1),
-            Conv(name="3x3", out_channels=out, kernel=3, padding=1))),)),)
+        return (
+            Branches(
+                name=layer.name,
+                branches=(
+                    Branch(
+                        name="3x3",
+                        layers=(
+                            Conv(name="3x3_reduce", out_channels=width, kernel=1),
+                            Conv(name="3x3", out_channels=out, kernel=3, padding=1),
+                        ),
+                    ),
+                ),
+            ),
+        )
+
     return exchanged(network, module)
 
 
@@ -93,16 +110,28 @@ def batch_norm(network: Architecture) -> Architecture:
         if isinstance(layer, Conv):
             return (replace(layer, batch_norm=True, bias=False),)
         if isinstance(layer, Branches):
-            return (replace(layer, branches=tuple(
-                replace(b, layers=tuple(new for old in b.layers for new in part(old)))
-                for b in layer.branches)),)
+            return (
+                replace(
+                    layer,
+                    branches=tuple(
+                        replace(b, layers=tuple(new for old in b.layers for new in part(old)))
+                        for b in layer.branches
+                    ),
+                ),
+            )
         return (layer,)
+
     return exchanged(without_lrn(network), part)
 
 
 ARMS: dict[str, Callable[[Architecture], Architecture]] = {
-    "paper": lambda network: network, "connected": connected, "naive": naive, "single": single,
-    "none": without_lrn, "batch_norm": batch_norm}
+    "paper": lambda network: network,
+    "connected": connected,
+    "naive": naive,
+    "single": single,
+    "none": without_lrn,
+    "batch_norm": batch_norm,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +144,13 @@ class Experiment(Recipe):
         return ARMS[self.arm](super().architecture(classes))
 
 
-def main(seeds: int = 3, epochs: float = 5, arms: tuple[str, ...] = tuple(ARMS),
-         work: Path = Path("runs/small_experiments"), record: str | None = None) -> int:
+def main(
+    seeds: int = 3,
+    epochs: float = 5,
+    arms: tuple[str, ...] = tuple(ARMS),
+    work: Path = Path("runs/small_experiments"),
+    record: str | None = None,
+) -> int:
     """Train and print.
 
     Args:
@@ -134,14 +168,31 @@ def main(seeds: int = 3, epochs: float = 5, arms: tuple[str, ...] = tuple(ARMS),
             folder = work / f"{arm}-{seed}"
             done = train(chosen, "shapes", folder, resume=folder.is_dir())
             counts, last = count(chosen.architecture(len(done.classes))), done.history[-1]
-            runs.append({"arm": arm, "seed": seed, "macs": counts.macs, "parameters": counts.parameters,
-                         "history": done.history})
-            print(f"{arm}, seed {seed}: {counts.macs:,} MACs, {counts.parameters:,} parameters, top-1 "
-                  f"{last['top1']:.1%}", flush=True)
+            runs.append(
+                {
+                    "arm": arm,
+                    "seed": seed,
+                    "macs": counts.macs,
+                    "parameters": counts.parameters,
+                    "history": done.history,
+                }
+            )
+            print(
+                f"{arm}, seed {seed}: {counts.macs:,} MACs, {counts.parameters:,} parameters, top-1 "
+                f"{last['top1']:.1%}",
+                flush=True,
+            )
     if record:
         about = "Parts of a small GoogLeNet exchanged one at a time: a record per epoch of each run"
-        print(results.record(record, {"epochs": epochs, "runs": runs}, about=about, seed=0,
-                             data="shapes: 8,000 training pictures, 10 classes"))
+        print(
+            results.record(
+                record,
+                {"epochs": epochs, "runs": runs},
+                about=about,
+                seed=0,
+                data="shapes: 8,000 training pictures, 10 classes",
+            )
+        )
     return 0
 
 

@@ -53,14 +53,17 @@ def updater(network: nn.Module, x: torch.Tensor, y: torch.Tensor, precision: str
         rule.zero_grad(set_to_none=True)
         loss.backward()
         rule.step()
+
     return update
 
 
 def seconds(update: Callable[[], None], device: torch.device, times: int) -> float:
     """Of one update, as the mean of some in a row."""
+
     def wait() -> None:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
+
     wait()
     start = time.perf_counter()
     for _ in range(times):
@@ -69,9 +72,16 @@ def seconds(update: Callable[[], None], device: torch.device, times: int) -> flo
     return (time.perf_counter() - start) / times
 
 
-def main(batch: int = 16, size: int = 224, precision: Literal["float32", "bfloat16"] = "float32",
-         compiled: bool = True, rounds: int = 7, times: int = 2, device: str | None = None,
-         record: str | None = None) -> int:
+def main(
+    batch: int = 16,
+    size: int = 224,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    compiled: bool = True,
+    rounds: int = 7,
+    times: int = 2,
+    device: str | None = None,
+    record: str | None = None,
+) -> int:
     """Measure and print.
 
     Args:
@@ -100,24 +110,45 @@ def main(batch: int = 16, size: int = 224, precision: Literal["float32", "bfloat
     for _ in range(rounds):
         for key, update in updates.items():
             took[key].append(seconds(update, chosen, times))
-    paper, other = (6 * count(googlenet(variant, input_size=size)).macs
-                    for variant in ("paper", "torchvision"))
+    paper, other = (
+        6 * count(googlenet(variant, input_size=size)).macs for variant in ("paper", "torchvision")
+    )
     flops = {"ours, paper": paper, "ours, torchvision": other, "torchvision": other}
     peak, rows = matmul_flops(str(chosen), precision), []
     for (name, how), found in took.items():
         each = batch / statistics.median(found)
         base = batch / statistics.median(took["torchvision", how])
-        rows.append({"network": name, "how": how, "images_per_s": round(each, 2),
-                     "of_torchvision": round(each / base, 3),
-                     "flops_share": round(each * flops[name] / peak, 3)})
+        rows.append(
+            {
+                "network": name,
+                "how": how,
+                "images_per_s": round(each, 2),
+                "of_torchvision": round(each / base, 3),
+                "flops_share": round(each * flops[name] / peak, 3),
+            }
+        )
     print(pd.DataFrame(rows).to_string(index=False))
     if record:
         where = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else None
-        outcome = {"batch": batch, "size": size, "precision": precision, "rounds": rounds, "rows": rows,
-                   "matmul_tflops": round(peak / 1e12, 2),
-                   "threads": torch.get_num_threads()}
-        print(results.record(record, outcome, about="Training pictures per second, ours beside torchvision's",
-                             data=f"noise, batches of {batch} x {size} x {size}", seed=0, device=where))
+        outcome = {
+            "batch": batch,
+            "size": size,
+            "precision": precision,
+            "rounds": rounds,
+            "rows": rows,
+            "matmul_tflops": round(peak / 1e12, 2),
+            "threads": torch.get_num_threads(),
+        }
+        print(
+            results.record(
+                record,
+                outcome,
+                about="Training pictures per second, ours beside torchvision's",
+                data=f"noise, batches of {batch} x {size} x {size}",
+                seed=0,
+                device=where,
+            )
+        )
     return 0
 
 

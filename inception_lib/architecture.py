@@ -217,13 +217,15 @@ def walk(architecture: Architecture) -> Iterator[Step]:
     if len(architecture.input) != 3 or min(architecture.input) < 1:
         raise ArchitectureError(
             f"{architecture.name}: an input is (channels, height, width), each at least 1, "
-            f"not {architecture.input}.")
+            f"not {architecture.input}."
+        )
     outputs: dict[str, Shape] = {}
     shape: Shape = architecture.input
     seen: set[str] = set()
 
-    def run(layers: tuple[Layer, ...], shape: Shape, prefix: str, module: str, branch: str,
-            head: str | None) -> Generator[Step, None, Shape]:
+    def run(
+        layers: tuple[Layer, ...], shape: Shape, prefix: str, module: str, branch: str, head: str | None
+    ) -> Generator[Step, None, Shape]:
         for layer in layers:
             path = prefix + layer.name
             if path in seen:
@@ -232,8 +234,9 @@ def walk(architecture: Architecture) -> Iterator[Step]:
             if isinstance(layer, Branches):
                 outs = []
                 for part in layer.branches:
-                    end = yield from run(part.layers, shape, f"{path}/", module or path,
-                                         branch or part.name, head)
+                    end = yield from run(
+                        part.layers, shape, f"{path}/", module or path, branch or part.name, head
+                    )
                     outs.append((part.name, end))
                 out = _joined(path, layer, outs)
                 yield Step(path, module or path, branch, head, layer, shape, out)
@@ -262,8 +265,14 @@ def _positive(path: str, what: str, value: int) -> None:
         raise ArchitectureError(f"{path}: {what} must be a whole number of at least 1, not {value!r}.")
 
 
-def _grid(path: str, shape: Shape, kernel: int | tuple[int, int], stride: int,
-          padding: int | tuple[int, int], ceil: bool = False) -> tuple[int, int]:
+def _grid(
+    path: str,
+    shape: Shape,
+    kernel: int | tuple[int, int],
+    stride: int,
+    padding: int | tuple[int, int],
+    ceil: bool = False,
+) -> tuple[int, int]:
     """Height and width after a window of `kernel` moves over a grid."""
     if len(shape) != 3:
         raise ArchitectureError(f"{path}: needs a grid (channels, height, width); {_text(shape)} arrive.")
@@ -277,7 +286,8 @@ def _grid(path: str, shape: Shape, kernel: int | tuple[int, int], stride: int,
             rows, columns = pair(kernel)
             raise ArchitectureError(
                 f"{path}: a {rows}x{columns} kernel is larger than its padded input "
-                f"({shape[1] + 2 * pair(padding)[0]}x{shape[2] + 2 * pair(padding)[1]}).")
+                f"({shape[1] + 2 * pair(padding)[0]}x{shape[2] + 2 * pair(padding)[1]})."
+            )
         over = n + 2 * p - k
         size = (-(-over // stride) if ceil else over // stride) + 1
         if ceil and (size - 1) * stride >= n + p:  # the last window would see only padding
@@ -294,18 +304,22 @@ def _out_shape(path: str, layer: Layer, shape: Shape) -> Shape:
             grid = _grid(path, shape, layer.kernel, layer.stride, layer.padding)
             if layer.in_channels not in (None, shape[0]):
                 raise ArchitectureError(
-                    f"{path}: is declared with {layer.in_channels} input channels, but {shape[0]} arrive.")
+                    f"{path}: is declared with {layer.in_channels} input channels, but {shape[0]} arrive."
+                )
             groups = groups_of(layer, shape[0])
             _positive(path, "the number of groups", groups)
             if shape[0] % groups or layer.out_channels % groups:
                 raise ArchitectureError(
                     f"{path}: {groups} groups do not divide {shape[0]} input and "
-                    f"{layer.out_channels} output channels.")
+                    f"{layer.out_channels} output channels."
+                )
             return (layer.out_channels, *grid)
         case Pool():
             if pair(layer.padding)[0] * 2 > layer.kernel:
-                raise ArchitectureError(f"{path}: a padding of {layer.padding} is more than half of "
-                                        f"the {layer.kernel}x{layer.kernel} window.")
+                raise ArchitectureError(
+                    f"{path}: a padding of {layer.padding} is more than half of "
+                    f"the {layer.kernel}x{layer.kernel} window."
+                )
             return (shape[0], *_grid(path, shape, layer.kernel, layer.stride, layer.padding, layer.ceil))
         case GlobalPool():
             _positive(path, "the output grid", layer.output)
@@ -324,14 +338,17 @@ def _out_shape(path: str, layer: Layer, shape: Shape) -> Shape:
             features = size_of(shape)
             if layer.in_features not in (None, features):
                 raise ArchitectureError(
-                    f"{path}: is declared with {layer.in_features} inputs, but {features} arrive.")
+                    f"{path}: is declared with {layer.in_features} inputs, but {features} arrive."
+                )
             return (layer.out_features,)
         case Scale() | Tanh():
             return shape
         case Select():
             if not layer.channels or not all(0 <= channel < shape[0] for channel in layer.channels):
-                raise ArchitectureError(f"{path}: channels {layer.channels} are to be chosen, but "
-                                        f"{shape[0]} arrive, numbered from 0.")
+                raise ArchitectureError(
+                    f"{path}: channels {layer.channels} are to be chosen, but "
+                    f"{shape[0]} arrive, numbered from 0."
+                )
             return (len(layer.channels), *shape[1:])
     raise ArchitectureError(f"{path}: {type(layer).__name__} is not a layer.")
 
@@ -349,12 +366,15 @@ def _joined(path: str, layer: Branches, outs: list[tuple[str, Shape]]) -> Shape:
         if shape != first if adds else shape[1:] != first[1:]:
             raise ArchitectureError(
                 f"{path}: branch {first_name} gives {_text(first)} and branch {name} {_text(shape)}, "
-                f"and only equal {'shapes can be added' if adds else 'grids can be concatenated'}.")
+                f"and only equal {'shapes can be added' if adds else 'grids can be concatenated'}."
+            )
     total = first[0] if adds else sum(shape[0] for _, shape in outs)
     if layer.out_channels not in (None, total):
         widths = "" if adds else " + ".join(str(shape[0]) for _, shape in outs) + " = "
-        raise ArchitectureError(f"{path}: is declared to give {layer.out_channels} channels, but its "
-                                f"branches give {widths}{total}.")
+        raise ArchitectureError(
+            f"{path}: is declared to give {layer.out_channels} channels, but its "
+            f"branches give {widths}{total}."
+        )
     return (total, *first[1:])
 
 

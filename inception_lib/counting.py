@@ -229,11 +229,19 @@ class Counts:
         """One plain dictionary per row, ready for JSON or pandas."""
         return [
             {
-                "layer": row.path, "module": row.module, "branch": row.branch, "kind": row.kind,
+                "layer": row.path,
+                "module": row.module,
+                "branch": row.branch,
+                "kind": row.kind,
                 "output": shape_text(row.out_shape),
-                "formula": row.macs.formula, "numbers": row.macs.numbers,
-                "MACs": row.macs.value, "other": row.other, "FLOPs": row.flops,
-                "weights": row.weights.value, "biases": row.biases, "norm": row.norm_parameters,
+                "formula": row.macs.formula,
+                "numbers": row.macs.numbers,
+                "MACs": row.macs.value,
+                "other": row.other,
+                "FLOPs": row.flops,
+                "weights": row.weights.value,
+                "biases": row.biases,
+                "norm": row.norm_parameters,
                 "activations": row.activations,
             }
             for row in self.rows
@@ -247,25 +255,49 @@ class Counts:
 
     def to_json(self) -> str:
         """The rows, the totals and the policy as JSON."""
-        return json.dumps({
-            "network": self.architecture.name, "input": self.architecture.input,
-            "policy": self.policy.describe(),
-            "total": {"MACs": self.macs, "FLOPs": self.flops, "weights": self.weights,
-                      "biases": self.biases, "parameters": self.parameters},
-            "layers": self.records(),
-        }, indent=1)
+        return json.dumps(
+            {
+                "network": self.architecture.name,
+                "input": self.architecture.input,
+                "policy": self.policy.describe(),
+                "total": {
+                    "MACs": self.macs,
+                    "FLOPs": self.flops,
+                    "weights": self.weights,
+                    "biases": self.biases,
+                    "parameters": self.parameters,
+                },
+                "layers": self.records(),
+            },
+            indent=1,
+        )
 
     def to_text(self, *, formulas: bool = False) -> str:
         """A table for the terminal, with a total and the policy below it."""
         head = ["layer", "output", "MACs", "other", "weights", "biases", "activations"]
-        lines = [[
-            r.path, shape_text(r.out_shape), f"{r.macs.value:,}" if r.macs.factors else "-",
-            "not counted" if r.other is None else f"{r.other:,}",
-            f"{r.weights.value:,}" if r.weights.factors else "-",
-            f"{r.biases:,}" if r.biases else "-", f"{r.activations:,}",
-        ] for r in self.rows]
-        lines.append(["total", "", f"{self.macs:,}", f"{sum(r.other or 0 for r in self.rows):,}",
-                      f"{self.weights:,}", f"{self.biases:,}", ""])
+        lines = [
+            [
+                r.path,
+                shape_text(r.out_shape),
+                f"{r.macs.value:,}" if r.macs.factors else "-",
+                "not counted" if r.other is None else f"{r.other:,}",
+                f"{r.weights.value:,}" if r.weights.factors else "-",
+                f"{r.biases:,}" if r.biases else "-",
+                f"{r.activations:,}",
+            ]
+            for r in self.rows
+        ]
+        lines.append(
+            [
+                "total",
+                "",
+                f"{self.macs:,}",
+                f"{sum(r.other or 0 for r in self.rows):,}",
+                f"{self.weights:,}",
+                f"{self.biases:,}",
+                "",
+            ]
+        )
         if formulas:
             head.append("MACs, with the numbers put in")
             for line, row in zip(lines, self.rows, strict=False):
@@ -275,8 +307,10 @@ class Counts:
         left = {0, 1, 7}
 
         def write(cells: list[str]) -> str:
-            return "  ".join(cell.ljust(w) if i in left else cell.rjust(w)
-                             for i, (cell, w) in enumerate(zip(cells, widths, strict=True))).rstrip()
+            return "  ".join(
+                cell.ljust(w) if i in left else cell.rjust(w)
+                for i, (cell, w) in enumerate(zip(cells, widths, strict=True))
+            ).rstrip()
 
         rule = "-" * len(write(head))
         body = [write(line) for line in lines]
@@ -361,10 +395,21 @@ def _row(step: Step, policy: Policy) -> Row:
             kind = "concat" if isinstance(layer, Branches) else kind
             counted.append(0)  # copies at most; nothing is computed at test time
     return Row(
-        path=step.path, module=step.module, branch=step.branch, head=step.head, kind=kind,
-        kernel=kernel, stride=stride, in_shape=step.in_shape, out_shape=out,
-        macs=macs, weights=weights, biases=biases, norm_parameters=norm,
-        other=None if not_counted and not counted else sum(counted), not_counted=tuple(not_counted),
+        path=step.path,
+        module=step.module,
+        branch=step.branch,
+        head=step.head,
+        kind=kind,
+        kernel=kernel,
+        stride=stride,
+        in_shape=step.in_shape,
+        out_shape=out,
+        macs=macs,
+        weights=weights,
+        biases=biases,
+        norm_parameters=norm,
+        other=None if not_counted and not counted else sum(counted),
+        not_counted=tuple(not_counted),
     )
 
 

@@ -63,12 +63,16 @@ def download(url: str, path: Path, sha: str, *, progress: bool = True) -> Path:
                 digest.update(chunk)
             file.flush()
             if not digest.hexdigest().startswith(expected):
-                raise WeightsError(f"{url}: the file that came has the {algorithm} {digest.hexdigest()}, not "
-                                   f"{expected}, and was not kept.")
+                raise WeightsError(
+                    f"{url}: the file that came has the {algorithm} {digest.hexdigest()}, not "
+                    f"{expected}, and was not kept."
+                )
     except (urllib.error.URLError, HTTPException, ConnectionError, TimeoutError) as error:
         reason = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
-        raise WeightsError(f"{url}: the download failed ({reason}); without a connection, fetch the file "
-                           f"elsewhere and give its path, or put it at {path}.") from None
+        raise WeightsError(
+            f"{url}: the download failed ({reason}); without a connection, fetch the file "
+            f"elsewhere and give its path, or put it at {path}."
+        ) from None
     except OSError as error:
         raise WeightsError(f"{path}: the file cannot be written ({error.strerror or error}).") from None
     return path

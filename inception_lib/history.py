@@ -24,8 +24,20 @@ if TYPE_CHECKING:
     import pandas
 
 
-Name = Literal["lenet5", "alexnet", "zfnet", "nin", "vgg16", "vgg19", "googlenet", "bn_inception",
-               "inception_v3", "resnet34", "resnet50", "inception_v4"]
+Name = Literal[
+    "lenet5",
+    "alexnet",
+    "zfnet",
+    "nin",
+    "vgg16",
+    "vgg19",
+    "googlenet",
+    "bn_inception",
+    "inception_v3",
+    "resnet34",
+    "resnet50",
+    "inception_v4",
+]
 
 #: How a top-5 error was measured. Figures of two procedures are not comparable with each other.
 Procedure = Literal["ensemble", "ten crops", "one crop"]
@@ -86,16 +98,27 @@ class Milestone:
 def _entry(team: str, year: int, networks: int | None = None, crops: int | None = None) -> Reported:
     """A team's result in ILSVRC without other data, from the GoogLeNet paper's Table 2."""
     row = next(r for r in TABLE2 if (r.team, r.year, r.external_data) == (team, year, "no"))
-    return Reported(procedure="ensemble", error=row.error, source="Szegedy et al. 2015, Table 2",
-                    measured=f"ILSVRC-{year} test, the entry of {team}, {row.place}",
-                    networks=networks, crops=crops)
+    return Reported(
+        procedure="ensemble",
+        error=row.error,
+        source="Szegedy et al. 2015, Table 2",
+        measured=f"ILSVRC-{year} test, the entry of {team}, {row.place}",
+        networks=networks,
+        crops=crops,
+    )
 
 
 def _crops(crops: Literal[1, 10], error: str | Decimal, source: str, more: str = "") -> Reported:
     """One network on the validation pictures."""
     words: Procedure = "one crop" if crops == 1 else "ten crops"
-    return Reported(procedure=words, error=Decimal(error), source=source, networks=1, crops=crops,
-                    measured=f"ILSVRC-2012 validation{more}, one network, {words}")
+    return Reported(
+        procedure=words,
+        error=Decimal(error),
+        source=source,
+        networks=1,
+        crops=crops,
+        measured=f"ILSVRC-2012 validation{more}, one network, {words}",
+    )
 
 
 def _googlenet(crops: Literal[1, 10]) -> Reported:
@@ -111,41 +134,93 @@ _TABLE3_OF_RESNET = "He et al. 2016, Table 3"
 NETWORKS: dict[Name, Milestone] = {
     "lenet5": Milestone(title="LeNet-5", year=1998, make=lenet5, paper="LeCun et al. 1998"),
     "alexnet": Milestone(
-        title="AlexNet", year=2012, make=alexnet, paper=_KRIZHEVSKY,
+        title="AlexNet",
+        year=2012,
+        make=alexnet,
+        paper=_KRIZHEVSKY,
         # five networks: its paper's Table 2; ten crops: its section 4.1
-        errors=(_entry("SuperVision", 2012, 5, 10), _crops(10, "18.2", "Krizhevsky et al. 2012, Table 2"))),
+        errors=(_entry("SuperVision", 2012, 5, 10), _crops(10, "18.2", "Krizhevsky et al. 2012, Table 2")),
+    ),
     # the paper's own figure for one network, 16.5, comes without a number of crops
-    "zfnet": Milestone(title="ZFNet", year=2013, make=zfnet, paper="Zeiler and Fergus 2014",
-                       errors=(_entry("Clarifai", 2013),)),
+    "zfnet": Milestone(
+        title="ZFNet",
+        year=2013,
+        make=zfnet,
+        paper="Zeiler and Fergus 2014",
+        errors=(_entry("Clarifai", 2013),),
+    ),
     "nin": Milestone(title="Network in Network", year=2013, make=nin, paper="Lin et al. 2014"),
     "vgg16": Milestone(
-        title="VGG-16", year=2014, make=partial(vgg, 16), paper=_VGG,
-        errors=(_entry("VGG", 2014), _crops(10, "9.33", _TABLE3_OF_RESNET))),
-    "vgg19": Milestone(title="VGG-19", year=2014, make=partial(vgg, 19), paper=_VGG,
-                       errors=(_entry("VGG", 2014),)),
+        title="VGG-16",
+        year=2014,
+        make=partial(vgg, 16),
+        paper=_VGG,
+        errors=(_entry("VGG", 2014), _crops(10, "9.33", _TABLE3_OF_RESNET)),
+    ),
+    "vgg19": Milestone(
+        title="VGG-19", year=2014, make=partial(vgg, 19), paper=_VGG, errors=(_entry("VGG", 2014),)
+    ),
     "googlenet": Milestone(
-        title="GoogLeNet", year=2014, make=googlenet, paper="Szegedy et al. 2015",
-        errors=(_entry("GoogLeNet", 2014, 7, 144), _googlenet(10), _googlenet(1))),
+        title="GoogLeNet",
+        year=2014,
+        make=googlenet,
+        paper="Szegedy et al. 2015",
+        errors=(_entry("GoogLeNet", 2014, 7, 144), _googlenet(10), _googlenet(1)),
+    ),
     "bn_inception": Milestone(
-        title="BN-Inception", year=2015, make=bn_inception, paper="Ioffe and Szegedy 2015",
+        title="BN-Inception",
+        year=2015,
+        make=bn_inception,
+        paper="Ioffe and Szegedy 2015",
         errors=(
-            Reported(procedure="ensemble", error=Decimal("4.82"), source="Ioffe and Szegedy 2015, figure 4",
-                     measured="ILSVRC test, six networks, 144 crops, after the challenge",
-                     networks=6, crops=144),
-            _crops(1, "7.82", "Ioffe and Szegedy 2015, figure 4"))),
+            Reported(
+                procedure="ensemble",
+                error=Decimal("4.82"),
+                source="Ioffe and Szegedy 2015, figure 4",
+                measured="ILSVRC test, six networks, 144 crops, after the challenge",
+                networks=6,
+                crops=144,
+            ),
+            _crops(1, "7.82", "Ioffe and Szegedy 2015, figure 4"),
+        ),
+    ),
     "inception_v3": Milestone(
-        title="Inception v3", year=2015, make=inception_v3, paper="Szegedy et al. 2016",
+        title="Inception v3",
+        year=2015,
+        make=inception_v3,
+        paper="Szegedy et al. 2016",
         errors=(
-            Reported(procedure="ensemble", error=Decimal("3.6"), source="Szegedy et al. 2016, arXiv abstract",
-                     measured="ILSVRC test, four networks, many crops", networks=4),
-            _crops(1, "5.6", "Szegedy et al. 2016, abstract"))),
-    "resnet34": Milestone(title="ResNet-34", year=2015, make=partial(resnet, 34), paper=_RESNET,
-                          errors=(_crops(10, "7.46", _TABLE3_OF_RESNET),)),
-    "resnet50": Milestone(title="ResNet-50", year=2015, make=partial(resnet, 50), paper=_RESNET,
-                          errors=(_crops(10, "6.71", _TABLE3_OF_RESNET),)),
+            Reported(
+                procedure="ensemble",
+                error=Decimal("3.6"),
+                source="Szegedy et al. 2016, arXiv abstract",
+                measured="ILSVRC test, four networks, many crops",
+                networks=4,
+            ),
+            _crops(1, "5.6", "Szegedy et al. 2016, abstract"),
+        ),
+    ),
+    "resnet34": Milestone(
+        title="ResNet-34",
+        year=2015,
+        make=partial(resnet, 34),
+        paper=_RESNET,
+        errors=(_crops(10, "7.46", _TABLE3_OF_RESNET),),
+    ),
+    "resnet50": Milestone(
+        title="ResNet-50",
+        year=2015,
+        make=partial(resnet, 50),
+        paper=_RESNET,
+        errors=(_crops(10, "6.71", _TABLE3_OF_RESNET),),
+    ),
     "inception_v4": Milestone(
-        title="Inception v4", year=2016, make=inception_v4, paper="Szegedy et al. 2017",
-        errors=(_crops(1, "5.0", "Szegedy et al. 2017, Table 2", " without the blacklisted pictures"),)),
+        title="Inception v4",
+        year=2016,
+        make=inception_v4,
+        paper="Szegedy et al. 2017",
+        errors=(_crops(1, "5.0", "Szegedy et al. 2017, Table 2", " without the blacklisted pictures"),),
+    ),
 }
 
 
@@ -169,7 +244,9 @@ def _winner(year: int, method: str) -> Winner:
 WINNERS: tuple[Winner, ...] = (
     Winner(2010, "NEC-UIUC", "features by hand", Decimal("28.2"), "Krizhevsky et al. 2012, Table 1"),
     Winner(2011, "XRCE", "features by hand", Decimal("25.8"), "Russakovsky et al. 2015"),
-    _winner(2012, "AlexNet"), _winner(2013, "near to ZFNet"), _winner(2014, "GoogLeNet"),
+    _winner(2012, "AlexNet"),
+    _winner(2013, "near to ZFNet"),
+    _winner(2014, "GoogLeNet"),
     Winner(2015, "MSRA", "ResNet", Decimal("3.57"), "He et al. 2016, abstract"),
 )
 
@@ -201,10 +278,18 @@ def table() -> pandas.DataFrame:
         architecture = milestone.make().without_heads()
         counts = count(architecture)
         row: dict[str, Any] = {
-            "network": name, "title": milestone.title, "year": milestone.year, "input": architecture.input[1],
-            "depth": architecture.depth, "parameters": counts.parameters, "MACs": counts.macs,
+            "network": name,
+            "title": milestone.title,
+            "year": milestone.year,
+            "input": architecture.input[1],
+            "depth": architecture.depth,
+            "parameters": counts.parameters,
+            "MACs": counts.macs,
             "top5": None if milestone.top5 is None else float(milestone.top5),
-            "measured": milestone.measured, "paper": milestone.paper, "source": milestone.source}
+            "measured": milestone.measured,
+            "paper": milestone.paper,
+            "source": milestone.source,
+        }
         for procedure in PROCEDURES:
             reported = milestone.reported(procedure)
             row[procedure] = float(reported.error) if reported else None

@@ -50,11 +50,13 @@ def _module_row(key: str, output: str, params: str, ops: str) -> Table1Row:
 #: Table 1 without its last row, the softmax: the network here ends with the logits. Printed "params" are
 #: weights without biases, in units of 1024; "ops" are MACs, in millions.
 TABLE1: tuple[Table1Row, ...] = (
-    Table1Row("conv1", ("conv1_depthwise", "conv1"), "convolution", "7x7/2", "112x112x64", 1, None,
-              "2.7K", "34M"),
+    Table1Row(
+        "conv1", ("conv1_depthwise", "conv1"), "convolution", "7x7/2", "112x112x64", 1, None, "2.7K", "34M"
+    ),
     Table1Row("pool1", ("pool1",), "max pool", "3x3/2", "56x56x64", 0, None, None, None),
-    Table1Row("conv2", ("conv2_reduce", "conv2"), "convolution", "3x3/1", "56x56x192", 2, None,
-              "112K", "360M"),
+    Table1Row(
+        "conv2", ("conv2_reduce", "conv2"), "convolution", "3x3/1", "56x56x192", 2, None, "112K", "360M"
+    ),
     Table1Row("pool2", ("pool2",), "max pool", "3x3/2", "28x28x192", 0, None, None, None),
     _module_row("3a", "28x28x256", "159K", "128M"),
     _module_row("3b", "28x28x480", "380K", "304M"),
@@ -186,8 +188,16 @@ class Audit:
         """A table for the terminal, and how many cells got which verdict."""
         head = ("table", "row", "column", "printed", "exact", "difference", "verdict", "note")
         lines = [head] + [
-            (f.table, f.row, f.column, f.printed, f.exact,
-             "" if f.difference is None else f"{f.difference:+.4g}", f.verdict, f.note)
+            (
+                f.table,
+                f.row,
+                f.column,
+                f.printed,
+                f.exact,
+                "" if f.difference is None else f"{f.difference:+.4g}",
+                f.verdict,
+                f.note,
+            )
             for f in self.findings
         ]
         widths = [max(len(line[i]) for line in lines) for i in range(len(head) - 1)]
@@ -270,15 +280,17 @@ def _same(table: str, row: str, column: str, printed: str, exact: str) -> Findin
 def _decimal(table: str, row: str, column: str, printed: Decimal, exact: Decimal, how: str) -> Finding:
     verdict: Verdict = "agrees" if printed == exact else "unexplained"
     note = "" if printed == exact else f"{how} = {exact}; most likely a misprint"
-    return Finding(table, row, column, str(printed), str(exact), float(exact), float(exact - printed), "%",
-                   verdict, note)
+    return Finding(
+        table, row, column, str(printed), str(exact), float(exact), float(exact - printed), "%", verdict, note
+    )
 
 
 _SCALE = {"K": UNIT["K"], "M": UNIT["M"], "B": 10**9}
 
 
-def _number(table: str, row: str, column: str, printed: str, value: Callable[[Counts], int],
-            tolerance: float = 1.0) -> Finding:
+def _number(
+    table: str, row: str, column: str, printed: str, value: Callable[[Counts], int], tolerance: float = 1.0
+) -> Finding:
     """Audit a printed number such as "2.7K"; `value` gets it out of the counts of any variant."""
     number, unit = float(printed[:-1]), printed[-1]
     last_digit = 10.0 ** -len(printed[:-1].partition(".")[2])
@@ -304,8 +316,9 @@ def _number(table: str, row: str, column: str, printed: str, value: Callable[[Co
         enough = "" if verdict == "agrees" else ", not near enough"
         note = f"{said(others[nearest])} with {nearest}: nearer{enough}"
     exact = value(plain)
-    return Finding(table, row, column, printed, said(plain), exact, exact / _SCALE[unit] - number, unit,
-                   verdict, note)
+    return Finding(
+        table, row, column, printed, said(plain), exact, exact / _SCALE[unit] - number, unit, verdict, note
+    )
 
 
 @dataclass(frozen=True)

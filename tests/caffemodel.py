@@ -30,15 +30,20 @@ def blob(array: np.ndarray, form: Literal["new", "old"], packed: bool, double: b
         values = block(field, data[:half]) + block(field, data[half:])
     else:
         size = np.dtype(kind).itemsize
-        values = b"".join(varint(field << 3 | wire) + data[i:i + size] for i in range(0, len(data), size))
+        values = b"".join(varint(field << 3 | wire) + data[i : i + size] for i in range(0, len(data), size))
     if form == "new":
         return block(7, block(1, b"".join(map(varint, array.shape)))) + values
     padded = (1,) * (4 - array.ndim) + array.shape
     return b"".join(number(i, n) for i, n in enumerate(padded, start=1)) + values
 
 
-def caffemodel(layers: dict[str, list[np.ndarray]], form: Literal["new", "old"] = "new", *,
-               packed: bool = True, double: bool = False) -> bytes:
+def caffemodel(
+    layers: dict[str, list[np.ndarray]],
+    form: Literal["new", "old"] = "new",
+    *,
+    packed: bool = True,
+    double: bool = False,
+) -> bytes:
     """A NetParameter with the layers, each with its name, its type, an input's name and its arrays."""
     out = block(1, b"GoogleNet")
     for name, arrays in {"data": [], **layers}.items():

@@ -51,8 +51,9 @@ def chromium():
         pytest.fail("no browser on this machine; run `python tools/browser.py` to get one", pytrace=False)
     with sync_playwright() as playwright:
         # a container's root has no sandbox, and its /dev/shm is small
-        browser = playwright.chromium.launch(executable_path=path,
-                                             args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         yield browser
         browser.close()
 

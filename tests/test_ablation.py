@@ -20,13 +20,16 @@ def test_a_small_ablation_is_recorded_and_its_first_row_is_that_of_the_network(t
     outcome = results.load("small").outcome
     assert outcome["pictures"] == count and outcome["networks"] == ["shapes-1", "shapes-2"]
     cells = {(row["pool"], row["models"], row["crops"]): row for row in outcome["rows"]}
-    assert set(cells) == {(pool, models, crops) for pool in ("mean", "max") for models in (1, 2)
-                          for crops in (1, 10, 144)}
+    assert set(cells) == {
+        (pool, models, crops) for pool in ("mean", "max") for models in (1, 2) for crops in (1, 10, 144)
+    }
     network, info = load_weights(weights[0], heads=False)
     data = open_data("shapes", "test")
     which = [i * SIZES["test"] // count for i in range(count)]
-    right = sum(network(info.preprocess(data.picture(i))[None]).logits.argmax().item() == data.labels[i]
-                for i in which)
+    right = sum(
+        network(info.preprocess(data.picture(i))[None]).logits.argmax().item() == data.labels[i]
+        for i in which
+    )
     assert cells["mean", 1, 1]["top1"] == cells["max", 1, 1]["top1"] == right / count
     table = ablation.errors(outcome["rows"])
     assert table["passes"].tolist() == [1, 10, 144, 2, 20, 288] * 2
@@ -52,4 +55,5 @@ def test_a_recorded_ablation_has_a_row_for_every_test(name):
     outcome = results.load(name).outcome
     networks = range(1, len(outcome["networks"]) + 1)
     assert [(r["pool"], r["models"], r["crops"]) for r in outcome["rows"]] == [
-        (pool, models, crops) for pool in ("mean", "max") for models in networks for crops in (1, 10, 144)]
+        (pool, models, crops) for pool in ("mean", "max") for models in networks for crops in (1, 10, 144)
+    ]

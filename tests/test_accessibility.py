@@ -35,8 +35,12 @@ def serious_problems(page, rules: list[str] | None = None) -> list[str]:
     page.evaluate(AXE)
     options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     found = page.evaluate("options => axe.run(document, options)", options)
-    return [f"{v['id']} ({v['impact']}): {node['target']} {node['html'][:120]}"
-            for v in found["violations"] if v["impact"] in SERIOUS for node in v["nodes"]]
+    return [
+        f"{v['id']} ({v['impact']}): {node['target']} {node['html'][:120]}"
+        for v in found["violations"]
+        if v["impact"] in SERIOUS
+        for node in v["nodes"]
+    ]
 
 
 @pytest.fixture(scope="module", params=[*PAGE_NAMES, "search.html?q=inception"])

@@ -72,8 +72,9 @@ def test_very_many_voters_can_be_counted():
 def test_the_measured_vote_is_the_mean_over_all_choices():
     wrong = np.random.default_rng(1).random((5, 40)) < 0.4
     for voters in (1, 3, 5):
-        by_hand = [(wrong[list(c)].sum(0) > voters / 2).mean()
-                   for c in itertools.combinations(range(5), voters)]
+        by_hand = [
+            (wrong[list(c)].sum(0) > voters / 2).mean() for c in itertools.combinations(range(5), voters)
+        ]
         assert measured_vote_error(wrong, voters) == pytest.approx(np.mean(by_hand))
 
 
@@ -87,13 +88,20 @@ def test_the_average_errs_less_by_the_spread():
     assert ambiguity(p[:1], labels).spread == pytest.approx(0)
 
 
-@pytest.mark.parametrize("call", [
-    lambda: vote_error(2, 0.1), lambda: vote_error(0, 0.1), lambda: vote_error(3, 1.1),
-    lambda: vote_error(3, 0.1, -0.1), lambda: pairs_mean(np.ones((1, 1))),
-    lambda: measured_vote_error(np.ones((3, 2), bool), 5), lambda: measured_vote_error(np.ones((3, 2)), 2),
-    lambda: error_correlation(np.zeros((2, 3), bool)),
-    lambda: ambiguity(np.ones((2, 3, 4)), np.zeros(2, int)),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: vote_error(2, 0.1),
+        lambda: vote_error(0, 0.1),
+        lambda: vote_error(3, 1.1),
+        lambda: vote_error(3, 0.1, -0.1),
+        lambda: pairs_mean(np.ones((1, 1))),
+        lambda: measured_vote_error(np.ones((3, 2), bool), 5),
+        lambda: measured_vote_error(np.ones((3, 2)), 2),
+        lambda: error_correlation(np.zeros((2, 3), bool)),
+        lambda: ambiguity(np.ones((2, 3, 4)), np.zeros(2, int)),
+    ],
+)
 def test_what_makes_no_sense_is_refused(call):
     with pytest.raises(InceptionError):
         call()

@@ -47,7 +47,9 @@ def test_concatenation_order_is_1x1_3x3_5x5_pool():
 def test_heads_stand_on_4a_and_4d_and_leave_with_without_heads():
     net = googlenet()
     assert [(h.name, h.after, h.loss_weight) for h in net.heads] == [
-        ("aux1", "inception_4a", 0.3), ("aux2", "inception_4d", 0.3)]
+        ("aux1", "inception_4a", 0.3),
+        ("aux2", "inception_4d", 0.3),
+    ]
     assert shapes(net)["aux1/pool"] == (512, 4, 4)
     assert net.without_heads() == googlenet(heads=False)
 
@@ -55,8 +57,13 @@ def test_heads_stand_on_4a_and_4d_and_leave_with_without_heads():
 def test_only_two_widths_differ_between_the_paper_and_inception5h():
     ours, theirs = shapes(googlenet("paper")), shapes(googlenet("inception5h"))
     changed = {path for path in ours if ours[path] != theirs[path]}
-    assert changed == {"inception_4a/3x3", "inception_4a", "inception_4b/pool", "aux1/pool",
-                       "inception_5a/5x5_reduce"}
+    assert changed == {
+        "inception_4a/3x3",
+        "inception_4a",
+        "inception_4b/pool",
+        "aux1/pool",
+        "inception_5a/5x5_reduce",
+    }
 
 
 def test_data_is_frozen_and_equal_by_value():
@@ -66,8 +73,12 @@ def test_data_is_frozen_and_equal_by_value():
     assert hash(googlenet()) == hash(googlenet())
 
 
-@given(width=st.floats(0.02, 3), classes=st.integers(1, 5000), size=st.integers(97, 400),
-       variant=st.sampled_from(VARIANTS))
+@given(
+    width=st.floats(0.02, 3),
+    classes=st.integers(1, 5000),
+    size=st.integers(97, 400),
+    variant=st.sampled_from(VARIANTS),
+)
 @settings(max_examples=60, deadline=None)
 def test_any_width_and_class_count_gives_a_network(width, classes, size, variant):
     net = googlenet(variant, width=width, classes=classes, input_size=size)
@@ -81,15 +92,22 @@ def test_ceil_rounding_drops_the_window_that_would_see_only_padding():
     assert shapes(net)["p"] == (1, 3, 3)
 
 
-@given(size=st.integers(1, 40), kernel=st.integers(1, 7), stride=st.integers(1, 4), padding=st.integers(0, 3),
-       ceil=st.booleans())
+@given(
+    size=st.integers(1, 40),
+    kernel=st.integers(1, 7),
+    stride=st.integers(1, 4),
+    padding=st.integers(0, 3),
+    ceil=st.booleans(),
+)
 @settings(max_examples=150, deadline=None)
 def test_pool_sizes_are_torchs(size, kernel, stride, padding, ceil):
     torch = pytest.importorskip("torch")
     if 2 * padding > kernel or kernel > size + 2 * padding:
         return
-    net = network(Pool(name="p", op="max", kernel=kernel, stride=stride, padding=padding, ceil=ceil),
-                  input=(1, size, size + 3))
+    net = network(
+        Pool(name="p", op="max", kernel=kernel, stride=stride, padding=padding, ceil=ceil),
+        input=(1, size, size + 3),
+    )
     pool = torch.nn.MaxPool2d(kernel, stride, padding, ceil_mode=ceil)
     assert shapes(net)["p"] == tuple(pool(torch.zeros(1, 1, size, size + 3)).shape[1:])
 
@@ -97,50 +115,76 @@ def test_pool_sizes_are_torchs(size, kernel, stride, padding, ceil):
 IMPOSSIBLE = {
     "a kernel larger than its padded input": (
         lambda: network(Conv(name="c", out_channels=4, kernel=21, padding=2)),
-        "c: a 21x21 kernel is larger than its padded input (20x20)."),
+        "c: a 21x21 kernel is larger than its padded input (20x20).",
+    ),
     "zero channels": (
         lambda: network(Conv(name="c", out_channels=0, kernel=1)),
-        "c: the number of output channels must be a whole number of at least 1, not 0."),
-    "a fractional channel count": (
-        lambda: network(Conv(name="c", out_channels=1.5, kernel=1)), "not 1.5"),
+        "c: the number of output channels must be a whole number of at least 1, not 0.",
+    ),
+    "a fractional channel count": (lambda: network(Conv(name="c", out_channels=1.5, kernel=1)), "not 1.5"),
     "a stride of zero": (
-        lambda: network(Conv(name="c", out_channels=1, kernel=1, stride=0)), "c: the stride"),
+        lambda: network(Conv(name="c", out_channels=1, kernel=1, stride=0)),
+        "c: the stride",
+    ),
     "negative padding": (
-        lambda: network(Conv(name="c", out_channels=1, kernel=1, padding=-1)), "c: the padding"),
+        lambda: network(Conv(name="c", out_channels=1, kernel=1, padding=-1)),
+        "c: the padding",
+    ),
     "widths that do not add up": (
         lambda: network(inception_module("m", PAPER_WIDTHS["3a"], out_channels=255)),
-        "m: is declared to give 255 channels, but its branches give 64 + 128 + 32 + 32 = 256."),
+        "m: is declared to give 255 channels, but its branches give 64 + 128 + 32 + 32 = 256.",
+    ),
     "input channels that do not fit": (
         lambda: network(Conv(name="c", out_channels=4, kernel=1, in_channels=5)),
-        "c: is declared with 5 input channels, but 3 arrive."),
+        "c: is declared with 5 input channels, but 3 arrive.",
+    ),
     "inputs that do not fit": (
         lambda: network(Linear(name="f", out_features=4, in_features=5)),
-        "f: is declared with 5 inputs, but 768 arrive."),
+        "f: is declared with 5 inputs, but 768 arrive.",
+    ),
     "groups that do not divide": (
-        lambda: network(Conv(name="c", out_channels=4, kernel=1, groups=2)), "c: 2 groups do not divide 3"),
+        lambda: network(Conv(name="c", out_channels=4, kernel=1, groups=2)),
+        "c: 2 groups do not divide 3",
+    ),
     "branches with different grids": (
-        lambda: network(Branches(name="m", branches=(
-            Branch(name="a", layers=(Conv(name="a", out_channels=1, kernel=3),)),
-            Branch(name="b", layers=(Conv(name="b", out_channels=1, kernel=3, padding=1),))))),
-        "m: branch a gives 14x14x1 and branch b 16x16x1"),
+        lambda: network(
+            Branches(
+                name="m",
+                branches=(
+                    Branch(name="a", layers=(Conv(name="a", out_channels=1, kernel=3),)),
+                    Branch(name="b", layers=(Conv(name="b", out_channels=1, kernel=3, padding=1),)),
+                ),
+            )
+        ),
+        "m: branch a gives 14x14x1 and branch b 16x16x1",
+    ),
     "no branches": (lambda: network(Branches(name="m", branches=())), "m: a module needs"),
     "a convolution on a vector": (
         lambda: network(Linear(name="f", out_features=4), Conv(name="c", out_channels=1, kernel=1)),
-        "c: needs a grid"),
+        "c: needs a grid",
+    ),
     "a pool on a vector": (
-        lambda: network(Linear(name="f", out_features=4), GlobalPool(name="p")), "p: needs a grid"),
+        lambda: network(Linear(name="f", out_features=4), GlobalPool(name="p")),
+        "p: needs a grid",
+    ),
     "two layers of one name": (
-        lambda: network(LRN(name="n"), LRN(name="n")), "n: two layers have this name."),
+        lambda: network(LRN(name="n"), LRN(name="n")),
+        "n: two layers have this name.",
+    ),
     "a head on no layer": (
         lambda: network(LRN(name="n"), heads=(Head(name="h", after="x", layers=()),)),
-        "h: there is no layer named 'x'"),
+        "h: there is no layer named 'x'",
+    ),
     "an impossible dropout": (lambda: network(Dropout(name="d", p=1.0)), "d: the dropout probability"),
     "a pool padded by more than half": (
         lambda: network(Pool(name="p", op="max", kernel=3, padding=2)),
-        "p: a padding of 2 is more than half"),
+        "p: a padding of 2 is more than half",
+    ),
     "an input without channels": (lambda: network(input=(0, 8, 8)), "net: an input is"),
     "an input too small for the heads": (
-        lambda: googlenet(input_size=64), "aux1/pool: a 5x5 kernel is larger than its padded input (4x4)."),
+        lambda: googlenet(input_size=64),
+        "aux1/pool: a 5x5 kernel is larger than its padded input (4x4).",
+    ),
     "no classes": (lambda: googlenet(classes=0), "classifier: the number of outputs"),
     "an unknown variant": (lambda: googlenet("v9"), "There is no variant 'v9'"),
     "an unknown stem": (lambda: googlenet(stem="x"), "There is no stem 'x'"),

@@ -50,6 +50,7 @@ def test_where_no_patch_fits_the_middle_is_taken():
 def test_the_result_has_the_size_asked_for_and_depends_on_the_seed_alone(name, size):
     def made(seed):
         return AUGMENTATIONS[name](noise(*size), 48, 64, random.Random(seed))
+
     assert made(1).size == (48, 48) and made(1).mode == "RGB"
     assert made(1).tobytes() == made(1).tobytes()
     if name != "none":
@@ -59,8 +60,11 @@ def test_the_result_has_the_size_asked_for_and_depends_on_the_seed_alone(name, s
 def test_all_interpolations_are_used(monkeypatch):
     used = set()
     resize = Image.Image.resize
-    monkeypatch.setattr(Image.Image, "resize",
-                        lambda self, size, how, **more: used.add(how) or resize(self, size, how, **more))
+    monkeypatch.setattr(
+        Image.Image,
+        "resize",
+        lambda self, size, how, **more: used.add(how) or resize(self, size, how, **more),
+    )
     for seed in range(40):
         AUGMENTATIONS["paper"](noise(80, 80), 32, 32, random.Random(seed))
     assert used == set(INTERPOLATIONS)

@@ -47,8 +47,7 @@ def test_they_are_as_good_as_recorded_and_better_together(answers):
 def test_they_differ_though_they_began_alike(networks):
     outcome = results.load("bundle").outcome
     assert outcome["seeds"] == list(range(1, 8))
-    starts = [build(Recipe.from_dict(outcome["recipe"] | {"seed": s}), 10)
-              for s in (1, 7)]
+    starts = [build(Recipe.from_dict(outcome["recipe"] | {"seed": s}), 10) for s in (1, 7)]
     assert all(torch.equal(a, b) for a, b in zip(starts[0].parameters(), starts[1].parameters(), strict=True))
     weights = [n.network.classifier.linear.weight for n in networks]
     assert len({tuple(w[0, :3].tolist()) for w in weights}) == 7

@@ -31,9 +31,12 @@ def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays(tmp_path, mon
 
     def full(self, content):
         raise OSError(errno.ENOSPC, "No space left on device")
+
     monkeypatch.setattr(type(tmp_path), "write_bytes", full)
-    said = (r"checkpoint-000000002\.pt: cannot be written \(No space left on device\); "
-            r"the last checkpoint, checkpoint-000000001\.pt, is whole")
+    said = (
+        r"checkpoint-000000002\.pt: cannot be written \(No space left on device\); "
+        r"the last checkpoint, checkpoint-000000001\.pt, is whole"
+    )
     with pytest.raises(TrainingError, match=said):
         checkpoint.save(tmp_path, 2, {"updates": 2})
     assert checkpoint.load_last(tmp_path)["updates"] == 1

@@ -31,8 +31,13 @@ needs_bvlc = pytest.mark.skipif(not BVLC.exists(), reason="no ../shared/weights/
 
 def run(*arguments, **options):
     """The real command, in a process of its own."""
-    return subprocess.run([sys.executable, "-m", "inception_lib", *map(str, arguments)], cwd=ROOT,
-                          capture_output=True, text=True, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "inception_lib", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        **options,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +68,18 @@ def refused(capsys, *arguments, status=1):
 # ---------------------------------------------------------------------------------------- count, audit
 
 
-@pytest.mark.parametrize(("arguments", "options"), [
-    ([], {}), (["--no-heads"], {"heads": False}), (["--variant", "torchvision"], {"variant": "torchvision"}),
-    (["--width", "0.5", "--classes", "10", "--stem", "separable", "--input-size", "192"],
-     {"width": 0.5, "classes": 10, "stem": "separable", "input_size": 192})])
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ([], {}),
+        (["--no-heads"], {"heads": False}),
+        (["--variant", "torchvision"], {"variant": "torchvision"}),
+        (
+            ["--width", "0.5", "--classes", "10", "--stem", "separable", "--input-size", "192"],
+            {"width": 0.5, "classes": 10, "stem": "separable", "input_size": 192},
+        ),
+    ],
+)
 def test_count_prints_the_counts(capsys, arguments, options):
     expected = count(googlenet(**options))
     assert main(["count", *arguments]) == 0
@@ -79,15 +92,21 @@ def test_count_prints_the_counts(capsys, arguments, options):
     assert capsys.readouterr().out == expected.table().to_csv()
 
 
-@pytest.mark.parametrize(("arguments", "architecture"), [
-    (["--network", "googlenet"], googlenet()),
-    (["--network", "vgg16"], networks.vgg(16)),
-    (["--network", "lenet5", "--classes", "26"], networks.lenet5(classes=26)),
-    (["--network", "resnet50", "--variant", "torchvision", "--input-size", "160"],
-     networks.resnet(50, "torchvision", input_size=160)),
-    (["--network", "bn_inception", "--stem", "plain"], networks.bn_inception(stem="plain")),
-    (["--network", "inception_v3", "--no-heads"], networks.inception_v3(heads=False)),
-    (["--network", "resnet34", "--no-heads"], networks.resnet(34))])
+@pytest.mark.parametrize(
+    ("arguments", "architecture"),
+    [
+        (["--network", "googlenet"], googlenet()),
+        (["--network", "vgg16"], networks.vgg(16)),
+        (["--network", "lenet5", "--classes", "26"], networks.lenet5(classes=26)),
+        (
+            ["--network", "resnet50", "--variant", "torchvision", "--input-size", "160"],
+            networks.resnet(50, "torchvision", input_size=160),
+        ),
+        (["--network", "bn_inception", "--stem", "plain"], networks.bn_inception(stem="plain")),
+        (["--network", "inception_v3", "--no-heads"], networks.inception_v3(heads=False)),
+        (["--network", "resnet34", "--no-heads"], networks.resnet(34)),
+    ],
+)
 def test_count_takes_the_other_networks(capsys, arguments, architecture):
     assert main(["count", *arguments]) == 0
     assert capsys.readouterr().out == count(architecture).to_text() + "\n"
@@ -95,13 +114,17 @@ def test_count_takes_the_other_networks(capsys, arguments, architecture):
 
 def test_count_refuses_what_a_network_does_not_have(capsys):
     assert refused(capsys, "count", "--network", "vgg16", "--width", 0.5) == (
-        "inception: --width is not an option of VGG-16.\n")
+        "inception: --width is not an option of VGG-16.\n"
+    )
     assert "--stem is not an option of ResNet-50" in refused(
-        capsys, "count", "--network", "resnet50", "--stem", "plain")
+        capsys, "count", "--network", "resnet50", "--stem", "plain"
+    )
     assert "There is no variant 'inception5h'" in refused(
-        capsys, "count", "--network", "alexnet", "--variant", "inception5h")
+        capsys, "count", "--network", "alexnet", "--variant", "inception5h"
+    )
     assert "pool5: a 2x2 kernel is larger" in refused(
-        capsys, "count", "--network", "vgg19", "--input-size", 31)
+        capsys, "count", "--network", "vgg19", "--input-size", 31
+    )
 
 
 def test_audit_prints_the_audit(capsys):
@@ -116,14 +139,20 @@ def test_audit_prints_the_audit(capsys):
 
 def test_impossible_networks_are_refused(capsys):
     assert "pool3: a 3x3 kernel is larger than its padded input" in refused(
-        capsys, "count", "--no-heads", "--input-size", 20)
+        capsys, "count", "--no-heads", "--input-size", 20
+    )
     assert "width multiplier" in refused(capsys, "count", "--width", 0)
     assert "classifier: the number of outputs" in refused(capsys, "count", "--classes", 0, "--no-heads")
 
 
 def test_what_is_not_understood_is_status_2(capsys):
-    for arguments in ([], ["fly"], ["count", "--variant", "vgg"], ["count", "--width", "wide"],
-                      ["count", "--network", "vgg11"]):
+    for arguments in (
+        [],
+        ["fly"],
+        ["count", "--variant", "vgg"],
+        ["count", "--width", "wide"],
+        ["count", "--network", "vgg11"],
+    ):
         assert main(arguments) == 2
         captured = capsys.readouterr()
         assert captured.err and not captured.out
@@ -131,14 +160,20 @@ def test_what_is_not_understood_is_status_2(capsys):
     assert "PHOTO" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("arguments", "never"), [
-    (["count", "--format", "text"], ("torch", "pandas", "numpy", "PIL")),
-    (["count", "--format", "json"], ("torch", "pandas", "numpy", "PIL")),
-    (["count", "--network", "inception_v4"], ("torch", "pandas", "numpy", "PIL")),
-    (["audit"], ("torch", "pandas"))])
+@pytest.mark.parametrize(
+    ("arguments", "never"),
+    [
+        (["count", "--format", "text"], ("torch", "pandas", "numpy", "PIL")),
+        (["count", "--format", "json"], ("torch", "pandas", "numpy", "PIL")),
+        (["count", "--network", "inception_v4"], ("torch", "pandas", "numpy", "PIL")),
+        (["audit"], ("torch", "pandas")),
+    ],
+)
 def test_counting_waits_for_nothing_it_does_not_need(arguments, never):
-    code = (f"import sys; from inception_lib.cli import main; status = main({arguments}); "
-            f"assert not set({never}) & set(sys.modules); sys.exit(status)")
+    code = (
+        f"import sys; from inception_lib.cli import main; status = main({arguments}); "
+        f"assert not set({never}) & set(sys.modules); sys.exit(status)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
@@ -184,7 +219,8 @@ def test_one_bad_picture_does_not_stop_the_others(capsys, weights, photo, tmp_pa
     assert captured.out.splitlines()[0] == str(photo) and captured.out.count("%") == 4
     assert captured.err.splitlines() == [
         f"inception: {text}: this is not a picture in any format that can be read here.",
-        f"inception: {none}: there is no such file."]
+        f"inception: {none}: there is no such file.",
+    ]
     assert main(["predict", str(text), str(photo), "--weights", str(weights), "--format", "json"]) == 1
     pictures = json.loads(capsys.readouterr().out)["pictures"]
     assert "not a picture" in pictures[0]["error"] and pictures[1]["predictions"]
@@ -195,8 +231,12 @@ def test_bad_pictures(capsys, weights, photo, tmp_path):
     cut.write_bytes(photo.read_bytes()[:3000])
     empty = tmp_path / "empty.jpg"
     empty.write_bytes(b"")
-    for path, sentence in ((cut, "damaged or cut short"), (empty, "is empty"), (tmp_path, "is a folder"),
-                           (tmp_path / "none", "no such file")):
+    for path, sentence in (
+        (cut, "damaged or cut short"),
+        (empty, "is empty"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "none", "no such file"),
+    ):
         said = refused(capsys, "predict", path, "--weights", weights)
         assert str(path) in said and sentence in said
     assert "at least one picture" in refused(capsys, "predict", "--weights", weights)
@@ -210,9 +250,13 @@ def test_bad_weights(capsys, photo, tmp_path):
     torch.save(torch.nn.Linear(3, 4).state_dict(), other)
     text = tmp_path / "text.safetensors"
     text.write_text("not weights")
-    for path, sentence in ((cut, "damaged or cut short"), (text, "damaged or cut short"),
-                           (other, "another network"), (tmp_path / "none.pth", "no such file"),
-                           (tmp_path, "Is a directory")):
+    for path, sentence in (
+        (cut, "damaged or cut short"),
+        (text, "damaged or cut short"),
+        (other, "another network"),
+        (tmp_path / "none.pth", "no such file"),
+        (tmp_path, "Is a directory"),
+    ):
         said = refused(capsys, "predict", photo, "--weights", path)
         assert str(path) in said and sentence in said
 
@@ -221,8 +265,9 @@ def test_offline_with_nothing_in_the_cache(tmp_path, photo):
     nobody = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
     done = run("predict", photo, env=os.environ | {"INCEPTION_CACHE": str(tmp_path)} | nobody)
     assert done.returncode == 1 and not done.stdout and "Traceback" not in done.stderr
-    assert done.stderr.startswith("inception: http://dl.caffe.berkeleyvision.org/bvlc_googlenet.caffemodel: "
-                                  "the download failed")
+    assert done.stderr.startswith(
+        "inception: http://dl.caffe.berkeleyvision.org/bvlc_googlenet.caffemodel: the download failed"
+    )
     assert done.stderr.count("\n") == 1 and not list(tmp_path.glob("*model*"))
 
 
@@ -244,8 +289,11 @@ def test_a_name_that_is_not_text_can_be_printed(weights, tmp_path, photo):
         Path(os.fsdecode(odd)).write_bytes(photo.read_bytes())
     except OSError:
         pytest.skip("this file system takes only text as names")
-    done = subprocess.run([sys.executable, "-m", "inception_lib", "predict", odd, "--weights", weights],
-                          cwd=ROOT, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "inception_lib", "predict", odd, "--weights", weights],
+        cwd=ROOT,
+        capture_output=True,
+    )
     assert done.returncode == 0 and b"udcff.png" in done.stdout and not done.stderr
 
 
@@ -273,10 +321,14 @@ def test_an_interrupt_from_the_keyboard_leaves_no_traceback(tmp_path, weights):
     pipe = tmp_path / "pipe.png"
     os.mkfifo(pipe)
     process = subprocess.Popen(
-        [sys.executable, "-m", "inception_lib", "predict", pipe, "--weights", weights], cwd=ROOT,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "inception_lib", "predict", pipe, "--weights", weights],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         # tests that a shell runs in its background inherit that the signal is ignored
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         while True:
             try:

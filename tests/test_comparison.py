@@ -30,7 +30,8 @@ def test_units_add_up_to_the_network_at_test_time(name):
     assert sum(unit.parameters for unit in found) == counts.parameters
     assert sum(unit.depth for unit in found) == architecture.depth
     assert sum(unit.activations for unit in found) == sum(
-        row.activations for row in counts.rows if row.kind not in ("concat", "dropout", "select"))
+        row.activations for row in counts.rows if row.kind not in ("concat", "dropout", "select")
+    )
     assert all(unit.text and unit.output for unit in found)
 
 
@@ -45,8 +46,10 @@ def test_stages_hold_every_unit_once_and_in_order(name):
 
 
 def test_stages_of_different_inputs_stand_beside_each_other():
-    grids = {name: [stage.output.partition("x")[0] for stage in stages(history.NETWORKS[name].make())]
-             for name in ("googlenet", "inception_v3", "vgg16", "lenet5")}
+    grids = {
+        name: [stage.output.partition("x")[0] for stage in stages(history.NETWORKS[name].make())]
+        for name in ("googlenet", "inception_v3", "vgg16", "lenet5")
+    }
     assert grids["googlenet"] == ["", "112", "56", "28", "14", "7", "1000"]
     assert grids["inception_v3"] == ["", "147", "71", "35", "17", "8", "1000"]
     assert grids["vgg16"] == ["224", "112", "56", "28", "14", "7", "1000"]
@@ -62,20 +65,30 @@ def test_layers_and_branches_are_described():
     assert describe(googlenet().layers[-3]) == "global average pool"
     assert describe(networks.resnet(34).layers[2]) == "3x3 64, 3x3 64 + input"
     assert describe(inception_module("m", PAPER_WIDTHS["3a"])) == (
-        "1x1 64 | 1x1 96, 3x3 128 | 1x1 16, 5x5 32 | 3x3 max pool, 1x1 32")
+        "1x1 64 | 1x1 96, 3x3 128 | 1x1 16, 5x5 32 | 3x3 max pool, 1x1 32"
+    )
     assert branch_text(Branch(name="shortcut", layers=())) == "input"
 
 
 def test_a_difference_names_what_changed_and_counts_it():
     widths = PAPER_WIDTHS["3a"]
-    found = {d.branch: d for d in module_difference(
-        naive_module("m", widths), inception_module("m", widths), (192, 28, 28))}
+    found = {
+        d.branch: d
+        for d in module_difference(naive_module("m", widths), inception_module("m", widths), (192, 28, 28))
+    }
     assert {name: d.verdict for name, d in found.items()} == {
-        "1x1": "same", "3x3": "other layers", "5x5": "other layers", "pool": "other layers"}
+        "1x1": "same",
+        "3x3": "other layers",
+        "5x5": "other layers",
+        "pool": "other layers",
+    }
     assert (found["5x5"].weights_before, found["5x5"].weights_after) == (
-        25 * 192 * 32, 192 * 16 + 25 * 16 * 32)
-    wider = module_difference(inception_module("m", widths), inception_module("m", PAPER_WIDTHS["3b"]),
-                              (192, 28, 28))
+        25 * 192 * 32,
+        192 * 16 + 25 * 16 * 32,
+    )
+    wider = module_difference(
+        inception_module("m", widths), inception_module("m", PAPER_WIDTHS["3b"]), (192, 28, 28)
+    )
     assert {d.verdict for d in wider} == {"other widths"}
 
 
@@ -95,9 +108,13 @@ def test_branches_of_another_name_are_paired_and_the_rest_are_new_or_gone():
 
 
 def test_modules_inside_modules_are_counted_with_their_branch():
-    inner = Branches(name="split", branches=(
-        Branch(name="a", layers=(Conv(name="a", out_channels=2, kernel=1),)),
-        Branch(name="b", layers=(Conv(name="b", out_channels=3, kernel=1),))))
+    inner = Branches(
+        name="split",
+        branches=(
+            Branch(name="a", layers=(Conv(name="a", out_channels=2, kernel=1),)),
+            Branch(name="b", layers=(Conv(name="b", out_channels=3, kernel=1),)),
+        ),
+    )
     outer = Branches(name="m", branches=(Branch(name="x", layers=(inner,)),))
     (found,) = module_difference(outer, outer, (4, 5, 5))
     assert found.verdict == "same" and found.weights_after == 4 * 2 + 4 * 3
@@ -105,6 +122,8 @@ def test_modules_inside_modules_are_counted_with_their_branch():
 
 
 def test_the_comparison_needs_no_torch():
-    code = ("import sys, inception_lib.book.comparison as c, inception_lib.networks as l; c.stages(l.vgg()); "
-            "assert not {'torch', 'pandas', 'numpy'} & set(sys.modules)")
+    code = (
+        "import sys, inception_lib.book.comparison as c, inception_lib.networks as l; c.stages(l.vgg()); "
+        "assert not {'torch', 'pandas', 'numpy'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -30,7 +30,8 @@ SMALL = Preprocess(resize=40, crop=35)  # scales 40, 45, 50, 55
 
 sides = st.one_of(st.integers(1, 60), st.integers(61, 12_000))
 rounding = st.sampled_from(
-    [BVLC_PREPROCESS, TORCHVISION_PREPROCESS, SMALL, replace(SMALL, rounding="torchvision")])
+    [BVLC_PREPROCESS, TORCHVISION_PREPROCESS, SMALL, replace(SMALL, rounding="torchvision")]
+)
 
 
 def noise(width, height, seed=0):
@@ -66,8 +67,9 @@ def test_144_boxes_inside_and_the_outer_squares_flush(width, height, preprocess)
 @given(width=sides, height=sides, preprocess=rounding)
 def test_squares_and_crops_are_in_their_order_and_corners_in_their_corners(width, height, preprocess):
     axis = int(height > width)  # of the longer side
-    views = {(v.scale, v.square, v.crop): v.box
-             for v in plan(scheme(144, preprocess), width, height, preprocess)}
+    views = {
+        (v.scale, v.square, v.crop): v.box for v in plan(scheme(144, preprocess), width, height, preprocess)
+    }
     first, last = ("top", "bottom") if axis else ("left", "right")
     for scale in scheme(144, preprocess).scales:
         for crop in CROPS:
@@ -105,11 +107,16 @@ def test_the_tests_of_table_3():
         scheme(12)
 
 
-@pytest.mark.parametrize(("wrong", "sentence"), [
-    ({"scales": ()}, "at least one"), ({"scales": (256, 256)}, "none twice"),
-    ({"scales": (0.5,)}, "whole numbers"),
-    ({"scales": (256,), "squares": ("top",)}, "among left, center, right, not 'top'"),
-    ({"scales": (256,), "crops": ("edge",)}, "not 'edge'")])
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"scales": ()}, "at least one"),
+        ({"scales": (256, 256)}, "none twice"),
+        ({"scales": (0.5,)}, "whole numbers"),
+        ({"scales": (256,), "squares": ("top",)}, "among left, center, right, not 'top'"),
+        ({"scales": (256,), "crops": ("edge",)}, "not 'edge'"),
+    ],
+)
 def test_impossible_schemes_are_refused(wrong, sentence):
     with pytest.raises(PictureError, match=sentence):
         Scheme(**wrong)
@@ -201,8 +208,11 @@ def test_one_crop_is_what_preprocess_cuts(preprocess, size):
 def test_every_filter_of_preprocess(interpolation):
     preprocess = Preprocess(resize=40, crop=35, interpolation=interpolation)
     picture = noise(70, 51)
-    (ours,) = crops.cut(crops.levels(crops.pixels(picture), (40,), preprocess),
-                        plan(scheme(1, preprocess), 70, 51, preprocess), preprocess)
+    (ours,) = crops.cut(
+        crops.levels(crops.pixels(picture), (40,), preprocess),
+        plan(scheme(1, preprocess), 70, 51, preprocess),
+        preprocess,
+    )
     agree(ours, preprocess.frame(picture))
 
 
@@ -272,7 +282,7 @@ def test_any_mode(mode):
 
 
 def test_the_bundled_network_agrees_on_pillows_crops():
-    (network, info), = bundled(1)
+    ((network, info),) = bundled(1)
     picture = Image.fromarray(picture_at("test", 0))
     views = plan(scheme(144, info.preprocess), *picture.size, info.preprocess)
     once = distinct(views)

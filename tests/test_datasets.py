@@ -152,6 +152,7 @@ def test_a_data_set_that_is_not_there(home, name):
 def test_a_download_without_a_network_is_one_sentence(home, monkeypatch):
     def refused(*args, **more):
         raise urllib.error.URLError("Network is unreachable")
+
     monkeypatch.setattr("torchvision.datasets.utils.urllib.request.urlopen", refused)
     with pytest.raises(DataError, match=r"cifar10: .*Network is unreachable"):
         open_data("cifar10", "train", download=True)

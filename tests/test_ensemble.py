@@ -40,8 +40,12 @@ def network(seed, preprocess=None, classes=CLASSES):
     torch.manual_seed(seed)
     made = Network(googlenet(width=0.1, classes=len(classes), heads=False)).eval()
     torch.nn.init.normal_(made.classifier.linear.weight, 0, 0.2)
-    info = Weights(name=f"net{seed}", architecture=made.architecture, classes=classes,
-                   preprocess=preprocess or Preprocess(resize=54, crop=48))
+    info = Weights(
+        name=f"net{seed}",
+        architecture=made.architecture,
+        classes=classes,
+        preprocess=preprocess or Preprocess(resize=54, crop=48),
+    )
     return ensemble.Loaded(made, info)
 
 
@@ -84,8 +88,9 @@ def by_hand(loaded, picture, chosen):
 def test_a_folder_with_everything_in_it_is_tested_to_the_end(odd_pictures, tmp_path):
     one, other = network(0), network(1, Preprocess(resize=60, crop=54, white=1.0, channels="BGR"))
     data = relabeled(open_test_data(str(odd_pictures)), one.info)
-    done = evaluate([one, other], data, tmp_path / "out", crops=(1, 144), device="cpu", batch=50,
-                    progress=False)
+    done = evaluate(
+        [one, other], data, tmp_path / "out", crops=(1, 144), device="cpu", batch=50, progress=False
+    )
     assert done.pictures == 11 and len(done.read) == 8 and done.data == odd_pictures.name
     said = {Path(data.label_of(i)).name: why for i, why in done.skipped.items()}
     assert said.keys() == {"text.jpg", "empty.png", "cut.png"}
@@ -112,8 +117,9 @@ def test_any_scheme_by_name(odd_pictures, tmp_path):
     data = relabeled(open_test_data(str(odd_pictures)), one.info)
     done = evaluate([one], data, tmp_path, crops=chosen, device="cpu", progress=False)
     i = int(done.read[0])
-    np.testing.assert_allclose(done.probabilities("two")[0],
-                               by_hand(one, data.picture(i), chosen["two"]).mean(0), atol=2e-6)
+    np.testing.assert_allclose(
+        done.probabilities("two")[0], by_hand(one, data.picture(i), chosen["two"]).mean(0), atol=2e-6
+    )
     with pytest.raises(DataError, match="holds no mean over 144 crops"):
         done.of_network(done.networks[0], 144)
 
@@ -127,6 +133,7 @@ def some_data(count=70):
         if i % 10 == 9:
             return read_picture(Path("none") / f"{i}.png")
         return Image.fromarray(np.random.default_rng(i).integers(0, 256, (50, 56, 3), dtype=np.uint8))
+
     return Data("some", CLASSES, [i % 3 for i in range(count)], picture), asked
 
 
@@ -139,9 +146,11 @@ def test_a_test_goes_on_where_it_stopped(tmp_path):
         if i == 40:
             raise KeyboardInterrupt
         return data.picture(i)
+
     with pytest.raises(KeyboardInterrupt):
-        evaluate([one], replace(data, picture=stopping), tmp_path / "cut", crops=(1,), device="cpu",
-                 progress=False)
+        evaluate(
+            [one], replace(data, picture=stopping), tmp_path / "cut", crops=(1,), device="cpu", progress=False
+        )
     with pytest.raises(DataError, match="not finished"):
         open_test(tmp_path / "cut")
     with pytest.raises(DataError, match="holds a test already; --resume"):
@@ -167,11 +176,13 @@ def test_another_network_joins_without_the_first_running_again(tmp_path):
 def test_what_does_not_go_together_is_refused(tmp_path):
     one, (data, _) = network(0), some_data(4)
     for networks, changed, options, sentence in (
-            ([], data, {}, "at least one network"), ([one], replace(data, labels=[]), {}, "one picture"),
-            ([one, one], data, {}, "there twice"),
-            ([one], data, {"crops": ()}, "at least one number of crops"),
-            ([one, network(1, classes=("a", "b"))], data, {}, "same classes, and these have 3 and 2"),
-            ([one], data, {"workers": 0}, "at least one thread")):
+        ([], data, {}, "at least one network"),
+        ([one], replace(data, labels=[]), {}, "one picture"),
+        ([one, one], data, {}, "there twice"),
+        ([one], data, {"crops": ()}, "at least one number of crops"),
+        ([one, network(1, classes=("a", "b"))], data, {}, "same classes, and these have 3 and 2"),
+        ([one], data, {"workers": 0}, "at least one thread"),
+    ):
         with pytest.raises(DataError, match=sentence):
             evaluate(networks, changed, tmp_path / "x", device="cpu", progress=False, **options)
     bad = replace(data, picture=lambda i: read_picture(Path("none.png")))
@@ -189,8 +200,10 @@ def test_labels_become_outputs(tmp_path):
     assert by_order.labels == [2, 0] and by_order.classes == CLASSES
     nameless = replace(info, classes=None)
     assert relabeled(Data("d", ("x", "y", "z"), [1], None), nameless).classes == ("x", "y", "z")
-    for classes, sentence in ((("cat", "dog"), "'dog' is not among"),
-                              (("x", "y"), "'x' and 1 more of the data")):
+    for classes, sentence in (
+        (("cat", "dog"), "'dog' is not among"),
+        (("x", "y"), "'x' and 1 more of the data"),
+    ):
         with pytest.raises(DataError, match=sentence):
             relabeled(Data("d", classes, [0], None), info)
 
@@ -200,9 +213,12 @@ def test_where_the_data_is(odd_pictures, tmp_path):
     flat = open_test_data(str(odd_pictures / "val" / "ant"))
     assert flat.classes == () and set(flat.labels) == {-1}
     assert len(open_test_data("shapes", "test")) == 1000
-    for name, split, sentence in (("shapes", "x", "no split 'x'"), ("cifar10", "test", "no split 'test'"),
-                                  ("nowhere", "val", "no such folder, and no data set of that name"),
-                                  (str(tmp_path), "val", "no picture in it")):
+    for name, split, sentence in (
+        ("shapes", "x", "no split 'x'"),
+        ("cifar10", "test", "no split 'test'"),
+        ("nowhere", "val", "no such folder, and no data set of that name"),
+        (str(tmp_path), "val", "no picture in it"),
+    ):
         with pytest.raises(DataError, match=sentence):
             open_test_data(name, split)
 
@@ -212,9 +228,23 @@ def test_two_processes_share_the_pictures(odd_pictures, tmp_path):
     command = ["--weights", path, "--data", odd_pictures, "--crops", "1", "--device", "cpu", "--out"]
     assert main(["evaluate", *map(str, command), str(tmp_path / "one")]) == 0
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m",
-         "inception_lib", "evaluate", *command, tmp_path / "two"], cwd=ROOT, capture_output=True, text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"})
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node=2",
+            "-m",
+            "inception_lib",
+            "evaluate",
+            *command,
+            tmp_path / "two",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("top-1") == 1
     one, two = (open_test(tmp_path / name) for name in ("one", "two"))
@@ -246,13 +276,16 @@ def test_the_grid_is_what_one_gets_by_hand():
         row, own = table.loc[k, n], p[n][:k].mean(0).argmax(1) == labels
         assert (row["top1"], row["top1_low"], row["top1_high"]) == rate(own)[:3]
         assert (row["change1"], row["change1_low"], row["change1_high"]) == change(first, own)[:3]
-        every = [(p[n][list(c)].mean(0).argmax(1) == labels).mean()
-                 for c in itertools.combinations(range(3), k)]
+        every = [
+            (p[n][list(c)].mean(0).argmax(1) == labels).mean() for c in itertools.combinations(range(3), k)
+        ]
         assert row["choices"] == len(every) and row["top1_mean"] == pytest.approx(np.mean(every))
         assert (row["top1_least"], row["top1_most"]) == pytest.approx((min(every), max(every)))
         assert row["top5"] >= row["top1"]
-    for options, sentence in (({"crops": (144,)}, "no probabilities over 144"),
-                              ({"crops": (1,), "models": (4,)}, "There are 3 networks")):
+    for options, sentence in (
+        ({"crops": (144,)}, "no probabilities over 144"),
+        ({"crops": (1,), "models": (4,)}, "There are 3 networks"),
+    ):
         with pytest.raises(DataError, match=sentence):
             grid(p, labels, **options)
 
@@ -266,6 +299,7 @@ def test_evaluate_on_the_command_line(capsys, tmp_path, monkeypatch):
         (tmp_path / "data" / name).mkdir(parents=True)
     from inception_lib.data.shapes import CLASSES as SHAPES
     from inception_lib.data.shapes import labels, picture_at
+
     for i, label in enumerate(labels("test", 40)):
         if (tmp_path / "data" / SHAPES[label]).is_dir():
             Image.fromarray(picture_at("test", i)).save(tmp_path / "data" / SHAPES[label] / f"{i}.png")
@@ -273,8 +307,25 @@ def test_evaluate_on_the_command_line(capsys, tmp_path, monkeypatch):
     bad.write_text("no picture")
     weights = [w for n in (1, 2) for w in ("--weights", str(bundled.FOLDER / f"shapes-{n}.safetensors"))]
     table = tmp_path / "table.csv"
-    assert main(["evaluate", *weights, "--data", str(tmp_path / "data"), "--crops", "10", "--device", "cpu",
-                 "--table", str(table), "--record", "here"]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                *weights,
+                "--data",
+                str(tmp_path / "data"),
+                "--crops",
+                "10",
+                "--device",
+                "cpu",
+                "--table",
+                str(table),
+                "--record",
+                "here",
+            ]
+        )
+        == 0
+    )
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
     assert lines[0] == "data: 8 pictures (1 skipped), 2 networks, the mean over 10 crops"
@@ -296,12 +347,17 @@ def test_pictures_without_classes_are_named(capsys, odd_pictures):
     assert "have no classes" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [
-    (["--data", "nowhere"], "nowhere: there is no such folder, and no data set"),
-    (["--weights", "none.pth"], "none.pth: there is no such file."), (["--resume"], "--resume needs --out"),
-    (["--device", "abacus"], "The device 'abacus' cannot be used"),
-    (["--workers", "0"], "at least one thread"),
-    (["--split", "x"], "shapes: has no split 'x'.")])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--data", "nowhere"], "nowhere: there is no such folder, and no data set"),
+        (["--weights", "none.pth"], "none.pth: there is no such file."),
+        (["--resume"], "--resume needs --out"),
+        (["--device", "abacus"], "The device 'abacus' cannot be used"),
+        (["--workers", "0"], "at least one thread"),
+        (["--split", "x"], "shapes: has no split 'x'."),
+    ],
+)
 def test_bad_input_is_one_sentence(capsys, arguments, sentence):
     weights = [] if "--weights" in arguments else ["--weights", str(bundled.FOLDER / "shapes-1.safetensors")]
     assert main(["evaluate", *weights, *arguments]) == 1

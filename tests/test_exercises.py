@@ -125,8 +125,9 @@ def test_a_student_notebook_has_everything_but_the_solutions(path):
         for solution in exercise.solutions:
             for node in ast.parse(solution.answer).body:
                 line = ast.get_source_segment(solution.answer, node)
-                assert isinstance(node, ast.Import | ast.ImportFrom) or line not in solution.stub(), \
+                assert isinstance(node, ast.Import | ast.ImportFrom) or line not in solution.stub(), (
                     f"{exercise.number}: the stub holds the answer"
+                )
     for cell in made.cells:
         if "check" in cell.metadata.get("tags", []):
             assert cell.metadata["jupyter"]["source_hidden"]
@@ -136,7 +137,8 @@ def test_a_student_notebook_has_everything_but_the_solutions(path):
 def test_split_without_marks():
     solution = exercises.Solution.of(
         "import math\n\ndef helper(x):\n    return x\n\nside = helper(7)      # places\n"
-        "assert side == 7\nside")
+        "assert side == 7\nside"
+    )
     assert (solution.given, solution.names) == ("", ("side",))
     assert solution.stub() == "import math\n\nside = ...      # places"
     assert solution.check_cell().splitlines()[-1] == "    assert side == 7"
@@ -145,7 +147,8 @@ def test_split_without_marks():
 def test_split_with_marks():
     solution = exercises.Solution.of(
         "a = 1\n# answer\nclass C:\n    def f(self, x):\n        return x\n\nb, c = 2, 3\n# check\n"
-        "d = C().f(b)\nassert d == 2, 'Think.'\n")
+        "d = C().f(b)\nassert d == 2, 'Think.'\n"
+    )
     assert solution.given == "a = 1" and solution.names == ("C", "b") and solution.hint == "Think."
     assert solution.stub() == "a = 1\n\nclass C:\n    def f(self, x):\n        ...\n\nb = ..."
 

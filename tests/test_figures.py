@@ -22,7 +22,10 @@ def style():
 
 def words(fig):
     svg = figures.to_svg(fig, "alt")
-    return {"".join(t.itertext()).strip() for t in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}
+    return {
+        "".join(t.itertext()).strip()
+        for t in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    }
 
 
 def test_a_shown_figure_has_its_alt_text_and_the_pages_color():
@@ -48,9 +51,11 @@ def test_the_same_figure_is_the_same_svg():
 
 def test_module_drawings_show_the_widths():
     assert {"1x1 conv, 96", "3x3 conv, 128", "3x3 max pool", "concatenate: 256 channels"} <= words(
-        figures.draw_module(inception_module("m", PAPER_WIDTHS["3a"])))
+        figures.draw_module(inception_module("m", PAPER_WIDTHS["3a"]))
+    )
     assert "concatenate: 224 + the input's channels" in words(
-        figures.draw_module(naive_module("m", PAPER_WIDTHS["3a"])))
+        figures.draw_module(naive_module("m", PAPER_WIDTHS["3a"]))
+    )
 
 
 def test_the_text_of_a_module_fits_its_boxes():
@@ -59,7 +64,7 @@ def test_the_text_of_a_module_fits_its_boxes():
     pooled = replace(pooled, branches=(*pooled.branches[:3], Branch(name="pool", layers=(pool,))))
     fig = figures.draw_module(pooled)
     fig.draw_without_rendering()
-    ax, = fig.axes
+    (ax,) = fig.axes
     assert "3x3 avg pool" in {text.get_text() for text in ax.texts}
     for patch, text in zip(ax.patches, [t for t in ax.texts if t.get_text()], strict=True):
         box, inside = patch.get_window_extent(), text.get_window_extent()
@@ -83,8 +88,10 @@ def test_audit_plot_has_a_mark_for_every_number_of_table_1():
 
 
 def test_the_training_plot_shows_each_head_and_what_guessing_gives():
-    history = [{"epoch": e, "loss": 2 - e / 2, "aux1": 2.1 - e / 2, "aux2": 2.2 - e / 2, "top1": e / 4}
-               for e in (1, 2)]
+    history = [
+        {"epoch": e, "loss": 2 - e / 2, "aux1": 2.1 - e / 2, "aux2": 2.2 - e / 2, "top1": e / 4}
+        for e in (1, 2)
+    ]
     fig = figures.plot_training(history, 10, epochs=4)
     left, right = fig.axes
     assert [line.get_label() for line in left.lines[:3]] == ["classifier", "first head", "second head"]
@@ -98,18 +105,21 @@ def test_the_training_plot_shows_each_head_and_what_guessing_gives():
 
 
 def test_the_plot_of_an_experiment_has_a_line_for_each_seed_and_a_name_for_each_arm():
-    runs = [{"arm": arm, "history": [{"epoch": 1, "top1": 0.1}, {"epoch": 2, "top1": top1}]}
-            for arm, top1 in (("a", 0.5), ("b", 0.7), ("a", 0.6), ("c", 0.9))]
-    ax, = figures.plot_arms(runs, {"a": "first", "b": "second"}).axes
+    runs = [
+        {"arm": arm, "history": [{"epoch": 1, "top1": 0.1}, {"epoch": 2, "top1": top1}]}
+        for arm, top1 in (("a", 0.5), ("b", 0.7), ("a", 0.6), ("c", 0.9))
+    ]
+    (ax,) = figures.plot_arms(runs, {"a": "first", "b": "second"}).axes
     assert sorted(line.get_ydata()[-1] for line in ax.lines) == [0.5, 0.6, 0.7]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["first", "second"]
     assert len({line.get_color() for line in ax.lines}) == 2
 
 
 def test_the_gradient_plot_puts_each_norm_over_its_layer():
-    fig = figures.plot_gradients({"main": {"conv1": 1.0, "3a": 2.0, "5b": 4.0},
-                                  "aux1": {"conv1": 8.0, "3a": 16.0}})
-    ax, = fig.axes
+    fig = figures.plot_gradients(
+        {"main": {"conv1": 1.0, "3a": 2.0, "5b": 4.0}, "aux1": {"conv1": 8.0, "3a": 16.0}}
+    )
+    (ax,) = fig.axes
     assert ax.get_yscale() == "log" and [t.get_text() for t in ax.get_xticklabels()] == ["conv1", "3a", "5b"]
     lines = {line.get_label(): line for line in ax.lines}
     assert set(lines) == {"main loss's", "first head's"}

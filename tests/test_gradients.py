@@ -40,8 +40,20 @@ def test_the_parts_add_up_to_the_gradient_of_a_training(network, pictures):
 def test_a_heads_gradient_reaches_the_layers_below_it_and_no_other(network, pictures):
     parts = gradients(network, pictures, LABELS)
     reached = {part: list(by_module(of_convs)) for part, of_convs in norms(parts).items()}
-    assert reached["main"] == ["conv1", "conv2_reduce", "conv2", "3a", "3b", "4a", "4b", "4c", "4d", "4e",
-                               "5a", "5b"]
+    assert reached["main"] == [
+        "conv1",
+        "conv2_reduce",
+        "conv2",
+        "3a",
+        "3b",
+        "4a",
+        "4b",
+        "4c",
+        "4d",
+        "4e",
+        "5a",
+        "5b",
+    ]
     assert reached["aux1"] == reached["main"][:6] and reached["aux2"] == reached["main"][:9]
 
 

@@ -38,8 +38,16 @@ def ramp():
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("ending", ["png", "tif", "webp", "jpg"])
 def test_the_exif_orientation_is_applied(tmp_path, ramp, orientation, ending):
-    stored = {1: lambda a: a, 2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud, 5: lambda a: a.T,
-              6: np.rot90, 7: lambda a: np.rot90(a, 2).T, 8: lambda a: np.rot90(a, -1)}[orientation](ramp)
+    stored = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: lambda a: a.T,
+        6: np.rot90,
+        7: lambda a: np.rot90(a, 2).T,
+        8: lambda a: np.rot90(a, -1),
+    }[orientation](ramp)
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"webp": {"lossless": True}, "jpg": {"quality": 100}}.get(ending, {})
@@ -107,12 +115,14 @@ def test_rgb_of_16_bits(tmp_path, ramp):
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 8, 16, 2, 0, 0, 0))
     (tmp_path / "x.png").write_bytes(
-        b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+        b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    )
     assert np.array_equal(pixels(read_picture(tmp_path / "x.png")), (deep // 257).astype(np.uint8))
 
 
-@pytest.mark.parametrize(("kind", "white"), [
-    ("f4", 1), ("f4", 255), ("f4", 65535), ("i4", 255), ("i4", 65535)])
+@pytest.mark.parametrize(
+    ("kind", "white"), [("f4", 1), ("f4", 255), ("f4", 65535), ("i4", 255), ("i4", 65535)]
+)
 def test_deeper_grays_take_the_smallest_range_that_holds_them(tmp_path, ramp, kind, white):
     values = (ramp / 254 * white).astype(kind)
     path = saved(Image.fromarray(values), tmp_path / "x.tif")
@@ -159,7 +169,7 @@ def noise(path, **options):
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "gif", "tif", "bmp", "ppm"])
 def test_a_truncated_picture_gets_one_sentence(tmp_path, ending):
     path = noise(tmp_path / f"x.{ending}")
-    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(PictureError) as error:
         read_picture(path)
     text = str(error.value)
@@ -171,10 +181,14 @@ def test_what_is_no_picture_gets_one_sentence(tmp_path):
     (tmp_path / "text.jpg").write_text("this is not a picture\n")
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "noise.jpg").write_bytes(bytes(range(256)) * 10)
-    for name, sentence in [("text.jpg", "this is not a picture in any format that can be read here."),
-                           ("noise.jpg", "this is not a picture in any format that can be read here."),
-                           ("empty.png", "the file is empty."), ("none.jpg", "there is no such file."),
-                           ("", "this is a folder, not a picture."), ("a\0b", "the file cannot be opened (")]:
+    for name, sentence in [
+        ("text.jpg", "this is not a picture in any format that can be read here."),
+        ("noise.jpg", "this is not a picture in any format that can be read here."),
+        ("empty.png", "the file is empty."),
+        ("none.jpg", "there is no such file."),
+        ("", "this is a folder, not a picture."),
+        ("a\0b", "the file cannot be opened ("),
+    ]:
         path = f"{tmp_path}/{name}"
         with pytest.raises(PictureError) as error:
             read_picture(path)
@@ -247,12 +261,20 @@ def test_a_very_long_picture_is_cut_about_its_middle():
     assert (frame == 255).all()
 
 
-@pytest.mark.parametrize(("wrong", "sentence"), [
-    ({"channels": "GRB"}, "The channels of a pre-processing is one of RGB, BGR, not 'GRB'"),
-    ({"interpolation": "magic"}, "The interpolation"), ({"rounding": "up"}, "The rounding"),
-    ({"crop": 300}, "A crop of 300 pixels cannot be cut out of a side of 256"), ({"crop": 0}, "A crop of 0"),
-    ({"std": (1, 0, 1)}, "three deviations"), ({"mean": (1, 2)}, "three means"),
-    ({"mean": ("a", 1, 2)}, "three means"), ({"crop": 2.5}, "A crop of 2.5")])
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"channels": "GRB"}, "The channels of a pre-processing is one of RGB, BGR, not 'GRB'"),
+        ({"interpolation": "magic"}, "The interpolation"),
+        ({"rounding": "up"}, "The rounding"),
+        ({"crop": 300}, "A crop of 300 pixels cannot be cut out of a side of 256"),
+        ({"crop": 0}, "A crop of 0"),
+        ({"std": (1, 0, 1)}, "three deviations"),
+        ({"mean": (1, 2)}, "three means"),
+        ({"mean": ("a", 1, 2)}, "three means"),
+        ({"crop": 2.5}, "A crop of 2.5"),
+    ],
+)
 def test_impossible_preprocessing_is_refused(wrong, sentence):
     with pytest.raises(PictureError, match=sentence):
         Preprocess(**wrong)

@@ -19,22 +19,45 @@ PATIENCE = 120  # seconds, for a slow machine
 @pytest.fixture
 def lab(tmp_path):
     """The address of a JupyterLab that shows a notebook with a widget and a cell that reads its settings."""
-    cells = [new_code_cell("from inception_lib.book.widgets import ReductionWidget\n"
-                           "widget = ReductionWidget(grid=20)\n"
-                           "widget"),
-             new_code_cell("print(widget.grid, widget.result()['reduced_macs'])")]
+    cells = [
+        new_code_cell(
+            "from inception_lib.book.widgets import ReductionWidget\n"
+            "widget = ReductionWidget(grid=20)\n"
+            "widget"
+        ),
+        new_code_cell("print(widget.grid, widget.result()['reduced_macs'])"),
+    ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     nbformat.write(new_notebook(cells=cells, metadata=kernel), tmp_path / "widget.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = (tmp_path / "lab.log").open("w")
-    own = {name: str(tmp_path / name) for name in (
-        "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")}
+    own = {
+        name: str(tmp_path / name)
+        for name in (
+            "JUPYTER_CONFIG_DIR",
+            "JUPYTER_DATA_DIR",
+            "JUPYTERLAB_SETTINGS_DIR",
+            "JUPYTERLAB_WORKSPACES_DIR",
+        )
+    }
     server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
-         "--ServerApp.port_retries=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path}"],
-        stdout=log, stderr=subprocess.STDOUT, env=os.environ | own)
+        [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            f"--port={port}",
+            "--ServerApp.port_retries=0",
+            "--IdentityProvider.token=",
+            f"--ServerApp.root_dir={tmp_path}",
+        ],
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=os.environ | own,
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + PATIENCE

@@ -28,8 +28,20 @@ from inception_lib.training.step import build, optimizer
 from inception_lib.weights.loading import load_weights
 
 #: Three epochs of six updates on a folder of 24 pictures: a second or two.
-QUICK = Recipe(name="quick", width=0.1, input_size=80, resize=80, batch=4, epochs=3, lr=0.01, initial="he",
-               schedule="cosine", augment="paper", average="ema", ema_decay=0.5)
+QUICK = Recipe(
+    name="quick",
+    width=0.1,
+    input_size=80,
+    resize=80,
+    batch=4,
+    epochs=3,
+    lr=0.01,
+    initial="he",
+    schedule="cosine",
+    augment="paper",
+    average="ema",
+    ema_decay=0.5,
+)
 
 
 def changed(base=QUICK, **fields):
@@ -117,8 +129,17 @@ def test_imagenet_from_its_folders_to_a_prediction(tmp_path, monkeypatch):
                 Image.fromarray(rng.integers(low, low + 128, (100, 120, 3), np.uint8)).save(path)
     torch.save((names, []), home / "meta.bin")
     monkeypatch.setenv("INCEPTION_DATA", str(home))
-    options = {"width": 0.1, "input-size": 80, "resize": 90, "batch": 4, "epochs": 2, "lr": 1e-4,
-               "workers": 1, "out": tmp_path / "run", "device": "cpu"}
+    options = {
+        "width": 0.1,
+        "input-size": 80,
+        "resize": 90,
+        "batch": 4,
+        "epochs": 2,
+        "lr": 1e-4,
+        "workers": 1,
+        "out": tmp_path / "run",
+        "device": "cpu",
+    }
     words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
     for more in ([], ["--resume", "--epochs", "3"]):
         assert main(["train", "--recipe", "paper", "--data", "imagenet", *words, *more]) == 0
@@ -152,6 +173,7 @@ def test_killed_anywhere_it_ends_with_the_same_weights(whole, data, tmp_path, mo
             raise Killed
         left[0] -= 1
         update(self, *args)
+
     monkeypatch.setattr(loop._Training, "_update", killed_update)
     folder, interrupted = tmp_path / "run", 0
     while True:
@@ -163,8 +185,10 @@ def test_killed_anywhere_it_ends_with_the_same_weights(whole, data, tmp_path, mo
             interrupted += 1
     assert interrupted >= 2
     assert same(weights_of(folder), weights_of(whole.folder))
-    assert same(load_weights(folder / "model.safetensors").network.state_dict(),
-                load_weights(whole.weights).network.state_dict())
+    assert same(
+        load_weights(folder / "model.safetensors").network.state_dict(),
+        load_weights(whole.weights).network.state_dict(),
+    )
     timing = {"images_per_s", "seconds", "flops_share"}
     for a, b in zip(checkpoint.load_last(folder)["history"], whole.history, strict=True):
         assert all(a[name] == b[name] for name in b.keys() - timing)
@@ -177,15 +201,30 @@ def options(fields):
     words = []
     for name, value in fields.items():
         dashed = name.replace("_", "-")
-        words += [f"--{dashed}" if value else f"--no-{dashed}"] if isinstance(value, bool) else [
-            f"--{dashed}", str(value)]
+        words += (
+            [f"--{dashed}" if value else f"--no-{dashed}"]
+            if isinstance(value, bool)
+            else [f"--{dashed}", str(value)]
+        )
     return words
 
 
 def command(data, folder, **fields):
     quick = {k: v for k, v in QUICK.to_dict().items() if v is not None and v != math.inf}
-    return [*COMMAND, "--recipe", "modern", "--clip", "inf", "--data", str(data), "--out", str(folder),
-            "--device", "cpu", *options(quick | fields)]
+    return [
+        *COMMAND,
+        "--recipe",
+        "modern",
+        "--clip",
+        "inf",
+        "--data",
+        str(data),
+        "--out",
+        str(folder),
+        "--device",
+        "cpu",
+        *options(quick | fields),
+    ]
 
 
 def environment():
@@ -202,11 +241,16 @@ def test_kill_minus_nine_at_ten_random_moments(data, tmp_path):
     finish(command(data, tmp_path / "whole", **long))
     folder, rng, kills = tmp_path / "run", random.Random(0), 0
     while kills < 10:
-        process = subprocess.Popen([*command(data, folder, **long), *["--resume"] * folder.exists()],
-                                   env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [*command(data, folder, **long), *["--resume"] * folder.exists()],
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         before = len(checkpoint.saved(folder)) and checkpoint.saved(folder)[-1]
         while process.poll() is None and (
-                not checkpoint.saved(folder) or checkpoint.saved(folder)[-1] == before):
+            not checkpoint.saved(folder) or checkpoint.saved(folder)[-1] == before
+        ):
             time.sleep(0.02)
         time.sleep(rng.uniform(0, 0.3))
         process.send_signal(signal.SIGKILL)
@@ -223,8 +267,9 @@ def test_kill_minus_nine_at_ten_random_moments(data, tmp_path):
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_asked_to_stop_it_saves_and_says_how_to_go_on(data, tmp_path, number, status):
     folder = tmp_path / "run"
-    process = subprocess.Popen(command(data, folder, epochs=1000), env=environment(),
-                               stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(data, folder, epochs=1000), env=environment(), stderr=subprocess.PIPE, text=True
+    )
     while not checkpoint.saved(folder):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
@@ -257,8 +302,20 @@ def test_a_run_can_be_made_longer(whole, data, tmp_path):
 
 def torchrun(script, processes, *args):
     return subprocess.Popen(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}",
-         *script, *args], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            f"--nproc-per-node={processes}",
+            *script,
+            *args,
+        ],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def test_two_processes_give_the_curve_of_one(data, tmp_path):
@@ -278,8 +335,17 @@ def test_two_processes_give_the_curve_of_one(data, tmp_path):
 
 def test_two_processes_give_the_gradients_of_one(data, tmp_path):
     """After one update without momentum the weights differ by the learning rate times the gradients."""
-    fields = {"dropout": False, "augment": "none", "average": "none", "epochs": 1 / 6, "momentum": 0, "lr": 1,
-              "weight_decay": 0, "schedule": "constant", "width": 0.05}
+    fields = {
+        "dropout": False,
+        "augment": "none",
+        "average": "none",
+        "epochs": 1 / 6,
+        "momentum": 0,
+        "lr": 1,
+        "weight_decay": 0,
+        "schedule": "constant",
+        "width": 0.05,
+    }
     run_on(data, changed(**fields), tmp_path / "one")
     process = torchrun(["-m"], 2, *command(data, tmp_path / "two", **fields)[2:])
     assert process.wait(300) == 0, process.stderr.read()
@@ -308,8 +374,9 @@ def test_a_killed_worker_ends_the_run_with_a_usable_checkpoint(data, tmp_path):
     while not checkpoint.saved(folder):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.1)
-    children = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "inception_lib"],
-                              capture_output=True, text=True)
+    children = subprocess.run(
+        ["pgrep", "-P", str(process.pid), "-f", "inception_lib"], capture_output=True, text=True
+    )
     victim = int(children.stdout.split()[-1])
     os.kill(victim, signal.SIGKILL)
     err = process.communicate(timeout=120)[1]
@@ -367,11 +434,21 @@ def test_alarms_name_the_head_that_has_learned_nothing():
 # ------------------------------------------------------------------------------------- options
 
 
-@pytest.mark.parametrize("fields", [
-    {"average": "polyak", "average_from": 0.5}, {"precision": "bfloat16"}, {"variant": "torchvision"},
-    {"accumulate": 2, "dropout": False}, {"heads": False}, {"channels_last": False}, {"normalize": "bvlc"},
-    {"augment": "bvlc", "resize": 90}, {"clip": 1.0, "label_smoothing": 0.1, "warmup": 0.5},
-    {"nesterov": True}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"average": "polyak", "average_from": 0.5},
+        {"precision": "bfloat16"},
+        {"variant": "torchvision"},
+        {"accumulate": 2, "dropout": False},
+        {"heads": False},
+        {"channels_last": False},
+        {"normalize": "bvlc"},
+        {"augment": "bvlc", "resize": 90},
+        {"clip": 1.0, "label_smoothing": 0.1, "warmup": 0.5},
+        {"nesterov": True},
+    ],
+)
 def test_every_option_trains(data, tmp_path, fields):
     run = run_on(data, changed(epochs=1, **fields), tmp_path / "run")
     assert math.isfinite(run.history[0]["val_loss"])
@@ -380,8 +457,10 @@ def test_every_option_trains(data, tmp_path, fields):
 
 
 def test_accumulation_changes_nothing_but_memory(data, tmp_path):
-    runs = [run_on(data, changed(epochs=1, dropout=False, accumulate=parts), tmp_path / str(parts))
-            for parts in (1, 2)]
+    runs = [
+        run_on(data, changed(epochs=1, dropout=False, accumulate=parts), tmp_path / str(parts))
+        for parts in (1, 2)
+    ]
     a, b = (weights_of(run.folder) for run in runs)
     for name in a:
         torch.testing.assert_close(a[name], b[name], atol=1e-6, rtol=1e-5)
@@ -393,6 +472,7 @@ def test_polyak_is_the_mean_of_the_later_weights(data, tmp_path, monkeypatch):
     def noted(self, *args):
         update(self, *args)
         seen.append({k: v.clone() for k, v in self.network.state_dict().items()})
+
     monkeypatch.setattr(loop._Training, "_update", noted)
     run = run_on(data, changed(average="polyak", average_from=0.5, epochs=2), tmp_path / "run")
     trained = load_weights(run.weights).network.state_dict()
@@ -408,7 +488,8 @@ def test_biases_have_their_own_rate_and_no_decay():
     assert (weights["lr_scale"], others["lr_scale"]) == (1, 2)
     assert all(p.dim() > 1 for p in weights["params"]) and all(p.dim() == 1 for p in others["params"])
     assert sum(p.numel() for group in (weights, others) for p in group["params"]) == sum(
-        p.numel() for p in network.parameters())
+        p.numel() for p in network.parameters()
+    )
 
 
 def test_speed_and_devices_are_those_of_this_machine():

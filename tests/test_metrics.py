@@ -38,11 +38,15 @@ def test_a_network_that_says_nothing_is_not_right_by_chance():
     assert (found == 0).mean() == 0.001 and (found < 5).mean() == 0.005
 
 
-@pytest.mark.parametrize(("probabilities", "labels", "sentence"), [
-    (np.zeros((2, 3)), np.zeros(3, int), "not (2, 3) and (3,)"),
-    (np.zeros(3), np.zeros(3, int), "are wanted"),
-    (np.zeros((2, 3)), np.array([0, 3]), "go from 0 to 3, and there are 3 classes"),
-    (np.zeros((1, 3)), np.array([-1]), "go from -1")])
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "sentence"),
+    [
+        (np.zeros((2, 3)), np.zeros(3, int), "not (2, 3) and (3,)"),
+        (np.zeros(3), np.zeros(3, int), "are wanted"),
+        (np.zeros((2, 3)), np.array([0, 3]), "go from 0 to 3, and there are 3 classes"),
+        (np.zeros((1, 3)), np.array([-1]), "go from -1"),
+    ],
+)
 def test_what_does_not_go_together_is_refused(probabilities, labels, sentence):
     with pytest.raises(InceptionError) as error:
         ranks(probabilities, labels)
@@ -117,7 +121,7 @@ def test_pairing_makes_the_interval_narrower():
 
 
 def test_a_row_per_class():
-    probabilities = np.array([[.5, .3, .2, 0], [.4, .5, .1, 0], [.1, .8, .1, 0], [.2, .7, .1, 0]])
+    probabilities = np.array([[0.5, 0.3, 0.2, 0], [0.4, 0.5, 0.1, 0], [0.1, 0.8, 0.1, 0], [0.2, 0.7, 0.1, 0]])
     table = per_class(probabilities, np.array([0, 0, 0, 1]), ["ant", "bee", "cat", "dog"])
     ant, bee, cat = (table.loc[n] for n in range(3))
     assert (ant["pictures"], ant["taken_for"], ant["times"], ant["top5"]) == (3, "bee", 2, 1)

@@ -48,8 +48,10 @@ def network_of(*layers, heads=(), input=(3, 16, 16)):
 # --------------------------------------------------------------------------- what torch counts itself
 
 
-@pytest.mark.parametrize(("variant", "stem", "heads", "width"), list(itertools.product(
-    VARIANTS, ("plain", "separable"), (True, False), (0.25, 1.0, 1.37))))
+@pytest.mark.parametrize(
+    ("variant", "stem", "heads", "width"),
+    list(itertools.product(VARIANTS, ("plain", "separable"), (True, False), (0.25, 1.0, 1.37))),
+)
 def test_counts_equal_torchs_own(variant, stem, heads, width):
     architecture = googlenet(variant, stem=stem, heads=heads, width=width)
     network = on_meta(architecture).train()  # the heads run only in training
@@ -95,8 +97,10 @@ def test_state_dict_keys_are_the_paths_of_the_architecture(variant, stem):
             part = "conv" if isinstance(step.layer, Conv) else "linear"
             expected |= {f"{path}.{part}.weight"} | ({f"{path}.{part}.bias"} if step.layer.bias else set())
         if isinstance(step.layer, Conv) and step.layer.batch_norm:
-            expected |= {f"{path}.norm.{name}" for name in (
-                "weight", "bias", "running_mean", "running_var", "num_batches_tracked")}
+            expected |= {
+                f"{path}.norm.{name}"
+                for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+            }
     assert set(on_meta(architecture).state_dict()) == expected
 
 
@@ -104,11 +108,15 @@ def test_each_layer_gives_the_shape_that_the_architecture_says():
     for variant in VARIANTS:
         architecture = tiny(variant)
         steps = list(walk(architecture))
-        kept = activations(on_meta(architecture).train(), torch.empty(2, 3, 224, 224, device="meta"),
-                           [step.path for step in steps])
+        kept = activations(
+            on_meta(architecture).train(),
+            torch.empty(2, 3, 224, 224, device="meta"),
+            [step.path for step in steps],
+        )
         assert {p: tuple(a.output.shape[1:]) for p, a in kept.items()} == {s.path: s.out_shape for s in steps}
         assert {p: tuple(a.input.shape[1:]) for p, a in kept.items() if not p.startswith("inception")} == {
-            s.path: s.in_shape for s in steps if not s.path.startswith("inception")}
+            s.path: s.in_shape for s in steps if not s.path.startswith("inception")
+        }
 
 
 def test_output_is_of_one_type_and_the_heads_run_only_in_training():
@@ -195,14 +203,20 @@ def test_the_class_makes_other_networks_too():
         Conv(name="conv", out_channels=4, kernel=(5, 3), padding=(2, 1), groups=1),
         LRN(name="lrn", size=4, beta=0.6, k=2.0),
         Pool(name="pool", op="average", kernel=2, stride=2),
-        Branches(name="mix", branches=(
-            Branch(name="a", layers=(nested,)),
-            Branch(name="b", layers=(Pool(name="same", op="max", kernel=1),)))),
+        Branches(
+            name="mix",
+            branches=(
+                Branch(name="a", layers=(nested,)),
+                Branch(name="b", layers=(Pool(name="same", op="max", kernel=1),)),
+            ),
+        ),
         Linear(name="fc", out_features=5, relu=True),
         Dropout(name="drop", p=0.5),
         Linear(name="out", out_features=3),
-        heads=(Head(name="aux", after="pool", layers=(
-            GlobalPool(name="g"), Linear(name="out", out_features=3))),))
+        heads=(
+            Head(name="aux", after="pool", layers=(GlobalPool(name="g"), Linear(name="out", out_features=3))),
+        ),
+    )
     network = seeded(architecture).train()
     output = network(torch.randn(2, 3, 16, 16))
     assert output.logits.shape == output.aux1.shape == (2, 3) and output.aux2 is None
@@ -221,13 +235,16 @@ def test_a_network_may_end_in_a_global_pool():
 # --------------------------------------------------------------------------------------- refusals
 
 
-@pytest.mark.parametrize(("x", "sentence"), [
-    (torch.zeros(3, 224, 224), r"4 dimensions \(batch, channels, height, width\), not \(3, 224, 224\)"),
-    ([1, 2], r"4 dimensions .* not list"),
-    (torch.zeros(1, 1, 224, 224), r"takes 3 input channels, not the 1 of \(1, 1, 224, 224\)"),
-    (torch.zeros(1, 3, 8, 224), r"a 8x224 input does not fit: pool\d: a 3x3 kernel is larger"),
-    (torch.zeros(1, 3, 224, 224, dtype=torch.uint8), r"takes floating-point input, not torch.uint8"),
-])
+@pytest.mark.parametrize(
+    ("x", "sentence"),
+    [
+        (torch.zeros(3, 224, 224), r"4 dimensions \(batch, channels, height, width\), not \(3, 224, 224\)"),
+        ([1, 2], r"4 dimensions .* not list"),
+        (torch.zeros(1, 1, 224, 224), r"takes 3 input channels, not the 1 of \(1, 1, 224, 224\)"),
+        (torch.zeros(1, 3, 8, 224), r"a 8x224 input does not fit: pool\d: a 3x3 kernel is larger"),
+        (torch.zeros(1, 3, 224, 224, dtype=torch.uint8), r"takes floating-point input, not torch.uint8"),
+    ],
+)
 def test_a_wrong_input_gets_one_sentence(x, sentence):
     with pytest.raises(InceptionError, match=rf"^googlenet-paper: .*{sentence}[^\n]*\.$"):
         seeded(tiny(heads=False)).eval()(x)
@@ -235,8 +252,11 @@ def test_a_wrong_input_gets_one_sentence(x, sentence):
 
 def test_the_heads_want_the_size_they_were_built_for():
     network = seeded(tiny()).train()
-    with pytest.raises(InceptionError, match=r"a 300x300 input does not fit: aux1/fc takes 4x4x6, and 6x6x6 "
-                                             r"would arrive \(a 224x224 input fits\)\.$"):
+    with pytest.raises(
+        InceptionError,
+        match=r"a 300x300 input does not fit: aux1/fc takes 4x4x6, and 6x6x6 "
+        r"would arrive \(a 224x224 input fits\)\.$",
+    ):
         network(torch.zeros(1, 3, 300, 300))
     assert network.eval()(torch.zeros(1, 3, 300, 300)).logits.shape == (1, 7)
 
@@ -334,8 +354,10 @@ def test_a_1x1_convolution_equals_torchs(layout, options):
     assert got.is_contiguous(memory_format=layout)
     torch.testing.assert_close(got, theirs)
     weights = torch.randn_like(theirs)
-    torch.testing.assert_close(torch.autograd.grad((got * weights).sum(), wanted),
-                               torch.autograd.grad((theirs * weights).sum(), wanted))
+    torch.testing.assert_close(
+        torch.autograd.grad((got * weights).sum(), wanted),
+        torch.autograd.grad((theirs * weights).sum(), wanted),
+    )
 
 
 def test_every_1x1_convolution_of_the_network_is_one_on_the_cpu():
@@ -352,8 +374,10 @@ def test_every_1x1_convolution_of_the_network_is_one_on_the_cpu():
 # --------------------------------------------------------------------------------------------- LRN
 
 
-@pytest.mark.parametrize(("size", "alpha", "beta", "k"), [
-    (5, 1e-4, 0.75, 1.0), (9, 1e-4, 0.5, 1.0), (5, 1e-4, 0.75, 2.0), (4, 0.3, 0.6, 0.5), (1, 1.0, 1.0, 1.0)])
+@pytest.mark.parametrize(
+    ("size", "alpha", "beta", "k"),
+    [(5, 1e-4, 0.75, 1.0), (9, 1e-4, 0.5, 1.0), (5, 1e-4, 0.75, 2.0), (4, 0.3, 0.6, 0.5), (1, 1.0, 1.0, 1.0)],
+)
 @pytest.mark.parametrize("shape", [(2, 16, 5, 7), (1, 3, 4, 4), (3, 8, 6)])
 def test_lrn_equals_torchs(size, alpha, beta, k, shape):
     x = 50 * torch.randn(shape, generator=torch.Generator().manual_seed(size))

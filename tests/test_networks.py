@@ -53,7 +53,9 @@ TORCHVISION = {
     "inception_v3": (inception_v3, partial(models.inception_v3, init_weights=False), 27_161_264),
     "inception_v3 without head": (
         partial(inception_v3, heads=False),
-        partial(models.inception_v3, init_weights=False, aux_logits=False), 23_834_568),
+        partial(models.inception_v3, init_weights=False, aux_logits=False),
+        23_834_568,
+    ),
 }
 
 #: All that the module can make: the networks by name, and their other forms.
@@ -130,6 +132,7 @@ def random_state(network, seed=0):
 
 def in_order(network, theirs):
     """Torchvision's tensors under our names: both list them in the order of their use, heads aside."""
+
     def sorted_keys(state, head):
         return [k for k in state if not k.startswith(head)] + [k for k in state if k.startswith(head)]
 
@@ -172,7 +175,8 @@ def test_lenet5_has_the_papers_parameters_and_connections():
     counts = count(lenet5())
     groups = counts.groups
     trained = {name: groups[name].parameters for name in ("c1", "c3", "c5", "f6")} | {
-        name: groups[f"{name}_scale"].parameters for name in ("s2", "s4")}
+        name: groups[f"{name}_scale"].parameters for name in ("s2", "s4")
+    }
     assert trained == {"c1": 156, "s2": 12, "c3": 1_516, "s4": 32, "c5": 48_120, "f6": 10_164}
     assert counts.parameters - groups["output"].parameters == sum(trained.values()) == 60_000
     assert groups["output"].parameters == 850  # trained here; the paper's output layer is fixed
@@ -182,7 +186,9 @@ def test_lenet5_has_the_papers_parameters_and_connections():
 
     found = {name: connections(name) for name in ("c1", "c3", "c5", "f6")} | {
         # four inputs and a bias for each output
-        name: 5 * math.prod(counts[name].out_shape) for name in ("s2", "s4")}
+        name: 5 * math.prod(counts[name].out_shape)
+        for name in ("s2", "s4")
+    }
     assert found == {"c1": 122_304, "s2": 5_880, "c3": 151_600, "s4": 2_000, "c5": 48_120, "f6": 10_164}
     assert sum(found.values()) + groups["output"].macs == 340_908
     assert [row.out_shape[1:] for row in counts.rows[:3]] == [(28, 28), (28, 28), (14, 14)]
@@ -201,8 +207,11 @@ def test_alexnet_has_the_papers_two_halves():
     assert counts.parameters == 60_965_224
     assert round(counts.parameters, -7) == 60_000_000
     # section 3.5: kernels of 11x11x3, 5x5x48, 3x3x256, 3x3x192, 3x3x192
-    seen = {r.path: dict(r.weights.factors).get("C/g") or dict(r.weights.factors)["C"] for r in counts.rows
-            if r.kind == "conv"}
+    seen = {
+        r.path: dict(r.weights.factors).get("C/g") or dict(r.weights.factors)["C"]
+        for r in counts.rows
+        if r.kind == "conv"
+    }
     assert seen == {"conv1": 3, "conv2": 48, "conv3": 256, "conv4": 192, "conv5": 192}
     # its neurons after the first layer: 186,624 - 64,896 - 64,896 - 43,264 - 4096 - 4096 - 1000
     neurons = [counts[p].activations for p in ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")]
@@ -212,8 +221,17 @@ def test_alexnet_has_the_papers_two_halves():
 def test_zfnet_has_the_papers_grids():
     # figure 3: 110, 55, 26, 13, 13, 13, 13, 6; it prints no totals
     assert list(grids(zfnet()).items()) == [
-        ("conv1", 110), ("pool1", 55), ("norm1", 55), ("conv2", 26), ("pool2", 13), ("norm2", 13),
-        ("conv3", 13), ("conv4", 13), ("conv5", 13), ("pool5", 6)]
+        ("conv1", 110),
+        ("pool1", 55),
+        ("norm1", 55),
+        ("conv2", 26),
+        ("pool2", 13),
+        ("norm2", 13),
+        ("conv3", 13),
+        ("conv4", 13),
+        ("conv5", 13),
+        ("pool5", 6),
+    ]
     assert count(zfnet())["fc6"].weights.value == 6 * 6 * 256 * 4096
 
 
@@ -241,13 +259,24 @@ def test_resnet50s_forms_differ_in_where_the_stride_is():
     ours, theirs = count(resnet(50)), count(resnet(50, "torchvision"))
     assert ours.parameters == theirs.parameters and ours.macs < theirs.macs
     assert {r.path for r in ours.rows if r.out_shape != theirs[r.path].out_shape} == {
-        "conv3_1/1x1_reduce", "conv4_1/1x1_reduce", "conv5_1/1x1_reduce"}
+        "conv3_1/1x1_reduce",
+        "conv4_1/1x1_reduce",
+        "conv5_1/1x1_reduce",
+    }
     assert resnet(34) == resnet(34, "torchvision")
 
 
 def test_bn_inception_has_the_papers_outputs_but_for_4c_and_4d():
-    printed = {"3a": (256, 28), "3b": (320, 28), "4a": (576, 14), "4b": (576, 14), "4c": (576, 14),
-               "4d": (576, 14), "5a": (1024, 7), "5b": (1024, 7)}
+    printed = {
+        "3a": (256, 28),
+        "3b": (320, 28),
+        "4a": (576, 14),
+        "4b": (576, 14),
+        "4c": (576, 14),
+        "4d": (576, 14),
+        "5a": (1024, 7),
+        "5b": (1024, 7),
+    }
     for variant, differ in (("paper", {"4c", "4d"}), ("slim", set())):
         groups = count(bn_inception(variant)).groups
         found = {key: groups[f"inception_{key}"].out_shape[:2] for key in printed}
@@ -283,12 +312,26 @@ def test_inception_v4_has_the_published_totals():
     shapes = {s.path: s.out_shape for s in walk(inception_v4())}
     # figures 3 to 8: 384 channels on 35x35, 1024 on 17x17, 1536 on 8x8
     assert (shapes["stem_fork3"], shapes["reduction_a"], shapes["reduction_b"]) == (
-        (384, 35, 35), (1024, 17, 17), (1536, 8, 8))
+        (384, 35, 35),
+        (1024, 17, 17),
+        (1536, 8, 8),
+    )
 
 
-@pytest.mark.parametrize(("make", "depth"), [
-    (lenet5, 5), (alexnet, 8), (zfnet, 8), (nin, 12), (ALL["vgg16"], 16), (ALL["vgg19"], 19),
-    (ALL["resnet34"], 34), (ALL["resnet50"], 50), (ALL["googlenet"], 22)])
+@pytest.mark.parametrize(
+    ("make", "depth"),
+    [
+        (lenet5, 5),
+        (alexnet, 8),
+        (zfnet, 8),
+        (nin, 12),
+        (ALL["vgg16"], 16),
+        (ALL["vgg19"], 19),
+        (ALL["resnet34"], 34),
+        (ALL["resnet50"], 50),
+        (ALL["googlenet"], 22),
+    ],
+)
 def test_depth_is_what_the_networks_are_called_after(make, depth):
     assert make().depth == depth
 
@@ -312,13 +355,15 @@ def test_each_layer_gives_the_shape_that_the_data_say(name):
     found = {}
     for step in walk(architecture.without_heads()):
         network.get_submodule(step.path.replace("/", ".")).register_forward_hook(
-            lambda module, inputs, output, path=step.path: found.update({path: tuple(output.shape[1:])}))
+            lambda module, inputs, output, path=step.path: found.update({path: tuple(output.shape[1:])})
+        )
     network(torch.empty(1, *architecture.input, device="meta"))
     assert found == {step.path: step.out_shape for step in walk(architecture.without_heads())}
 
 
-@pytest.mark.parametrize("name", [
-    "lenet5", "nin", "resnet34", "resnet50", "bn_inception", "inception_v3", "inception_v4"])
+@pytest.mark.parametrize(
+    "name", ["lenet5", "nin", "resnet34", "resnet50", "bn_inception", "inception_v3", "inception_v4"]
+)
 def test_each_runs_and_every_parameter_has_a_gradient(name):
     make = ALL[name]
     if "heads" in inspect.signature(make).parameters:  # the head asks for the full size
@@ -396,12 +441,14 @@ def test_another_size_than_the_built_one_is_refused_where_a_fully_connected_laye
 
 
 def test_what_is_not_there_is_refused():
-    for call, sentence in ((lambda: vgg(11), "There is no VGG-11 here"),
-                           (lambda: resnet(18), "There is no ResNet-18 here"),
-                           (lambda: resnet(50, "v9"), "There is no variant 'v9'"),
-                           (lambda: alexnet("v9"), "There is no variant 'v9'"),
-                           (lambda: bn_inception("v9"), "There is no variant 'v9'"),
-                           (lambda: bn_inception(stem="x"), "There is no stem 'x'")):
+    for call, sentence in (
+        (lambda: vgg(11), "There is no VGG-11 here"),
+        (lambda: resnet(18), "There is no ResNet-18 here"),
+        (lambda: resnet(50, "v9"), "There is no variant 'v9'"),
+        (lambda: alexnet("v9"), "There is no variant 'v9'"),
+        (lambda: bn_inception("v9"), "There is no variant 'v9'"),
+        (lambda: bn_inception(stem="x"), "There is no stem 'x'"),
+    ):
         with pytest.raises(ArchitectureError, match=sentence):
             call()
 
@@ -418,8 +465,16 @@ def conv(name, out=4, **more):
 
 
 def block(**more):
-    return Branches(**({"name": "m", "join": "add", "branches": (
-        Branch(name="a", layers=(conv("a"),)), Branch(name="b", layers=()))} | more))
+    return Branches(
+        **(
+            {
+                "name": "m",
+                "join": "add",
+                "branches": (Branch(name="a", layers=(conv("a"),)), Branch(name="b", layers=())),
+            }
+            | more
+        )
+    )
 
 
 def test_a_sum_is_counted_and_computed():
@@ -432,8 +487,9 @@ def test_a_sum_is_counted_and_computed():
     without = count(one(block()), Policy(bias=False))["m"]
     assert without.other is None and without.not_counted == ("bias",)
     # a layer of this name is not the sum's ReLU
-    named = Network(one(block(branches=(
-        Branch(name="a", layers=(conv("relu"),)), Branch(name="b", layers=())))))
+    named = Network(
+        one(block(branches=(Branch(name="a", layers=(conv("relu"),)), Branch(name="b", layers=()))))
+    )
     assert torch.equal(named.m(x), named.m.relu(x) + x)
     three = block(branches=(*block().branches, Branch(name="c", layers=(conv("c"),))))
     assert count(one(three))["m"].other == 2 * 144
@@ -443,7 +499,10 @@ def test_a_scale_a_tanh_and_a_choice_are_counted_and_computed():
     layers = (Select(name="s", channels=(2, 0)), Scale(name="k"), Tanh(name="t", amplitude=1.5, slope=0.5))
     counts = count(one(*layers))
     assert [(r.kind, r.other, r.parameters, r.out_shape[0]) for r in counts.rows] == [
-        ("select", 0, 0, 2), ("scale", 144, 4, 2), ("tanh", 72, 0, 2)]
+        ("select", 0, 0, 2),
+        ("scale", 144, 4, 2),
+        ("tanh", 72, 0, 2),
+    ]
     network = Network(one(*layers)).eval()
     with torch.no_grad():
         network.k.weight.copy_(torch.tensor([2.0, 3.0]))
@@ -462,15 +521,20 @@ def test_a_module_inside_a_module_belongs_to_the_outer_one():
     assert "Mixed_7b" in count(inception_v3()).groups and "Mixed_7b/3x3" not in count(inception_v3()).groups
 
 
-@pytest.mark.parametrize(("layer", "sentence"), [
-    (block(branches=(Branch(name="a", layers=(conv("a", 5),)), Branch(name="b", layers=()))),
-     "m: branch a gives 6x6x5 and branch b 6x6x4, and only equal shapes can be added."),
-    (block(join="multiply"), "m: branches are joined by concatenate or add, not 'multiply'."),
-    (block(join="concatenate", relu=True), "m: only a sum has a ReLU of its own"),
-    (block(out_channels=8), "m: is declared to give 8 channels, but its branches give 4."),
-    (Select(name="s", channels=(0, 4)), "s: channels (0, 4) are to be chosen, but 4 arrive"),
-    (Select(name="s", channels=()), "s: channels () are to be chosen"),
-])
+@pytest.mark.parametrize(
+    ("layer", "sentence"),
+    [
+        (
+            block(branches=(Branch(name="a", layers=(conv("a", 5),)), Branch(name="b", layers=()))),
+            "m: branch a gives 6x6x5 and branch b 6x6x4, and only equal shapes can be added.",
+        ),
+        (block(join="multiply"), "m: branches are joined by concatenate or add, not 'multiply'."),
+        (block(join="concatenate", relu=True), "m: only a sum has a ReLU of its own"),
+        (block(out_channels=8), "m: is declared to give 8 channels, but its branches give 4."),
+        (Select(name="s", channels=(0, 4)), "s: channels (0, 4) are to be chosen, but 4 arrive"),
+        (Select(name="s", channels=()), "s: channels () are to be chosen"),
+    ],
+)
 def test_impossible_sums_and_choices_are_refused(layer, sentence):
     with pytest.raises(ArchitectureError) as error:
         one(layer)
@@ -519,8 +583,11 @@ def test_the_table_of_networks_names_its_sources():
         assert (milestone.top5 is None) == (not milestone.measured) == (not milestone.source)
     # FACTS.md: Table 2 of the GoogLeNet paper
     assert {name: NETWORKS[name].top5 for name in ("alexnet", "zfnet", "vgg16", "googlenet")} == {
-        "alexnet": Decimal("16.4"), "zfnet": Decimal("11.7"), "vgg16": Decimal("7.32"),
-        "googlenet": Decimal("6.67")}
+        "alexnet": Decimal("16.4"),
+        "zfnet": Decimal("11.7"),
+        "vgg16": Decimal("7.32"),
+        "googlenet": Decimal("6.67"),
+    }
     assert "Clarifai, 1st" in NETWORKS["zfnet"].measured
 
 
@@ -528,21 +595,45 @@ def test_errors_are_kept_apart_by_procedure():
     order = list(PROCEDURES)
     for milestone in NETWORKS.values():
         assert [e.procedure for e in milestone.errors] == sorted(
-            {e.procedure for e in milestone.errors}, key=order.index)
+            {e.procedure for e in milestone.errors}, key=order.index
+        )
         assert all(e.measured and e.source for e in milestone.errors)
 
     def by(procedure):
         return {name: float(e.error) for name, m in NETWORKS.items() if (e := m.reported(procedure))}
 
     assert by("one crop") == {
-        "googlenet": 10.07, "bn_inception": 7.82, "inception_v3": 5.6, "inception_v4": 5.0}
+        "googlenet": 10.07,
+        "bn_inception": 7.82,
+        "inception_v3": 5.6,
+        "inception_v4": 5.0,
+    }
     assert by("ten crops") == {
-        "alexnet": 18.2, "vgg16": 9.33, "googlenet": 9.15, "resnet34": 7.46, "resnet50": 6.71}
-    assert by("ensemble") == {"alexnet": 16.4, "zfnet": 11.7, "vgg16": 7.32, "vgg19": 7.32, "googlenet": 6.67,
-                              "bn_inception": 4.82, "inception_v3": 3.6}
+        "alexnet": 18.2,
+        "vgg16": 9.33,
+        "googlenet": 9.15,
+        "resnet34": 7.46,
+        "resnet50": 6.71,
+    }
+    assert by("ensemble") == {
+        "alexnet": 16.4,
+        "zfnet": 11.7,
+        "vgg16": 7.32,
+        "vgg19": 7.32,
+        "googlenet": 6.67,
+        "bn_inception": 4.82,
+        "inception_v3": 3.6,
+    }
     passes = {name: m.reported("ensemble").passes for name, m in NETWORKS.items() if m.reported("ensemble")}
-    assert passes == {"alexnet": 50, "zfnet": None, "vgg16": None, "vgg19": None, "googlenet": 7 * 144,
-                      "bn_inception": 6 * 144, "inception_v3": None}
+    assert passes == {
+        "alexnet": 50,
+        "zfnet": None,
+        "vgg16": None,
+        "vgg19": None,
+        "googlenet": 7 * 144,
+        "bn_inception": 6 * 144,
+        "inception_v3": None,
+    }
     # more crops and more networks never make it worse
     for milestone in NETWORKS.values():
         errors = [e.error for e in milestone.errors]
@@ -568,6 +659,8 @@ def test_the_table_has_the_networks_as_they_are_at_test_time():
 
 
 def test_the_data_need_no_torch():
-    code = ("import sys, inception_lib.networks as l; l.inception_v4(); "
-            "assert not {'torch', 'pandas', 'numpy'} & set(sys.modules)")
+    code = (
+        "import sys, inception_lib.networks as l; l.inception_v4(); "
+        "assert not {'torch', 'pandas', 'numpy'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

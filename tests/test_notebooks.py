@@ -19,8 +19,17 @@ BOOK = Path(__file__).resolve().parents[1] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if re.match(r"\d\d_", path.name)]
 SHAPE = [
-    "Objectives", "Where this stands in the paper", "Predict first", "Try it", "Derive", "In code",
-    "Check against the paper", "What the paper leaves out", "Summary", "Exercises", "Sources",
+    "Objectives",
+    "Where this stands in the paper",
+    "Predict first",
+    "Try it",
+    "Derive",
+    "In code",
+    "Check against the paper",
+    "What the paper leaves out",
+    "Summary",
+    "Exercises",
+    "Sources",
 ]
 
 WIDGET = r"\b\w+Widget(?:\.of)?\("
@@ -80,8 +89,11 @@ def test_nothing_is_skipped_and_counts_are_in_order(path):
 @every_notebook
 def test_only_figures_widgets_and_what_the_readers_machine_gives_escape_comparison(path):
     shows = re.compile(rf"figures\.show\(|{WIDGET}|{QUIZ}|display\(|\bcached\(|\bdevices\(|\bimages_per_s\b")
-    unexplained = [cell.id for cell in code_cells(path)
-                   if "nbval-ignore-output" in tags(cell) and not shows.search(cell.source)]
+    unexplained = [
+        cell.id
+        for cell in code_cells(path)
+        if "nbval-ignore-output" in tags(cell) and not shows.search(cell.source)
+    ]
     assert unexplained == []
 
 
@@ -145,8 +157,9 @@ def test_exercises_have_folded_solutions_that_check_themselves(path):
     for cell in solutions:
         assert "hide-cell" in tags(cell), f"{cell.id}: a solution in plain sight"
         asserts = any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(cell.source)))
-        assert asserts or calls(cell.source, "torch.testing.assert_close"), \
+        assert asserts or calls(cell.source, "torch.testing.assert_close"), (
             f"{cell.id}: a solution that asserts nothing"
+        )
     exercises = markdown(path).partition("## Exercises")[2].partition("## Sources")[0]
     assert len(solutions) + exercises.count("<details") >= 5
     assert exercises.count("<details") == exercises.count("</details>")

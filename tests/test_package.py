@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 def start(*command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess:
     """A command that finds no checkout through the environment."""
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "MYPYPATH")}
-    return subprocess.run([str(part) for part in command], cwd=cwd, env=environment, capture_output=True,
-                          text=True)
+    return subprocess.run(
+        [str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True
+    )
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
@@ -36,10 +37,23 @@ def wheel(tmp_path_factory) -> Path:
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    shutil.copytree(ROOT / "inception_lib", source / "inception_lib",
-                    ignore=shutil.ignore_patterns("__pycache__"))
-    run(sys.executable, "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps",
-        "--no-build-isolation", "--no-index", "--wheel-dir", source / "dist", source)
+    shutil.copytree(
+        ROOT / "inception_lib", source / "inception_lib", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "--wheel-dir",
+        source / "dist",
+        source,
+    )
     (built,) = (source / "dist").glob("*.whl")
     return built
 
@@ -53,8 +67,19 @@ def installed(wheel, tmp_path_factory) -> Path:
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
     # .pth files of those folders, such as the one of an editable install, are not followed
     (site / "dependencies.pth").write_text("\n".join(p for p in sys.path if p.endswith("-packages")))
-    run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--disable-pip-version-check",
-        "--no-deps", "--no-index", wheel)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-index",
+        wheel,
+    )
     return place / "bin"
 
 
@@ -62,11 +87,17 @@ def test_the_wheel_holds_all_of_the_library_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as file:
         names = {name for name in file.namelist() if ".dist-info/" not in name}
         licenses = [name for name in file.namelist() if name.endswith(".dist-info/licenses/LICENSE")]
-    ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / "inception_lib").rglob("*")
-            if path.is_file() and "__pycache__" not in path.parts}
+    ours = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "inception_lib").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
     assert names == ours and len(licenses) == 1
-    assert {"inception_lib/py.typed", "inception_lib/book/widgets/common.js",
-            "inception_lib/book/widgets/widgets.css"} <= names
+    assert {
+        "inception_lib/py.typed",
+        "inception_lib/book/widgets/common.js",
+        "inception_lib/book/widgets/widgets.css",
+    } <= names
 
 
 def test_the_installed_command_counts(installed, tmp_path):
@@ -78,8 +109,10 @@ def test_the_installed_command_counts(installed, tmp_path):
 
 
 def test_the_installed_widgets_have_their_scripts(installed, tmp_path):
-    code = ("from inception_lib.book.widgets import InceptionWidget; w = InceptionWidget(); "
-            "print(len(w._esm) > 1000, len(w._css) > 1000)")
+    code = (
+        "from inception_lib.book.widgets import InceptionWidget; w = InceptionWidget(); "
+        "print(len(w._esm) > 1000, len(w._css) > 1000)"
+    )
     assert run(installed / "python", "-c", code, cwd=tmp_path).split() == ["True", "True"]
 
 
@@ -100,10 +133,23 @@ for ask in (lambda: results.load("tiny"), lambda: next(bundled())):
 
 def test_users_of_the_library_get_its_types(installed, tmp_path):
     program = tmp_path / "program.py"
-    program.write_text("from inception_lib import count, googlenet\n"
-                       "total: int = count(googlenet()).macs\n"
-                       "googlenet(width='wide')\n")
-    done = start(sys.executable, "-m", "mypy", "--python-executable", installed / "python", "--config-file",
-                 os.devnull, "--cache-dir", tmp_path / "cache", program, cwd=tmp_path)
+    program.write_text(
+        "from inception_lib import count, googlenet\n"
+        "total: int = count(googlenet()).macs\n"
+        "googlenet(width='wide')\n"
+    )
+    done = start(
+        sys.executable,
+        "-m",
+        "mypy",
+        "--python-executable",
+        installed / "python",
+        "--config-file",
+        os.devnull,
+        "--cache-dir",
+        tmp_path / "cache",
+        program,
+        cwd=tmp_path,
+    )
     (error, _) = done.stdout.splitlines()
-    assert error.startswith("program.py:3: error: Argument \"width\"") and done.returncode == 1
+    assert error.startswith('program.py:3: error: Argument "width"') and done.returncode == 1

@@ -8,8 +8,12 @@ from inception_lib import paper
 from inception_lib.counting import count
 
 UNEXPLAINED = {
-    ("inception_4c", "params"), ("inception_4d", "params"), ("inception_4e", "params"),
-    ("inception_5a", "params"), ("inception_5b", "params"), ("7 models, 144 crops", "change"),
+    ("inception_4c", "params"),
+    ("inception_4d", "params"),
+    ("inception_4e", "params"),
+    ("inception_5a", "params"),
+    ("inception_5b", "params"),
+    ("7 models, 144 crops", "change"),
 }
 EXPLAINED = {
     ("conv1", "params"): "2.65K with the separable stem",
@@ -46,22 +50,25 @@ def test_what_is_unexplained_and_what_is_explained(audit):
         assert explained[cell] == f"{note}: an inference"
 
 
-@pytest.mark.parametrize(("row", "column", "exact"), [
-    ("conv2", "params", "112.0K"),
-    ("conv2", "ops", "359.7M"),
-    ("inception_3a", "params", "159.5K"),
-    ("inception_3b", "params", "379.0K"),
-    ("inception_3b", "ops", "304.3M"),
-    ("inception_4a", "ops", "73.6M"),
-    ("inception_4b", "params", "438.0K"),
-    ("inception_4c", "params", "497.5K"),
-    ("inception_4c", "ops", "99.9M"),
-    ("inception_4d", "params", "590.5K"),
-    ("inception_4e", "params", "847.0K"),
-    ("inception_5a", "params", "1,018.0K"),
-    ("inception_5b", "params", "1,409.0K"),
-    ("inception_5b", "ops", "70.7M"),
-])
+@pytest.mark.parametrize(
+    ("row", "column", "exact"),
+    [
+        ("conv2", "params", "112.0K"),
+        ("conv2", "ops", "359.7M"),
+        ("inception_3a", "params", "159.5K"),
+        ("inception_3b", "params", "379.0K"),
+        ("inception_3b", "ops", "304.3M"),
+        ("inception_4a", "ops", "73.6M"),
+        ("inception_4b", "params", "438.0K"),
+        ("inception_4c", "params", "497.5K"),
+        ("inception_4c", "ops", "99.9M"),
+        ("inception_4d", "params", "590.5K"),
+        ("inception_4e", "params", "847.0K"),
+        ("inception_5a", "params", "1,018.0K"),
+        ("inception_5b", "params", "1,409.0K"),
+        ("inception_5b", "ops", "70.7M"),
+    ],
+)
 def test_exact_figures(audit, row, column, exact):
     assert audit.find(row, column).exact == exact
 
@@ -73,7 +80,11 @@ def test_ops_determine_params_within_a_module():
         if name in implied:
             assert group.macs == group.weights * group.out_shape[1] * group.out_shape[2]
     assert [n for n, i in implied.items() if i.contradicts] == [
-        "inception_4c", "inception_4d", "inception_4e", "inception_5b"]
+        "inception_4c",
+        "inception_4d",
+        "inception_4e",
+        "inception_5b",
+    ]
     assert implied["inception_4c"].low < 498 < implied["inception_4c"].high
 
 

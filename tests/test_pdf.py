@@ -35,7 +35,7 @@ def test_the_outline_leads_to_each_chapter(reader):
 
 def test_a_widget_is_a_still_with_its_settings_and_its_result(reader):
     text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
-    settings = text[text.index("Settings"):][:1500]
+    settings = text[text.index("Settings") :][:1500]
     widget = ReductionWidget()
     for field in widget.fields:
         assert field["label"] in settings

@@ -22,11 +22,24 @@ from inception_lib.counting import count
 BOOK = Path(__file__).parent.parent / "book"
 PAGES = [*sorted(BOOK.glob("[0-9]*.ipynb")), BOOK / "intro.md"]
 UNREAD = [  # what is not prose, and what names a place in a text
-    r"\A---\n.*?\n---\n", r"```.*?```", r"\$\$.*?\$\$", r"\$[^$\n]*\$", r"\{[a-z:]+\}`[^`]*`", r"`[^`]*`",
-    r"\]\([^)]*\)", r"<[^>]*>", r"https?://\S+", r"^:+\S*.*$", r"^\s*\d+\. ",
+    r"\A---\n.*?\n---\n",
+    r"```.*?```",
+    r"\$\$.*?\$\$",
+    r"\$[^$\n]*\$",
+    r"\{[a-z:]+\}`[^`]*`",
+    r"`[^`]*`",
+    r"\]\([^)]*\)",
+    r"<[^>]*>",
+    r"https?://\S+",
+    r"^:+\S*.*$",
+    r"^\s*\d+\. ",
     r"[Ss]ections?\W\d[\d.]*(?:(?:, | and | to )\d[\d.]*)*",
     r"(?:[Tt]able|[Ff]igure|[Cc]hapter)s?\W\d+(?:(?:, | and | to )\d+)*",
-    r"[Tt]op-[15]", r"\*\*\d+\. \w+", r"(?:VGG|ResNet|LeNet)-\d+", r"v[1-4]\b"]
+    r"[Tt]op-[15]",
+    r"\*\*\d+\. \w+",
+    r"(?:VGG|ResNet|LeNet)-\d+",
+    r"v[1-4]\b",
+]
 NUMBER = re.compile(r"(?<![\w.#])(\d[\d,]*(?:\.\d+)?(?:x\d+)*(?: ?%| million| billion)?)(?!\w)")
 
 

@@ -26,6 +26,7 @@ PUBLIC = {"BOOK_REPOSITORY_URL": ADDRESS, "BOOK_REPOSITORY_BRANCH": "trunk", "BO
 
 # -- links that need a public address -------------------------------------------------------------
 
+
 @pytest.mark.parametrize("environment", [{}, {"BOOK_REPOSITORY_URL": " "}, {"BOOK_COLAB_BRANCH": "colab"}])
 def test_without_an_address_there_are_no_links(environment):
     assert local_ext.publishing(environment) == {}
@@ -39,8 +40,16 @@ def test_with_an_address_there_is_binder(address):
     assert local_ext.publishing(PUBLIC)["launch_buttons"]["colab_url"]
 
 
-@pytest.mark.parametrize("address", ["github.com/a/b", "https://github.com/a", "https://example.org/a/b",
-                                     "https://github.com/a/b/tree/main", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "github.com/a/b",
+        "https://github.com/a",
+        "https://example.org/a/b",
+        "https://github.com/a/b/tree/main",
+        "javascript:alert(1)",
+    ],
+)
 def test_an_address_that_cannot_be_linked_is_refused(address):
     with pytest.raises(ConfigError, match="must be like"):
         local_ext.publishing({"BOOK_REPOSITORY_URL": address})
@@ -62,8 +71,9 @@ def published(tmp_path_factory) -> Path:
     page = nbformat.v4.new_notebook(cells=cells)
     page.metadata = nbformat.from_dict({"kernelspec": notebooks.KERNEL})
     nbformat.write(page, book / "one.ipynb")
-    run = subprocess.run([sys.executable, root / "tools" / "build.py"], capture_output=True, text=True,
-                         env=os.environ | PUBLIC)
+    run = subprocess.run(
+        [sys.executable, root / "tools" / "build.py"], capture_output=True, text=True, env=os.environ | PUBLIC
+    )
     assert run.returncode == 0, run.stderr
     return root / "_build" / "html"
 
@@ -100,6 +110,7 @@ def test_the_books_own_pages_have_links_only_where_they_work(pages, name):
 
 
 # -- the places they lead to ----------------------------------------------------------------------
+
 
 def test_notebooks_for_colab_fetch_the_library_first(tmp_path):
     colab.main(tmp_path, ADDRESS, "abc123")
@@ -149,19 +160,25 @@ def test_the_workflows_run_what_ci_runs_and_tell_the_build_its_address():
     assert ".ci/run" in [step.get("run") for step in workflows["tests"]["jobs"]["tests"]["steps"]]
     told = workflows["pages"]["env"]
     assert set(told) == set(PUBLIC)
-    real = {name: value.replace("${{ github.server_url }}/${{ github.repository }}", ADDRESS).replace(
-        "${{ github.ref_name }}", "main") for name, value in told.items()}
+    real = {
+        name: value.replace("${{ github.server_url }}/${{ github.repository }}", ADDRESS).replace(
+            "${{ github.ref_name }}", "main"
+        )
+        for name, value in told.items()
+    }
     assert local_ext.publishing(real)["launch_buttons"]["colab_url"]
 
 
 def test_the_citation_agrees_with_the_package_and_the_references():
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors"} <= set(cited)
-    assert (cited["version"], cited["license"]) == (PYPROJECT["project"]["version"],
-                                                    PYPROJECT["project"]["license"])
+    assert (cited["version"], cited["license"]) == (
+        PYPROJECT["project"]["version"],
+        PYPROJECT["project"]["license"],
+    )
     (paper,) = cited["references"]
     bib = (ROOT / "book" / "references.bib").read_text()
-    entry = bib[bib.index("{szegedy2015going,"):].partition("\n}")[0]
+    entry = bib[bib.index("{szegedy2015going,") :].partition("\n}")[0]
     assert paper["doi"] in entry and f"{paper['start']}--{paper['end']}" in entry
     authors = " ".join(re.search(r"author\s*= \{(.*?)\},\n", entry, flags=re.S)[1].split()).split(" and ")
     assert [f"{a['family-names']}, {a['given-names']}" for a in paper["authors"]] == authors

@@ -16,11 +16,16 @@ from inception_lib.paper import TABLE2, TABLE3
 
 every_quiz = pytest.mark.parametrize("key", QUIZZES)
 PAGES = {
-    "lineage": "01_from_lenet_to_googlenet.html", "reduction": "02_one_by_one_convolution.html",
-    "module": "03_inception_module.html", "pooling": "04_global_average_pooling.html",
-    "network": "05_whole_network.html", "heads": "06_auxiliary_classifiers.html",
-    "crops": "07_scales_squares_crops.html", "ensemble": "08_ensembles_ablation.html",
-    "after": "09_in_its_time_and_after.html", "training": "10_train.html",
+    "lineage": "01_from_lenet_to_googlenet.html",
+    "reduction": "02_one_by_one_convolution.html",
+    "module": "03_inception_module.html",
+    "pooling": "04_global_average_pooling.html",
+    "network": "05_whole_network.html",
+    "heads": "06_auxiliary_classifiers.html",
+    "crops": "07_scales_squares_crops.html",
+    "ensemble": "08_ensembles_ablation.html",
+    "after": "09_in_its_time_and_after.html",
+    "training": "10_train.html",
 }
 
 
@@ -100,8 +105,10 @@ def test_numbers_of_the_networks():
     layers = [path for path, row in ours.by_path.items() if row.weights.value]
     longest = [path for path in layers if not re.search(r"inception_\w+/(1x1|5x5|pool)|3x3_dummy", path)]
     assert len(longest) == 22  # through the 3x3 branches
-    ends = [sum(path.startswith(("conv", *(f"inception_{m}" for m in modules))) for path in longest)
-            for modules in (("3a", "3b", "4a"), ("3a", "3b", "4a", "4b", "4c", "4d"))]
+    ends = [
+        sum(path.startswith(("conv", *(f"inception_{m}" for m in modules))) for path in longest)
+        for modules in (("3a", "3b", "4a"), ("3a", "3b", "4a", "4b", "4c", "4d"))
+    ]
     assert ends == [9, 15]
     assert "After 9 and 15 of the 22 layers" in answers("heads", "which modules")["4a and 4d"]
 
@@ -109,8 +116,10 @@ def test_numbers_of_the_networks():
 def test_numbers_of_the_papers_tables():
     errors = {(row.team, row.year, row.external_data): str(row.error) for row in TABLE2}
     question = answers("lineage", "SuperVision's network")
-    assert list(question) == [f"{errors[team, year, 'no']} %" for team, year in (
-        ("GoogLeNet", 2014), ("Clarifai", 2013), ("VGG", 2014))]
+    assert list(question) == [
+        f"{errors[team, year, 'no']} %"
+        for team, year in (("GoogLeNet", 2014), ("Clarifai", 2013), ("VGG", 2014))
+    ]
     table3 = {(row.models, row.crops): row.error for row in TABLE3}
     question = answers("crops", "And with 144")
     assert list(question) == ["7.89 %", "9.15 %", "6.67 %"]

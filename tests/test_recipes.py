@@ -45,16 +45,19 @@ def test_a_recipe_survives_being_written_down(name):
     assert recipe(name).preprocess().crop == recipe(name).input_size
 
 
-@pytest.mark.parametrize(("field", "value", "says"), [
-    ("lr", 0, "lr must be above 0"),
-    ("lr", math.nan, "lr must be above 0"),
-    ("epochs", -1, "epochs must be above"),
-    ("schedule", "linear", "schedule is one of step, poly"),
-    ("momentum", 1.0, "momentum must be below 1"),
-    ("warmup", -1, "warmup must not be below 0"),
-    ("resize", 60, "raise resize"),
-    ("variant", "v3", "variant is one of"),
-])
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("lr", 0, "lr must be above 0"),
+        ("lr", math.nan, "lr must be above 0"),
+        ("epochs", -1, "epochs must be above"),
+        ("schedule", "linear", "schedule is one of step, poly"),
+        ("momentum", 1.0, "momentum must be below 1"),
+        ("warmup", -1, "warmup must not be below 0"),
+        ("resize", 60, "raise resize"),
+        ("variant", "v3", "variant is one of"),
+    ],
+)
 def test_impossible_recipes_are_refused_by_the_field(field, value, says):
     with pytest.raises(TrainingError, match=says):
         Recipe.from_dict(recipe("tiny").to_dict() | {field: value})

@@ -83,11 +83,15 @@ def test_views_are_whole_and_reach_all_borders():
 
 @pytest.fixture(scope="module")
 def small():
-    network = Network(googlenet(width=0.25, classes=10, heads=False, input_size=64),
-                      generator=torch.Generator().manual_seed(0))
+    network = Network(
+        googlenet(width=0.25, classes=10, heads=False, input_size=64),
+        generator=torch.Generator().manual_seed(0),
+    )
     generator = np.random.default_rng(1)
-    pictures = [Image.fromarray(generator.integers(0, 256, (80, 96, 3), np.uint8)).resize((160, 120))
-                for _ in range(3)]
+    pictures = [
+        Image.fromarray(generator.integers(0, 256, (80, 96, 3), np.uint8)).resize((160, 120))
+        for _ in range(3)
+    ]
     return network, pictures
 
 

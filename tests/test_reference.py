@@ -42,8 +42,13 @@ def test_long_calls_stand_on_several_lines():
 
     said = reference.signature("call", call)
     assert said.splitlines() == [
-        "call(", "    first: int,", "    *,", f"    second: str = {'of some length' * 5!r},",
-        "    third: float = 0.5,", ") -> dict[str, int]"]
+        "call(",
+        "    first: int,",
+        "    *,",
+        f"    second: str = {'of some length' * 5!r},",
+        "    third: float = 0.5,",
+        ") -> dict[str, int]",
+    ]
 
 
 def test_the_index_has_every_widget_its_chapter_and_its_settings():

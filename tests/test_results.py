@@ -41,11 +41,17 @@ def test_what_was_recorded_is_read_back_with_its_provenance(folder):
 
 
 def test_the_command_is_what_one_would_type(folder, tmp_path):
-    script = ("import sys; from inception_lib.book import results;"
-              "sys.argv = ['-c', '--weights', sys.argv[1]];"
-              "print(results.load(results.record('a', 1, about='b', data='c').stem).provenance['command'])")
-    run = subprocess.run([sys.executable, "-c", script, str(tmp_path / "w.caffemodel")],
-                         capture_output=True, text=True, check=True)
+    script = (
+        "import sys; from inception_lib.book import results;"
+        "sys.argv = ['-c', '--weights', sys.argv[1]];"
+        "print(results.load(results.record('a', 1, about='b', data='c').stem).provenance['command'])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "w.caffemodel")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert run.stdout.strip() == "python -c --weights w.caffemodel"
 
 
@@ -87,8 +93,10 @@ def test_a_newer_format_is_refused(folder):
 
 
 def test_the_arms_of_an_experiment_are_summed_up_over_their_seeds():
-    runs = [{"arm": arm, "macs": 2_000_000, "parameters": 3000, "history": [{"top1": 0.1}, {"top1": top1}]}
-            for arm, top1 in (("a", 0.5), ("b", 0.7), ("a", 0.6))]
+    runs = [
+        {"arm": arm, "macs": 2_000_000, "parameters": 3000, "history": [{"top1": 0.1}, {"top1": top1}]}
+        for arm, top1 in (("a", 0.5), ("b", 0.7), ("a", 0.6))
+    ]
     found = results.by_arm(runs, {"a": "first", "b": "second"})
     assert found.loc["first"].tolist() == [2, 3, 2, 55, 50, 60]
     assert list(found.index) == ["first", "second"] and found.loc["second", "top-1, %"] == 70

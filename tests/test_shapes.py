@@ -15,17 +15,22 @@ def digest(pictures):
 
 
 def test_another_process_makes_the_same_pictures():
-    script = ("import hashlib; from inception_lib.data.shapes import shapes;"
-              "print(hashlib.sha256(shapes('train', 20)[0].tobytes()).hexdigest())")
+    script = (
+        "import hashlib; from inception_lib.data.shapes import shapes;"
+        "print(hashlib.sha256(shapes('train', 20)[0].tobytes()).hexdigest())"
+    )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == digest(shapes("train", 20)[0])
 
 
-@pytest.mark.parametrize("split, brightness", [
-    ("train", [114.65, 136.05, 87.05, 89.79, 117.99, 173.59, 145.26, 134.04, 95.33, 79.53]),
-    ("val", [133.55, 145.31, 99.17, 126.6, 125.88, 127.58, 104.41, 152.41, 154.48, 127.67]),
-    ("test", [88.4, 54.2, 141.89, 138.09, 138.52, 128.38, 161.58, 101.16, 98.0, 137.14]),
-])
+@pytest.mark.parametrize(
+    "split, brightness",
+    [
+        ("train", [114.65, 136.05, 87.05, 89.79, 117.99, 173.59, 145.26, 134.04, 95.33, 79.53]),
+        ("val", [133.55, 145.31, 99.17, 126.6, 125.88, 127.58, 104.41, 152.41, 154.48, 127.67]),
+        ("test", [88.4, 54.2, 141.89, 138.09, 138.52, 128.38, 161.58, 101.16, 98.0, 137.14]),
+    ],
+)
 def test_the_pictures_are_those_that_the_recorded_networks_learned(split, brightness):
     """By their means, since the last bit of a sine may differ from processor to processor."""
     assert [picture_at(split, i).mean() for i in range(10)] == pytest.approx(brightness, abs=0.02)

@@ -41,6 +41,7 @@ def links(soup: BeautifulSoup) -> list[tuple[str, str]]:
 
 # -- as files -------------------------------------------------------------------------------------
 
+
 def test_every_built_page_is_in_the_table_of_contents(pages):
     built = {path.name for path in pages.glob("*.html")}
     assert built == {*PAGE_NAMES, *OTHERS}
@@ -110,6 +111,7 @@ def test_no_path_of_the_machine_that_built_it(pages, name):
 
 
 # -- in a browser ---------------------------------------------------------------------------------
+
 
 def assert_quiet(seen) -> None:
     assert seen.off_machine == []

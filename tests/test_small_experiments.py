@@ -40,8 +40,10 @@ def test_modules_of_another_kind_cost_as_much_and_no_more(arm):
 
 
 def test_only_the_named_part_is_exchanged():
-    shapes = {arm: [count(network).groups[m.name].out_shape for m in modules(network)]
-              for arm, network in BUILT.items()}
+    shapes = {
+        arm: [count(network).groups[m.name].out_shape for m in modules(network)]
+        for arm, network in BUILT.items()
+    }
     assert all(shapes[arm] == shapes["paper"] for arm in ARMS if arm != "naive")
     assert [len(m.branches) for m in modules(BUILT["single"])] == [1] * 9
     assert {len(b.layers) for m in modules(BUILT["naive"]) for b in m.branches} == {1}

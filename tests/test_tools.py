@@ -35,6 +35,7 @@ def pinned() -> dict[str, str]:
 
 # -- versions -------------------------------------------------------------------------------------
 
+
 def test_everything_installed_for_the_project_is_pinned():
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     installed = pins.closure(pins.wanted(pyproject))
@@ -50,8 +51,11 @@ def test_what_is_installed_is_what_is_pinned():
         except importlib.metadata.PackageNotFoundError:
             return None
 
-    differing = {name: (version, installed(name)) for name, version in pinned().items()
-                 if installed(name) not in (None, version)}
+    differing = {
+        name: (version, installed(name))
+        for name, version in pinned().items()
+        if installed(name) not in (None, version)
+    }
     assert differing == {}
 
 
@@ -69,6 +73,7 @@ def test_conda_users_get_the_same_versions():
 
 
 # -- the Makefile and the README ------------------------------------------------------------------
+
 
 def make(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True)
@@ -128,12 +133,18 @@ def test_the_commands_of_the_readme_print_what_it_shows(tmp_path):
     for name in ("chelsea.png", "coffee.png"):
         shutil.copy(photos / name, tmp_path)
     (command,) = re.findall(r"^\$ inception (.*)$", block, flags=re.M)
-    run = subprocess.run([sys.executable, "-m", "inception_lib", *command.split()], cwd=tmp_path, text=True,
-                         env=os.environ | {"INCEPTION_CACHE": str(weights)}, capture_output=True)
+    run = subprocess.run(
+        [sys.executable, "-m", "inception_lib", *command.split()],
+        cwd=tmp_path,
+        text=True,
+        env=os.environ | {"INCEPTION_CACHE": str(weights)},
+        capture_output=True,
+    )
     assert run.stdout == block.partition("\n")[2] and run.returncode == 0
 
 
 # -- the library's first import -------------------------------------------------------------------
+
 
 def test_importing_the_library_loads_no_torch_and_no_pandas():
     code = "import sys, inception_lib; print([m for m in ('torch', 'pandas', 'numpy') if m in sys.modules])"
@@ -154,6 +165,7 @@ def test_importing_the_library_is_quick():
 
 
 # -- the browser ----------------------------------------------------------------------------------
+
 
 @pytest.fixture
 def bare_machine(monkeypatch, tmp_path):
@@ -195,8 +207,11 @@ def test_the_environment_names_the_browser(bare_machine, monkeypatch, variable):
 def test_root_gets_debians_chromium(bare_machine):
     log = bare_machine / "log"
     chmod = shutil.which("chmod", path=os.defpath)
-    program(bare_machine / "apt-get", f"""cd {bare_machine}; echo "$@" >> {log}
-if [ "$1" = install ]; then echo '#!/bin/sh' > chromium; {chmod} +x chromium; fi""")
+    program(
+        bare_machine / "apt-get",
+        f"""cd {bare_machine}; echo "$@" >> {log}
+if [ "$1" = install ]; then echo '#!/bin/sh' > chromium; {chmod} +x chromium; fi""",
+    )
     assert browser.obtain_browser() == str(bare_machine / "chromium")
     assert [line.split()[0] for line in log.read_text().splitlines()] == ["update", "install"]
 
@@ -230,6 +245,7 @@ def test_no_browser_is_one_clear_sentence(bare_machine):
 
 # -- .venv ----------------------------------------------------------------------------------------
 
+
 @pytest.fixture
 def project(tmp_path):
     for name in ("pyproject.toml", "constraints.txt"):
@@ -258,9 +274,16 @@ def test_debian_without_python3_venv_is_told(project, monkeypatch, module):
 
 def test_the_venv_is_installed_again_only_when_a_pin_changed(project, monkeypatch, capfd):
     done = []
-    monkeypatch.setattr(install, "make", lambda root, path: (
-        os.makedirs(os.path.join(path, "bin")), os.symlink(sys.executable, install.venv_python(path)),
-        install.write(os.path.join(path, ".place"), path), done.append("make")))
+    monkeypatch.setattr(
+        install,
+        "make",
+        lambda root, path: (
+            os.makedirs(os.path.join(path, "bin")),
+            os.symlink(sys.executable, install.venv_python(path)),
+            install.write(os.path.join(path, ".place"), path),
+            done.append("make"),
+        ),
+    )
     monkeypatch.setattr(install, "install", lambda root, path: done.append("install"))
     install.main(project)
     install.main(project)
@@ -286,6 +309,7 @@ def test_somebody_elses_venv_is_not_deleted(project):
 
 # -- notebooks ------------------------------------------------------------------------------------
 
+
 def executed() -> nbformat.NotebookNode:
     """A notebook as Jupyter leaves it, with all that does not belong in git."""
     v4 = nbformat.v4
@@ -295,15 +319,32 @@ def executed() -> nbformat.NotebookNode:
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "Widget()"}
     widget = v4.new_output("execute_result", view, execution_count=2)
     warning = v4.new_output("stream", name="stderr", text="/somewhere/x.py: UserWarning")
-    notebook = v4.new_notebook(cells=[
-        v4.new_markdown_cell("# Title", id="a"),
-        v4.new_code_cell("1 + 1", id="b", execution_count=1, outputs=[image, only_image, warning],
-                         metadata={"execution": {"iopub.status.busy": "2026"}, "collapsed": True}),
-        v4.new_code_cell("widget", id="c", execution_count=2, outputs=[widget],
-                         metadata={"tags": ["nbval-ignore-output"]}),
-    ])
-    notebook.metadata = nbformat.from_dict({"widgets": {"state": {}}, "kernelspec": {"name": "mine"},
-                                            "language_info": {"name": "python", "version": "3.12.1"}})
+    notebook = v4.new_notebook(
+        cells=[
+            v4.new_markdown_cell("# Title", id="a"),
+            v4.new_code_cell(
+                "1 + 1",
+                id="b",
+                execution_count=1,
+                outputs=[image, only_image, warning],
+                metadata={"execution": {"iopub.status.busy": "2026"}, "collapsed": True},
+            ),
+            v4.new_code_cell(
+                "widget",
+                id="c",
+                execution_count=2,
+                outputs=[widget],
+                metadata={"tags": ["nbval-ignore-output"]},
+            ),
+        ]
+    )
+    notebook.metadata = nbformat.from_dict(
+        {
+            "widgets": {"state": {}},
+            "kernelspec": {"name": "mine"},
+            "language_info": {"name": "python", "version": "3.12.1"},
+        }
+    )
     return notebook
 
 
@@ -351,10 +392,17 @@ def test_executing_gives_the_same_bytes_each_time(tmp_path):
 
 # -- the build ------------------------------------------------------------------------------------
 
+
 def test_a_failed_build_tells_the_chapters_error_and_no_more():
-    log = ["reading 02_x\n", "[IPKernelApp] WARNING | Kernel is running over TCP without ...\n",
-           "02_x.ipynb: WARNING: Executing notebook failed\n", "ValueError: seven\n", "\n",
-           "\x1b[91mException occurred:\n", "Traceback of Sphinx\n"]
+    log = [
+        "reading 02_x\n",
+        "[IPKernelApp] WARNING | Kernel is running over TCP without ...\n",
+        "02_x.ipynb: WARNING: Executing notebook failed\n",
+        "ValueError: seven\n",
+        "\n",
+        "\x1b[91mException occurred:\n",
+        "Traceback of Sphinx\n",
+    ]
     assert build.news(log) == log[2:5]
 
 
@@ -376,6 +424,7 @@ def test_a_failing_chapter_fails_the_build(tmp_path):
 
 
 # -- the rest -------------------------------------------------------------------------------------
+
 
 def test_the_cache_is_keyed_on_the_library_its_data_and_the_pins(tmp_path):
     (tmp_path / "inception_lib" / "__pycache__").mkdir(parents=True)
@@ -410,12 +459,15 @@ def test_the_book_is_served_to_this_machine_only(tmp_path):
         second.server_close()
 
 
-@pytest.mark.parametrize(("reason", "with_shared", "without"), [
-    ("needs a GPU", True, True),
-    ("CUDA is not available", True, True),
-    ("../shared/weights is not here", False, True),
-    ("could not import 'pandas'", False, False),
-])
+@pytest.mark.parametrize(
+    ("reason", "with_shared", "without"),
+    [
+        ("needs a GPU", True, True),
+        ("CUDA is not available", True, True),
+        ("../shared/weights is not here", False, True),
+        ("could not import 'pandas'", False, False),
+    ],
+)
 def test_only_skips_that_cannot_be_helped_are_allowed(tmp_path, reason, with_shared, without):
     report = tmp_path / "junit.xml"
     skip = f'<skipped type="pytest.skip" message="{reason}"/>'

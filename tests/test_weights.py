@@ -43,8 +43,10 @@ PHOTOS = SHARED / "datasets" / "imagenet-samples-384.tar"
 LOGITS = SHARED / "weights" / "expected_bvlc_logits.npz"
 
 needs_bvlc = pytest.mark.skipif(not BVLC.exists(), reason="no ../shared/weights/bvlc_googlenet.caffemodel")
-needs_logits = pytest.mark.skipif(not (BVLC.exists() and PHOTOS.exists() and LOGITS.exists()),
-                                  reason="no ../shared/weights with imagenet-samples-384.tar")
+needs_logits = pytest.mark.skipif(
+    not (BVLC.exists() and PHOTOS.exists() and LOGITS.exists()),
+    reason="no ../shared/weights with imagenet-samples-384.tar",
+)
 
 TINY = googlenet(width=0.05, classes=7)
 
@@ -84,10 +86,12 @@ def bvlc():
 def test_the_62_expected_logits(bvlc):
     expected, preprocess = np.load(LOGITS), bvlc.info.preprocess
     with tarfile.open(PHOTOS) as tar:
-        photos = [preprocess(read_picture(tar.extractfile(f"imagenet-samples-384/{name}")))
-                  for name in expected["photo"]]
+        photos = [
+            preprocess(read_picture(tar.extractfile(f"imagenet-samples-384/{name}")))
+            for name in expected["photo"]
+        ]
     with torch.inference_mode():
-        logits = torch.cat([bvlc.network(torch.stack(photos[i:i + 8])).logits for i in range(0, 62, 8)])
+        logits = torch.cat([bvlc.network(torch.stack(photos[i : i + 8])).logits for i in range(0, 62, 8)])
     assert len(photos) == 62
     assert (logits - torch.from_numpy(expected["logits"])).abs().max() < 1e-3
     right = (logits.argmax(1) == torch.from_numpy(expected["label"].astype(np.int64))).sum()
@@ -116,8 +120,11 @@ def test_bvlcs_weights_in_the_older_container_are_the_same_tensors(bvlc, tmp_pat
         assert same(load_weights(path).network.state_dict(), bvlc.network.state_dict())
     else:
         again = read_caffemodel(path)
-        assert all(np.array_equal(a.ravel(), b.ravel()) for name in layers
-                   for a, b in zip(layers[name], again[name], strict=True))
+        assert all(
+            np.array_equal(a.ravel(), b.ravel())
+            for name in layers
+            for a, b in zip(layers[name], again[name], strict=True)
+        )
 
 
 @needs_bvlc
@@ -125,7 +132,7 @@ def test_bvlcs_weights_in_the_older_container_are_the_same_tensors(bvlc, tmp_pat
 def test_a_truncated_caffemodel_gets_one_sentence(tmp_path, part):
     path = tmp_path / "cut.caffemodel"
     data = BVLC.read_bytes()
-    path.write_bytes(data[:int(part * len(data))])
+    path.write_bytes(data[: int(part * len(data))])
     with pytest.raises(WeightsError) as error:
         load_weights(path)
     assert "cut.caffemodel: this is no .caffemodel, or it is damaged or cut short" in one_sentence(error)
@@ -194,19 +201,25 @@ def test_random_damage_gives_a_sentence_or_a_network_but_no_other_error(tmp_path
     assert refused > 100
 
 
-@pytest.mark.parametrize(("data", "sentence"), [
-    (b"", "it holds no layer"),
-    (b"this is a text\n", "wire type"),
-    (block(100, block(1, b"c")), "it holds no layer"),
-    (varint(100 << 3 | 2) + varint(1 << 40), "a field of 1,099,511,627,776 bytes has only 0 left"),
-    (block(100, block(1, b"\xff\xfe")), "name is not text"),
-    (block(100, block(7, block(7, block(1, varint(5))) + block(5, bytes(16)))), "have 5 numbers, and has 4"),
-    (block(100, block(7, block(7, block(1, varint(2**64 - 1))))), "have 18446744073709551615 numbers"),
-    (block(100, block(7, block(5, bytes(7)))), "a fraction of a number"),
-    (b"\xff" * 30, "a number is too long"),
-    (number(0, 1), "begins no field"),
-    (2 * block(100, block(7, block(7, block(1, b"\x01")) + block(5, bytes(4)))), "two layers named ''"),
-])
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "it holds no layer"),
+        (b"this is a text\n", "wire type"),
+        (block(100, block(1, b"c")), "it holds no layer"),
+        (varint(100 << 3 | 2) + varint(1 << 40), "a field of 1,099,511,627,776 bytes has only 0 left"),
+        (block(100, block(1, b"\xff\xfe")), "name is not text"),
+        (
+            block(100, block(7, block(7, block(1, varint(5))) + block(5, bytes(16)))),
+            "have 5 numbers, and has 4",
+        ),
+        (block(100, block(7, block(7, block(1, varint(2**64 - 1))))), "have 18446744073709551615 numbers"),
+        (block(100, block(7, block(5, bytes(7)))), "a fraction of a number"),
+        (b"\xff" * 30, "a number is too long"),
+        (number(0, 1), "begins no field"),
+        (2 * block(100, block(7, block(7, block(1, b"\x01")) + block(5, bytes(4)))), "two layers named ''"),
+    ],
+)
 def test_what_is_no_caffemodel_gets_one_sentence(tmp_path, data, sentence):
     path = tmp_path / "x.caffemodel"
     path.write_bytes(data)
@@ -224,7 +237,8 @@ def theirs():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         network = torchvision.models.googlenet(
-            weights=None, aux_logits=True, init_weights=False, num_classes=11)
+            weights=None, aux_logits=True, init_weights=False, num_classes=11
+        )
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.2)
@@ -278,9 +292,16 @@ def test_torchvisions_names_and_ours_are_a_bijection(theirs):
     assert same(to_torchvision(ours), dict(state))
 
 
-@pytest.mark.parametrize("wrap", [dict, lambda s: {"model": s, "epoch": 3}, lambda s: {"state_dict": s},
-                                  lambda s: {f"module.{k}": v for k, v in s.items()},
-                                  lambda s: {k: v for k, v in s.items() if "num_batches" not in k}])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        dict,
+        lambda s: {"model": s, "epoch": 3},
+        lambda s: {"state_dict": s},
+        lambda s: {f"module.{k}": v for k, v in s.items()},
+        lambda s: {k: v for k, v in s.items() if "num_batches" not in k},
+    ],
+)
 def test_a_torchvision_checkpoint_is_loaded_by_what_it_holds(theirs, tmp_path, wrap):
     path = tmp_path / "checkpoint.bin"  # the content decides, not the ending
     torch.save(wrap(theirs.state_dict()), path)
@@ -309,16 +330,33 @@ def test_torchvisions_published_preprocessing_is_its_own_with_transform_input():
 # --------------------------------------------------------------------------------- safetensors, ours
 
 
-@pytest.mark.parametrize("architecture", [
-    TINY, googlenet("torchvision", width=0.1, classes=3, heads=False),
-    googlenet("inception5h", width=0.05, stem="separable"),
-    Architecture(name="mine", input=(1, 9, 9), layers=(
-        Conv(name="c", out_channels=4, kernel=(3, 1), groups=1), GlobalPool(name="g"),
-        Linear(name="out", out_features=2)))])
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        TINY,
+        googlenet("torchvision", width=0.1, classes=3, heads=False),
+        googlenet("inception5h", width=0.05, stem="separable"),
+        Architecture(
+            name="mine",
+            input=(1, 9, 9),
+            layers=(
+                Conv(name="c", out_channels=4, kernel=(3, 1), groups=1),
+                GlobalPool(name="g"),
+                Linear(name="out", out_features=2),
+            ),
+        ),
+    ],
+)
 def test_a_saved_file_alone_rebuilds_its_network(tmp_path, architecture):
     network = tiny(architecture, seed=5)
-    info = Weights(name="mine", architecture=architecture, preprocess=TORCHVISION_PREPROCESS, source="a test",
-                   license="MIT", classes=tuple(f"class {i} é" for i in range(architecture.classes)))
+    info = Weights(
+        name="mine",
+        architecture=architecture,
+        preprocess=TORCHVISION_PREPROCESS,
+        source="a test",
+        license="MIT",
+        classes=tuple(f"class {i} é" for i in range(architecture.classes)),
+    )
     path = save_weights(network, tmp_path / "x.safetensors", info)
     again, read = load_weights(path)
     assert read == info and again.architecture == architecture and not again.training
@@ -383,9 +421,17 @@ def test_our_plain_state_dict_is_recognized(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["caffemodel", "safetensors", "pth", "pt", "xyz"])
-@pytest.mark.parametrize("content", [
-    b"", b"just some text, no weights at all", b"\x80\x02garbage", b"PK\x03\x04 no zip",
-    b"\x10\0\0\0\0\0\0\0{not json at all}", b"\xff" * 100])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"just some text, no weights at all",
+        b"\x80\x02garbage",
+        b"PK\x03\x04 no zip",
+        b"\x10\0\0\0\0\0\0\0{not json at all}",
+        b"\xff" * 100,
+    ],
+)
 def test_nonsense_under_any_ending_gets_one_sentence(tmp_path, ending, content):
     path = tmp_path / f"x.{ending}"
     path.write_bytes(content)
@@ -395,9 +441,11 @@ def test_nonsense_under_any_ending_gets_one_sentence(tmp_path, ending, content):
 
 
 def test_missing_files_folders_and_unknown_names(tmp_path):
-    for source, sentence in [(tmp_path / "no.pth", r"no.pth: there is no such file\."),
-                             ("bvcl", r"^bvcl: there is no such file \(known by name are bvlc and "),
-                             (tmp_path, r"the file cannot be read \(Is a directory\)\.")]:
+    for source, sentence in [
+        (tmp_path / "no.pth", r"no.pth: there is no such file\."),
+        ("bvcl", r"^bvcl: there is no such file \(known by name are bvlc and "),
+        (tmp_path, r"the file cannot be read \(Is a directory\)\."),
+    ]:
         with pytest.raises(WeightsError, match=sentence):
             load_weights(source)
 
@@ -439,7 +487,8 @@ def test_what_does_not_fit_is_named(tmp_path):
         load_weights(path, architecture=googlenet(width=0.05, classes=9))
     assert one_sentence(error) == (
         f"{path}: these weights do not fit the network: aux1.classifier.linear.weight is 7x51 in the file "
-        f"and 9x51 in googlenet-paper (and 5 more).")
+        f"and 9x51 in googlenet-paper (and 5 more)."
+    )
 
     state = tiny().state_dict()
     bias = state.pop("inception_4a.5x5.conv.bias")
@@ -456,15 +505,24 @@ def test_what_does_not_fit_is_named(tmp_path):
         load_weights(headless, heads=True)
 
 
-@pytest.mark.parametrize(("key", "value"), [
-    ("architecture", "not json"), ("architecture", "{}"), ("architecture", '{"is": "Popen", "args": ["ls"]}'),
-    ("architecture", '{"is": "Pool", "name": "x", "op": "max", "kernel": 2}'),
-    ("architecture", '{"is": "Architecture", "name": "n", "input": [3, 8, 8], "layers": ["conv"]}'),
-    ("architecture", '{"is": "Architecture", "name": "n", "input": "abc", "layers": []}'),
-    ("preprocess", '{"is": "Preprocess", "channels": "XYZ"}'),
-    ("preprocess", '{"is": "Preprocess", "mean": [1, 2, "x"]}'),
-    ("preprocess", '{"is": "Preprocess", "up": 1}'), ("preprocess", "[]"), ("classes", "5"),
-    ("classes", '["one"]'), ("inception_lib", "99")])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("architecture", "not json"),
+        ("architecture", "{}"),
+        ("architecture", '{"is": "Popen", "args": ["ls"]}'),
+        ("architecture", '{"is": "Pool", "name": "x", "op": "max", "kernel": 2}'),
+        ("architecture", '{"is": "Architecture", "name": "n", "input": [3, 8, 8], "layers": ["conv"]}'),
+        ("architecture", '{"is": "Architecture", "name": "n", "input": "abc", "layers": []}'),
+        ("preprocess", '{"is": "Preprocess", "channels": "XYZ"}'),
+        ("preprocess", '{"is": "Preprocess", "mean": [1, 2, "x"]}'),
+        ("preprocess", '{"is": "Preprocess", "up": 1}'),
+        ("preprocess", "[]"),
+        ("classes", "5"),
+        ("classes", '["one"]'),
+        ("inception_lib", "99"),
+    ],
+)
 def test_a_damaged_header_gets_one_sentence(tmp_path, key, value):
     network = tiny()
     good = formats._metadata(Weights(name="x", architecture=TINY, preprocess=BVLC_PREPROCESS))
@@ -476,8 +534,11 @@ def test_a_damaged_header_gets_one_sentence(tmp_path, key, value):
 
 
 def test_a_header_that_asks_for_too_much_is_refused_before_memory_is_taken(tmp_path):
-    huge = Architecture(name="huge", input=(3, 9, 9), layers=(
-        Linear(name="a", out_features=10**7), Linear(name="out", out_features=10**7)))
+    huge = Architecture(
+        name="huge",
+        input=(3, 9, 9),
+        layers=(Linear(name="a", out_features=10**7), Linear(name="out", out_features=10**7)),
+    )
     header = formats._metadata(Weights(name="x", architecture=huge, preprocess=BVLC_PREPROCESS))
     save_file({"a.linear.weight": torch.zeros(1)}, tmp_path / "x.safetensors", metadata=header)
     with pytest.raises(WeightsError, match=r"a\.linear\.weight is 1 in the file and 10000000x243 in huge"):
@@ -502,7 +563,7 @@ class Site(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(self.content)))
         self.end_headers()
         half = "broken" in self.path
-        self.wfile.write(self.content[:len(self.content) // 2] if half else self.content)
+        self.wfile.write(self.content[: len(self.content) // 2] if half else self.content)
 
     def log_message(self, *args):
         pass
@@ -553,13 +614,16 @@ def test_torch_hubs_own_copy_is_used(site, tmp_path):
     assert cached("torchvision") == file
 
 
-@pytest.mark.parametrize(("page", "sha", "sentence"), [
-    ("good", "sha1:" + "0" * 40, f"has the sha1 {SHA1[5:]}, not {'0' * 40}, and was not kept"),
-    ("good", "sha256:12345678", "not 12345678, and was not kept"),
-    ("broken", SHA1, "broke off after"),
-    ("unsized/broken", SHA1, "and was not kept"),
-    ("missing", SHA1, "the download failed"),
-])
+@pytest.mark.parametrize(
+    ("page", "sha", "sentence"),
+    [
+        ("good", "sha1:" + "0" * 40, f"has the sha1 {SHA1[5:]}, not {'0' * 40}, and was not kept"),
+        ("good", "sha256:12345678", "not 12345678, and was not kept"),
+        ("broken", SHA1, "broke off after"),
+        ("unsized/broken", SHA1, "and was not kept"),
+        ("missing", SHA1, "the download failed"),
+    ],
+)
 def test_a_failed_download_gets_one_sentence_and_leaves_nothing(site, tmp_path, page, sha, sentence):
     with pytest.raises(WeightsError) as error:
         download(f"{site}/{page}", tmp_path / "cache" / "x", sha, progress=False)

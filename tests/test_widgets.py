@@ -28,8 +28,18 @@ from inception_lib.book.widgets import (
 )
 from inception_lib.evaluation import plan as crops
 
-ALL = (ReductionWidget, InceptionWidget, PoolingWidget, NetworkWidget, TrainingWidget, CropWidget,
-       HeadsWidget, EnsembleWidget, LineageWidget, ComparisonWidget)
+ALL = (
+    ReductionWidget,
+    InceptionWidget,
+    PoolingWidget,
+    NetworkWidget,
+    TrainingWidget,
+    CropWidget,
+    HeadsWidget,
+    EnsembleWidget,
+    LineageWidget,
+    ComparisonWidget,
+)
 
 
 def total(rows, what, values):
@@ -98,7 +108,9 @@ def test_the_network_table_gives_every_total_of_a_network():
 def test_impossible_networks_come_with_their_sentence():
     why = tables.network_table()["networks"]["paper plain"]["why"]
     assert why[tables.SIZES.index(64)] == [
-        "aux1/pool: a 5x5 kernel is larger than its padded input (4x4).", None]
+        "aux1/pool: a 5x5 kernel is larger than its padded input (4x4).",
+        None,
+    ]
     assert why[tables.SIZES.index(32)][1].startswith("pool4: a 3x3 kernel")
     assert why[tables.SIZES.index(224)] == [None, None]
 
@@ -107,21 +119,37 @@ def test_presets_are_the_modules_of_table_1():
     widget = InceptionWidget.of("4e")
     assert (widget.grid, widget.c_in, widget.n5x5) == (14, 528, 128)
     assert widget.result()["reduced_macs"] == widget.result()["budget"] == 169_996_288
-    assert PoolingWidget(**dict(zip(("grid", "channels", "outputs"), (7, 1024, 1024), strict=True))
-                         ).result()["connected_weights"] == 51_380_224
+    assert (
+        PoolingWidget(**dict(zip(("grid", "channels", "outputs"), (7, 1024, 1024), strict=True))).result()[
+            "connected_weights"
+        ]
+        == 51_380_224
+    )
 
 
 def test_the_opening_example_is_the_papers_4a():
     assert ReductionWidget().result() == {
-        "direct_macs": 112_896_000, "direct_weights": 576_000, "reduced_macs": 5_268_480,
-        "reduced_weights": 26_880, "pays_up_to": 342}
+        "direct_macs": 112_896_000,
+        "direct_weights": 576_000,
+        "reduced_macs": 5_268_480,
+        "reduced_weights": 26_880,
+        "pays_up_to": 342,
+    }
 
 
-@pytest.mark.parametrize(("cls", "settings"), [
-    (ReductionWidget, {"kernel": 4}), (ReductionWidget, {"grid": 0}), (InceptionWidget, {"module": "6a"}),
-    (PoolingWidget, {"outputs": 10**9}), (NetworkWidget, {"size": 225}), (NetworkWidget, {"width": 0.33}),
-    (EnsembleWidget, {"crops": 12}), (EnsembleWidget, {"models": 8}),
-])
+@pytest.mark.parametrize(
+    ("cls", "settings"),
+    [
+        (ReductionWidget, {"kernel": 4}),
+        (ReductionWidget, {"grid": 0}),
+        (InceptionWidget, {"module": "6a"}),
+        (PoolingWidget, {"outputs": 10**9}),
+        (NetworkWidget, {"size": 225}),
+        (NetworkWidget, {"width": 0.33}),
+        (EnsembleWidget, {"crops": 12}),
+        (EnsembleWidget, {"models": 8}),
+    ],
+)
 def test_settings_out_of_range_are_refused(cls, settings):
     with pytest.raises(traitlets.TraitError, match=next(iter(settings))):
         cls(**settings)
@@ -207,8 +235,10 @@ def test_the_heads_widget_shows_what_was_recorded():
             assert last == pytest.approx(math.hypot(*inside), abs=1e-6) and len(inside) == 6
             assert found["main_1"] / 1e6 == pytest.approx(main["conv1.conv"], abs=1e-6)
             # a head's gradient reaches the layers below it, and no other
-            assert (len([k for k in found if k.startswith("aux1_")]),
-                    len([k for k in found if k.startswith("aux2_")])) == ((6, 9) if run["heads"] else (0, 0))
+            assert (
+                len([k for k in found if k.startswith("aux1_")]),
+                len([k for k in found if k.startswith("aux2_")]),
+            ) == ((6, 9) if run["heads"] else (0, 0))
             assert ("top1" in found) == (epoch > 0)
             if epoch:
                 record = run["history"][epoch - 1]
@@ -231,8 +261,10 @@ def test_the_comparison_adds_up_to_what_the_library_counts(name):
     found = ComparisonWidget(left=name, right="lenet5").result()
     assert (found["left_macs"], found["left_parameters"]) == (counts.macs, counts.parameters)
     assert found["left_depth"] == counts.architecture.depth
-    stages = [ComparisonWidget(left=name, right="lenet5", what="parameters", stage=stage).result()
-              for stage in range(1, 8)]
+    stages = [
+        ComparisonWidget(left=name, right="lenet5", what="parameters", stage=stage).result()
+        for stage in range(1, 8)
+    ]
     assert sum(s["left_stage"] for s in stages) == counts.parameters
     layers = counts.architecture.without_heads().layers
     assert sum(s["left_units"] for s in stages) == len(layers)
@@ -279,8 +311,11 @@ def test_the_ensemble_widget_shows_the_papers_six_tests_and_says_what_is_not_the
         found = EnsembleWidget(data="paper", models=row.models, crops=row.crops).result()
         assert found["error5"] == 100 * row.error and "error1" not in found and "change5_low" not in found
     assert EnsembleWidget(data="paper", models=7, crops=144).result()["change5"] == -340  # not -345
-    for settings in ({"data": "paper", "models": 2}, {"data": "paper", "pool": "max"},
-                     {"data": "photographs", "models": 7}):
+    for settings in (
+        {"data": "paper", "models": 2},
+        {"data": "paper", "pool": "max"},
+        {"data": "photographs", "models": 7},
+    ):
         found = EnsembleWidget(crops=10, **settings).result()
         assert found == {"passes": 10 * settings.get("models", 1), "measured": 0}
     assert EnsembleWidget().result()["change1"] == 0

@@ -83,9 +83,11 @@ def widget(served, cls):
 @pytest.fixture
 def opened(visit, site_url):
     """Open a widget's page anew; give the visit and the widget's root."""
+
     def open_widget(cls, query: str = "", **more):
         seen = visit(f"{site_url}/{PAGES[cls]}{query}", **more)
         return seen, root_of(seen, cls)
+
     return open_widget
 
 
@@ -107,7 +109,9 @@ def moves(served, cls):
     typed = [[[labels[name], value] for name, value in settings.items()] for settings in chosen]
     shown, took = served.page.evaluate(
         f"(given) => {{ const move = {MOVE}; const start = performance.now(); const shown = move(given);"
-        " return [shown, performance.now() - start]; }", [root_of(served, cls).element_handle(), typed])
+        " return [shown, performance.now() - start]; }",
+        [root_of(served, cls).element_handle(), typed],
+    )
     return Moves(chosen, shown, took / sum(map(len, typed)), list(served.errors))
 
 
@@ -139,8 +143,10 @@ def test_the_keyboard_alone_moves_everything(widget):
     reached, moved = set(), set()
     root.locator("input, select").first.focus()
     for _ in range(60):
-        kind, inside = page.evaluate("(root) => { const at = document.activeElement; "
-                                     "return [at.type, root.contains(at)]; }", root.element_handle())
+        kind, inside = page.evaluate(
+            "(root) => { const at = document.activeElement; return [at.type, root.contains(at)]; }",
+            root.element_handle(),
+        )
         if not inside:
             break
         reached.add(kind)
@@ -220,13 +226,18 @@ def test_the_result_is_announced_in_words(widget):
     assert any(char.isdigit() for char in status.text_content())
 
 
-@pytest.mark.parametrize(("which", "query"), [
-    (ReductionWidget, "?reduction.reduce=481"), (ReductionWidget, "?reduction.reduce=400"),
-    (InceptionWidget, "?module.reduce5x5=500"), (NetworkWidget, "?network.size=64&network.heads=1"),
-    (ComparisonWidget, "?comparison.right=googlenet"),
-    (EnsembleWidget, "?ensemble.data=paper&ensemble.models=3"),
-    (EnsembleWidget, "?ensemble.data=photographs&ensemble.models=2"),
-])
+@pytest.mark.parametrize(
+    ("which", "query"),
+    [
+        (ReductionWidget, "?reduction.reduce=481"),
+        (ReductionWidget, "?reduction.reduce=400"),
+        (InceptionWidget, "?module.reduce5x5=500"),
+        (NetworkWidget, "?network.size=64&network.heads=1"),
+        (ComparisonWidget, "?comparison.right=googlenet"),
+        (EnsembleWidget, "?ensemble.data=paper&ensemble.models=3"),
+        (EnsembleWidget, "?ensemble.data=photographs&ensemble.models=2"),
+    ],
+)
 def test_impossible_and_pointless_states_are_flagged(opened, which, query):
     _, root = opened(which, query)
     assert "iw-impossible" in root.get_attribute("class")

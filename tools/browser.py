@@ -99,9 +99,12 @@ def main() -> None:
     path = obtain_browser()
     if path is None:
         named = next((f"{name}={os.environ[name]}" for name in VARIABLES if os.environ.get(name)), None)
-        sys.exit(f"error: {named} is no program that can be run." if named else
-                 "error: the browser tests need Chromium, which is not on this machine and could not be "
-                 "installed; install chromium or Google Chrome, or set CHROMIUM=/path/to/it.")
+        sys.exit(
+            f"error: {named} is no program that can be run."
+            if named
+            else "error: the browser tests need Chromium, which is not on this machine and could not be "
+            "installed; install chromium or Google Chrome, or set CHROMIUM=/path/to/it."
+        )
     print(path)
 
 

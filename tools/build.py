@@ -17,8 +17,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PROGRESS = "reading "  # printed by tools/local_ext.py before each page
 END_OF_NEWS = "Exception occurred:"  # what Sphinx writes before its own traceback
-NOISE = ("[IPKernelApp] WARNING | Kernel is running over TCP", "Running Jupyter-Book", "Source Folder:",
-         "Config Path:", "Output Path:", PROGRESS)
+NOISE = (
+    "[IPKernelApp] WARNING | Kernel is running over TCP",
+    "Running Jupyter-Book",
+    "Source Folder:",
+    "Config Path:",
+    "Output Path:",
+    PROGRESS,
+)
 
 
 def news(lines: Iterable[str]) -> list[str]:
@@ -36,13 +42,35 @@ def main() -> int:
     log = ROOT / "_build" / "build.log"
     log.parent.mkdir(exist_ok=True)
     program = Path(sys.executable).with_name("jupyter-book")
-    command = [str(program), "build", "book", "--config", "_config.yml", "--path-output", ".",
-               "-q", "-n", "-W", "--keep-going"]
+    command = [
+        str(program),
+        "build",
+        "book",
+        "--config",
+        "_config.yml",
+        "--path-output",
+        ".",
+        "-q",
+        "-n",
+        "-W",
+        "--keep-going",
+    ]
     environment = os.environ | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
     lines: list[str] = []
-    with log.open("w", encoding="utf-8") as file, subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace") as process:
+    with (
+        log.open("w", encoding="utf-8") as file,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        ) as process,
+    ):
         for line in process.stdout:
             file.write(line)
             lines.append(line)
@@ -50,8 +78,10 @@ def main() -> int:
                 print("  " + line.removeprefix(PROGRESS), end="", flush=True)
     if process.returncode:
         sys.stderr.writelines(news(lines))
-        print("error: the book was not built; what went wrong stands above, all of it in _build/build.log",
-              file=sys.stderr)
+        print(
+            "error: the book was not built; what went wrong stands above, all of it in _build/build.log",
+            file=sys.stderr,
+        )
     return process.returncode
 
 

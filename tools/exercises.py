@@ -44,8 +44,10 @@ BEGIN, END = "## Exercises", "## Sources"
 
 def _is_check(node: ast.stmt) -> bool:
     return isinstance(node, ast.Assert) or (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-        and ast.unparse(node.value.func).endswith("assert_close"))
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and ast.unparse(node.value.func).endswith("assert_close")
+    )
 
 
 def _bound(node: ast.stmt) -> list[str]:
@@ -55,27 +57,40 @@ def _bound(node: ast.stmt) -> list[str]:
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
     if not isinstance(node, ast.Assign | ast.AnnAssign):
         return []
-    return [name.id for target in targets for name in ast.walk(target)
-            if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)]
+    return [
+        name.id
+        for target in targets
+        for name in ast.walk(target)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+    ]
 
 
 def _used(tree: ast.AST) -> set[str]:
     """The names that the code reads, those of its comprehensions left out."""
-    own = {name.id for node in ast.walk(tree) if isinstance(node, ast.comprehension)
-           for name in ast.walk(node.target) if isinstance(name, ast.Name)}
-    return {node.id for node in ast.walk(tree)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)} - own
+    own = {
+        name.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.comprehension)
+        for name in ast.walk(node.target)
+        if isinstance(name, ast.Name)
+    }
+    return {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    } - own
 
 
 def _empty(node: ast.FunctionDef | ast.ClassDef, lines: list[str]) -> list[str]:
     """A definition's head and docstring; in place of its body three dots, in a class for each method."""
     first = node.body[0]
     documented = isinstance(first, ast.Expr) and isinstance(getattr(first, "value", None), ast.Constant)
-    kept = lines[node.lineno - 1:(first.end_lineno if documented else first.lineno - 1)]
+    kept = lines[node.lineno - 1 : (first.end_lineno if documented else first.lineno - 1)]
     while kept and not kept[-1].strip():
         kept.pop()
-    methods = [method for method in node.body
-               if isinstance(node, ast.ClassDef) and isinstance(method, ast.FunctionDef)]
+    methods = [
+        method
+        for method in node.body
+        if isinstance(node, ast.ClassDef) and isinstance(method, ast.FunctionDef)
+    ]
     if not methods:
         return [*kept, " " * (node.col_offset + 4) + "..."]
     for method in methods:
@@ -99,7 +114,7 @@ class Solution:
         place = "given" if re.search(r"^# answer\b", source, re.M) else "answer"
         position = 0
         for mark in MARK.finditer(source):
-            parts[place] += source[position:mark.start()]
+            parts[place] += source[position : mark.start()]
             place, position = mark[1], mark.end()
         parts[place] += source[position:]
         if not re.search(r"^# check\b", source, re.M):
@@ -115,9 +130,13 @@ class Solution:
         """The first message of an assertion that is plain text."""
         nodes = [node for node in ast.walk(ast.parse(self.check)) if hasattr(node, "lineno")]
         for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset)):
-            message = node.msg if isinstance(node, ast.Assert) else next(
-                (word.value for word in node.keywords if word.arg == "msg"), None
-            ) if isinstance(node, ast.Call) else None
+            message = (
+                node.msg
+                if isinstance(node, ast.Assert)
+                else next((word.value for word in node.keywords if word.arg == "msg"), None)
+                if isinstance(node, ast.Call)
+                else None
+            )
             if isinstance(message, ast.Constant):
                 return message.value
         return None
@@ -128,13 +147,15 @@ class Solution:
         for node in ast.parse(self.answer).body:
             names = [name for name in _bound(node) if name in self.names and name not in done]
             if isinstance(node, ast.Import | ast.ImportFrom):
-                imports += lines[node.lineno - 1:node.end_lineno]
+                imports += lines[node.lineno - 1 : node.end_lineno]
             elif names and isinstance(node, ast.FunctionDef | ast.ClassDef):
                 out += ["", *_empty(node, lines), ""]
             elif names:
-                comment = re.search(r"# .*$", lines[node.end_lineno - 1][node.end_col_offset:])
-                out.append(f"{', '.join(names)} = {', '.join('...' for _ in names)}"
-                           + (f"      {comment[0]}" if comment else ""))
+                comment = re.search(r"# .*$", lines[node.end_lineno - 1][node.end_col_offset :])
+                out.append(
+                    f"{', '.join(names)} = {', '.join('...' for _ in names)}"
+                    + (f"      {comment[0]}" if comment else "")
+                )
             done |= set(names)
         parts = (self.given, "\n".join(imports), "\n".join(out).strip("\n"))
         return "\n\n".join(part for part in parts if part)
@@ -147,10 +168,17 @@ class Solution:
         body = self.check.splitlines()
         last = ast.parse(self.check).body[-1]
         if isinstance(last, ast.Expr) and not _is_check(last):  # shows the answer; a block shows nothing
-            body = body[:last.lineno - 1]
-        return "\n".join(["from inception_lib.book.exercises import check", "", "with check(",
-                          *(f"    {word}," for word in words), "):",
-                          textwrap.indent("\n".join(body).strip("\n"), "    ")])
+            body = body[: last.lineno - 1]
+        return "\n".join(
+            [
+                "from inception_lib.book.exercises import check",
+                "",
+                "with check(",
+                *(f"    {word}," for word in words),
+                "):",
+                textwrap.indent("\n".join(body).strip("\n"), "    "),
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -175,8 +203,11 @@ class Exercise:
             yield new_markdown_cell(WORDS, id=f"{name}-words")
         for i, solution in enumerate(s for s in self.solutions if s.names):
             yield new_code_cell(solution.stub(), id=f"{name}-answer{i or ''}", metadata={"tags": ["answer"]})
-            yield new_code_cell(solution.check_cell(), id=f"{name}-check{i or ''}", metadata={
-                "tags": ["check"], "jupyter": {"source_hidden": True}})
+            yield new_code_cell(
+                solution.check_cell(),
+                id=f"{name}-check{i or ''}",
+                metadata={"tags": ["check"], "jupyter": {"source_hidden": True}},
+            )
 
 
 def exercises(notebook: nbformat.NotebookNode) -> list[Exercise]:
@@ -190,18 +221,29 @@ def exercises(notebook: nbformat.NotebookNode) -> list[Exercise]:
         text = DETAILS.sub("", cell.source.partition(BEGIN)[2] or cell.source).partition(f"\n{END}")[0]
         heads = list(HEADING.finditer(text))
         for head, end in zip(heads, [*(h.start() for h in heads), len(text)][1:], strict=True):
-            found.append({"number": int(head[1]), "level": head[2], "solutions": [],
-                          "text": text[head.start():end].strip()})
+            found.append(
+                {
+                    "number": int(head[1]),
+                    "level": head[2],
+                    "solutions": [],
+                    "text": text[head.start() : end].strip(),
+                }
+            )
     return [Exercise(**{**one, "solutions": tuple(one["solutions"])}) for one in found]
 
 
 def _section(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     """The cells from the heading of the exercises to that of the sources, both included."""
+
     def at(heading: str) -> int:
         pattern = re.compile(rf"^{heading}\s*$", re.M)
-        return next(i for i, cell in enumerate(notebook.cells)
-                    if cell.cell_type == "markdown" and pattern.search(cell.source))
-    return notebook.cells[at(BEGIN):at(END) + 1]
+        return next(
+            i
+            for i, cell in enumerate(notebook.cells)
+            if cell.cell_type == "markdown" and pattern.search(cell.source)
+        )
+
+    return notebook.cells[at(BEGIN) : at(END) + 1]
 
 
 def student(notebook: nbformat.NotebookNode, chapter: str) -> nbformat.NotebookNode:
@@ -210,15 +252,19 @@ def student(notebook: nbformat.NotebookNode, chapter: str) -> nbformat.NotebookN
     start = next(i for i, cell in enumerate(notebook.cells) if cell is section[0])
     cells = []
     for cell in notebook.cells[:start]:
-        cells.append(new_markdown_cell(cell.source, id=cell.id) if cell.cell_type == "markdown" else
-                     new_code_cell(cell.source, id=cell.id, metadata=cell.metadata))
-    cells.append(new_markdown_cell(f"{section[0].source.partition(BEGIN)[0]}{BEGIN}\n\n{HOW}",
-                                   id=section[0].id))
+        cells.append(
+            new_markdown_cell(cell.source, id=cell.id)
+            if cell.cell_type == "markdown"
+            else new_code_cell(cell.source, id=cell.id, metadata=cell.metadata)
+        )
+    cells.append(
+        new_markdown_cell(f"{section[0].source.partition(BEGIN)[0]}{BEGIN}\n\n{HOW}", id=section[0].id)
+    )
     for exercise in exercises(notebook):
         cells += exercise.cells(chapter)
     _, heading, sources = section[-1].source.partition(END)
     cells.append(new_markdown_cell(heading + sources, id=f"{section[-1].id}-end"))
-    for cell in notebook.cells[start + len(section):]:
+    for cell in notebook.cells[start + len(section) :]:
         cells.append(new_markdown_cell(cell.source, id=cell.id))
     return nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
 
@@ -226,8 +272,9 @@ def student(notebook: nbformat.NotebookNode, chapter: str) -> nbformat.NotebookN
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("chapters", nargs="*", type=Path)
-    parser.add_argument("--to", type=Path, default=ROOT / "exercises",
-                        help="folder that they are written into")
+    parser.add_argument(
+        "--to", type=Path, default=ROOT / "exercises", help="folder that they are written into"
+    )
     arguments = parser.parse_args()
     arguments.to.mkdir(parents=True, exist_ok=True)
     for path in arguments.chapters or sorted((ROOT / "book").glob(CHAPTERS)):

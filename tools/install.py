@@ -60,8 +60,10 @@ def runs(venv, code):
 def check(root):
     """Refuse, in a sentence, what cannot end well."""
     if sys.version_info < OLDEST:
-        fail(f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, and {sys.executable} is "
-             f"{platform.python_version()}; name another one, as in `make book PYTHON=python3.12`.")
+        fail(
+            f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, and {sys.executable} is "
+            f"{platform.python_version()}; name another one, as in `make book PYTHON=python3.12`."
+        )
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
@@ -69,8 +71,10 @@ def check(root):
         fail("this Python has no `venv`; on Debian and Ubuntu it comes with `apt-get install python3-venv`.")
     free = shutil.disk_usage(root).free / 1e9
     if free < FREE_GB:
-        fail(f"about {FREE_GB} GB of free disk are needed for PyTorch and the tools, "
-             f"and {root} has {free:.1f} GB.")
+        fail(
+            f"about {FREE_GB} GB of free disk are needed for PyTorch and the tools, "
+            f"and {root} has {free:.1f} GB."
+        )
 
 
 def make(root, venv):
@@ -85,8 +89,19 @@ def make(root, venv):
 
 def install(root, venv):
     print("Installing the pinned packages (PyTorch is large: some minutes the first time)", flush=True)
-    command = [venv_python(venv), "-m", "pip", "install", "-qq", "--disable-pip-version-check",
-               "--no-input", "-c", "constraints.txt", "-e", ".[book,test]"]
+    command = [
+        venv_python(venv),
+        "-m",
+        "pip",
+        "install",
+        "-qq",
+        "--disable-pip-version-check",
+        "--no-input",
+        "-c",
+        "constraints.txt",
+        "-e",
+        ".[book,test]",
+    ]
     if subprocess.call(command, cwd=root):
         fail("pip could not install the packages; the reason stands above. Is this machine online?")
 
@@ -100,8 +115,10 @@ def main(root=ROOT):
         return
     if place is None and alive:  # somebody else's: use it, never delete it
         if not runs(venv, f"import pip, sys; sys.exit(sys.version_info < {OLDEST})"):
-            fail(f"{venv} was not made by this Makefile and has no pip, or a Python older than "
-                 f"{OLDEST[0]}.{OLDEST[1]}; move it away.")
+            fail(
+                f"{venv} was not made by this Makefile and has no pip, or a Python older than "
+                f"{OLDEST[0]}.{OLDEST[1]}; move it away."
+            )
         write(os.path.join(venv, ".place"), venv)
     elif place != venv or not runs(venv, "import pip"):  # none yet, moved, or its Python is gone
         make(root, venv)

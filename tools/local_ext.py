@@ -31,8 +31,8 @@ sys.path.insert(0, str(ROOT))  # Sphinx imports this file by its own name, witho
 from tools import reference  # noqa: E402
 
 GENERATED = ("library", "widgets")
-EXECUTED = ("inception_lib", "data", "constraints.txt")   # what a notebook's numbers come from
-DRAWN = ("book/_static", "tools/local_ext.py", "tools/reference.py")            # what a page looks like
+EXECUTED = ("inception_lib", "data", "constraints.txt")  # what a notebook's numbers come from
+DRAWN = ("book/_static", "tools/local_ext.py", "tools/reference.py")  # what a page looks like
 DESCRIPTION_LENGTH = 155
 
 
@@ -82,8 +82,10 @@ def publishing(environment: Mapping[str, str]) -> dict:
         "path_to_docs": "book",
         "use_repository_button": True,
         "launch_buttons": {
-            "binderhub_url": "https://mybinder.org", "notebook_interface": "jupyterlab",
-            "colab_url": "https://colab.research.google.com" if colab_branch(environment) else ""},
+            "binderhub_url": "https://mybinder.org",
+            "notebook_interface": "jupyterlab",
+            "colab_url": "https://colab.research.google.com" if colab_branch(environment) else "",
+        },
     }
 
 
@@ -164,8 +166,9 @@ def bibliography_pages(app, env) -> set[str]:
 def finish_page(app, pagename, templatename, context, doctree) -> None:
     mend_launch_buttons(context)
     # docutils calls references a list, and each an entry of a bibliography, which no list may hold
-    context["body"] = context.get("body", "").replace('<div role="list" class="citation-list">',
-                                                      '<div class="citation-list">')
+    context["body"] = context.get("body", "").replace(
+        '<div role="list" class="citation-list">', '<div class="citation-list">'
+    )
     context["css_files"] = [css for css in context.get("css_files", []) if "thebe" not in str(css)]
     tags = context.get("metatags", "")
     text = describe(doctree) if doctree is not None else ""

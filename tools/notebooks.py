@@ -61,10 +61,17 @@ def problems(path: Path) -> list[str]:
     """What keeps the notebook at `path` from being clean, one phrase each."""
     before = path.read_text(encoding="utf-8")
     notebook = nbformat.reads(before, as_version=4)
-    found = [f"cell {i} was not executed" for i, cell in enumerate(notebook.cells)
-             if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count]
-    found += [f"cell {i} holds an error" for i, cell in enumerate(notebook.cells)
-              for output in cell.get("outputs", ()) if output.output_type == "error"]
+    found = [
+        f"cell {i} was not executed"
+        for i, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count
+    ]
+    found += [
+        f"cell {i} holds an error"
+        for i, cell in enumerate(notebook.cells)
+        for output in cell.get("outputs", ())
+        if output.output_type == "error"
+    ]
     if json.loads(before) != json.loads(text(clean(notebook))):
         found.append("it holds images, widget state, times or other machines' metadata")
     return found
@@ -73,8 +80,12 @@ def problems(path: Path) -> list[str]:
 def execute(path: Path) -> str:
     """Run the notebook at `path` in a fresh kernel, in its own folder, and give its clean text."""
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=TIMEOUT, kernel_name=KERNEL["name"],
-                            resources={"metadata": {"path": str(path.parent)}})
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name=KERNEL["name"],
+        resources={"metadata": {"path": str(path.parent)}},
+    )
     client.execute()
     return text(clean(notebook))
 

@@ -99,8 +99,9 @@ def book(names: Sequence[str], target: Path) -> None:
         sys.exit("error: no browser on this machine; `python tools/browser.py` gets one.")
     writer = PdfWriter()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path,
-                                             args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         page = browser.new_page(viewport={"width": 900, "height": 1200}, color_scheme="light")
         page.set_default_timeout(120_000)  # printing a long chapter takes a slow machine some time
         for name in names:

@@ -1,7 +1,7 @@
 """Record what trained weights see in each of the 144 crops of one photograph, for the book's static pages.
 
-    python tools/record_crops.py            BVLC's weights, fetched once and kept
-    python tools/record_crops.py --weights FILE
+python tools/record_crops.py            BVLC's weights, fetched once and kept
+python tools/record_crops.py --weights FILE
 """
 
 from __future__ import annotations
@@ -39,18 +39,30 @@ def main(weights: str = "bvlc") -> int:
     best = torch.cat([softmax.topk(BEST).indices.flatten(), mean.topk(BEST).indices]).unique()
     kept = best[mean[best].argsort(descending=True)]
     outcome = {
-        "photograph": PHOTOGRAPH, "width": picture.width, "height": picture.height,
+        "photograph": PHOTOGRAPH,
+        "width": picture.width,
+        "height": picture.height,
         "classes": [info.classes[i] for i in kept.tolist()],
-        "views": [{"scale": view.scale, "square": view.square, "crop": view.crop, "mirror": view.mirror,
-                   "millionths": " ".join(map(str, row))}
-                  for view, row in zip(views, (softmax[:, kept] * MILLION).round().long().tolist(),
-                                       strict=True)],
+        "views": [
+            {
+                "scale": view.scale,
+                "square": view.square,
+                "crop": view.crop,
+                "mirror": view.mirror,
+                "millionths": " ".join(map(str, row)),
+            }
+            for view, row in zip(views, (softmax[:, kept] * MILLION).round().long().tolist(), strict=True)
+        ],
     }
-    print(results.record(
-        f"crops_{PHOTOGRAPH}", outcome,
-        about=f"The probabilities of {len(kept)} classes in each of the {len(views)} crops of a photograph",
-        data=f"{PHOTOGRAPH}, a photograph of scikit-image, {picture.width}x{picture.height}; "
-             f"weights: {info.source}"))
+    print(
+        results.record(
+            f"crops_{PHOTOGRAPH}",
+            outcome,
+            about=f"The probabilities of {len(kept)} classes in each of the {len(views)} crops of a photograph",
+            data=f"{PHOTOGRAPH}, a photograph of scikit-image, {picture.width}x{picture.height}; "
+            f"weights: {info.source}",
+        )
+    )
     return 0
 
 

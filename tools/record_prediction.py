@@ -1,7 +1,7 @@
 """Record what trained weights see in scikit-image's photograph of a cat, for the book's static pages.
 
-    python tools/record_prediction.py            BVLC's weights, fetched once and kept
-    python tools/record_prediction.py --weights FILE
+python tools/record_prediction.py            BVLC's weights, fetched once and kept
+python tools/record_prediction.py --weights FILE
 """
 
 from __future__ import annotations
@@ -33,23 +33,38 @@ def main(weights: str = "bvlc") -> int:
     picture = photographs([PHOTOGRAPH])[PHOTOGRAPH]
     about = {"data": f"{PHOTOGRAPH}, a photograph of scikit-image; weights: {info.source}"}
     best = network(info.preprocess(picture)[None]).logits[0].softmax(0).topk(BEST)
-    outcome = [{"class": info.classes[i], "probability": round(p, 4)}
-               for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
-    print(results.record(f"predict_{PHOTOGRAPH}", outcome,
-                         about=f"The {BEST} most probable classes of one photograph", **about))
+    outcome = [
+        {"class": info.classes[i], "probability": round(p, 4)}
+        for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+    ]
+    print(
+        results.record(
+            f"predict_{PHOTOGRAPH}",
+            outcome,
+            about=f"The {BEST} most probable classes of one photograph",
+            **about,
+        )
+    )
 
     classifier, k = network.classifier.linear, int(best.indices[0])
     maps = {}
     for scale in SCALES:
-        preprocess = replace(info.preprocess, resize=scale * info.preprocess.resize,
-                             crop=scale * info.preprocess.crop)
+        preprocess = replace(
+            info.preprocess, resize=scale * info.preprocess.resize, crop=scale * info.preprocess.crop
+        )
         seen = activations(network, preprocess(picture)[None], ["inception_5b", "classifier"])
         grid = seen["inception_5b"].output[0]
         scores = torch.einsum("chw,c->hw", grid, classifier.weight[k]) + classifier.bias[k]
         torch.testing.assert_close(scores.mean(), seen["classifier"].output[0, k], atol=1e-3, rtol=1e-4)
         maps[str(preprocess.crop)] = [[round(v, 3) for v in row] for row in scores.tolist()]
-    print(results.record(f"class_map_{PHOTOGRAPH}", {"class": info.classes[k], "maps": maps},
-                         about="The score of one class at each place of the last grid, by input", **about))
+    print(
+        results.record(
+            f"class_map_{PHOTOGRAPH}",
+            {"class": info.classes[k], "maps": maps},
+            about="The score of one class at each place of the last grid, by input",
+            **about,
+        )
+    )
     return 0
 
 

@@ -21,8 +21,15 @@ ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 MARK = re.compile(r"^% generated: (\w+)$", re.M)
 # the command line explains itself
-INNER = {"inception_lib.__main__", "inception_lib.cli", "inception_lib.cli.audit", "inception_lib.cli.count",
-         "inception_lib.cli.evaluate", "inception_lib.cli.predict", "inception_lib.cli.train"}
+INNER = {
+    "inception_lib.__main__",
+    "inception_lib.cli",
+    "inception_lib.cli.audit",
+    "inception_lib.cli.count",
+    "inception_lib.cli.evaluate",
+    "inception_lib.cli.predict",
+    "inception_lib.cli.train",
+}
 WIDTH = 88
 SECTION = re.compile(r"^(Args|Raises|Returns):\n((?: {4}.*(?:\n|\Z))+)", re.M)  # of a docstring
 
@@ -32,17 +39,24 @@ def modules() -> Iterator[ModuleType]:
     import inception_lib
 
     yield inception_lib
-    for found in sorted(m.name for m in pkgutil.walk_packages(inception_lib.__path__, "inception_lib.")
-                        if m.name != "inception_lib.__main__"):
+    for found in sorted(
+        m.name
+        for m in pkgutil.walk_packages(inception_lib.__path__, "inception_lib.")
+        if m.name != "inception_lib.__main__"
+    ):
         if found not in INNER:
             yield importlib.import_module(found)
 
 
 def public(module: ModuleType) -> dict[str, object]:
     """The functions and classes that `module` defines for others, in the order of its source."""
-    found = {name: value for name, value in vars(module).items()
-             if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
-             and (inspect.isfunction(value) or inspect.isclass(value))}
+    found = {
+        name: value
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and getattr(value, "__module__", None) == module.__name__
+        and (inspect.isfunction(value) or inspect.isclass(value))
+    }
     return dict(sorted(found.items(), key=lambda item: inspect.getsourcelines(item[1])[1]))
 
 
@@ -148,9 +162,13 @@ def widgets() -> str:
         settings = cls._settings() if hasattr(cls, "_settings") else {}
         if settings:
             head = "| setting | in the widget | opens on | values |\n| --- | --- | --- | --- |\n"
-            out.append(head + "\n".join(
-                f"| `{key}` | {trait.metadata['label']} | {trait.default_value} | {_values(trait)} |"
-                for key, trait in settings.items()))
+            out.append(
+                head
+                + "\n".join(
+                    f"| `{key}` | {trait.metadata['label']} | {trait.default_value} | {_values(trait)} |"
+                    for key, trait in settings.items()
+                )
+            )
         if rest:
             out.append(rest)
     return "\n\n".join(out)
@@ -160,8 +178,12 @@ def _values(trait) -> str:
     known = trait.metadata
     if "options" in known:
         return ", ".join(f"`{value}`" for value, _ in known["options"])
-    return "yes or no" if "min" not in known else f"{known['min']:,} to {known['max']:,}" + (
-        "" if known["step"] == 1 else f" in steps of {known['step']}")
+    return (
+        "yes or no"
+        if "min" not in known
+        else f"{known['min']:,} to {known['max']:,}"
+        + ("" if known["step"] == 1 else f" in steps of {known['step']}")
+    )
 
 
 def breakable(text: str) -> str:

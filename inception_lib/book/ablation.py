@@ -44,13 +44,27 @@ def errors(rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame:
 def errors_of_paper() -> pd.DataFrame:
     """Table 3 in the same columns, as far as it is printed; changes are the differences of printed errors."""
     first = paper.TABLE3[0].error
-    return pd.DataFrame([
-        {"pool": "mean", "models": row.models, "crops": row.crops, "passes": row.models * row.crops,
-         "error5": float(row.error), "change5": float(row.error - first)} for row in paper.TABLE3])
+    return pd.DataFrame(
+        [
+            {
+                "pool": "mean",
+                "models": row.models,
+                "crops": row.crops,
+                "passes": row.models * row.crops,
+                "error5": float(row.error),
+                "change5": float(row.error - first),
+            }
+            for row in paper.TABLE3
+        ]
+    )
 
 
-def grid(probabilities: Mapping[int, Array], labels: Array, crops: Sequence[int] = (1, 10, 144),
-         models: Sequence[int] = (1, 7)) -> pd.DataFrame:
+def grid(
+    probabilities: Mapping[int, Array],
+    labels: Array,
+    crops: Sequence[int] = (1, 10, 144),
+    models: Sequence[int] = (1, 7),
+) -> pd.DataFrame:
     """The paper's Table 3 for other networks and pictures: each number of models with each number of crops.
 
     `top1` and `top5` are of the first k networks, with their intervals (see `metrics.rate`). Which k are
@@ -83,9 +97,16 @@ def grid(probabilities: Mapping[int, Array], labels: Array, crops: Sequence[int]
             for top in (1, 5):
                 shares = [float((r < top).mean()) for r in choices]
                 own, moved = rate(choices[0] < top), change(first < top, choices[0] < top)
-                row |= {f"top{top}": own.value, f"top{top}_low": own.low, f"top{top}_high": own.high,
-                        f"top{top}_mean": float(np.mean(shares)), f"top{top}_least": min(shares),
-                        f"top{top}_most": max(shares), f"change{top}": moved.value,
-                        f"change{top}_low": moved.low, f"change{top}_high": moved.high}
+                row |= {
+                    f"top{top}": own.value,
+                    f"top{top}_low": own.low,
+                    f"top{top}_high": own.high,
+                    f"top{top}_mean": float(np.mean(shares)),
+                    f"top{top}_least": min(shares),
+                    f"top{top}_most": max(shares),
+                    f"change{top}": moved.value,
+                    f"change{top}_low": moved.low,
+                    f"change{top}_high": moved.high,
+                }
             rows.append(row)
     return pd.DataFrame(rows)

@@ -107,7 +107,7 @@ def vote_error(voters: int, error: float, correlation: float = 0.0) -> float:
     """
     if voters % 2 == 0:
         raise InceptionError(f"A vote without ties takes an odd number of voters, not {voters}.")
-    return sum(wrong_voters(voters, error, correlation)[voters // 2 + 1:])
+    return sum(wrong_voters(voters, error, correlation)[voters // 2 + 1 :])
 
 
 def _log_beta(a: float, b: float) -> float:
@@ -128,8 +128,12 @@ def measured_vote_error(wrong: Array, voters: int) -> float:
     networks = len(wrong)
     if not 1 <= voters <= networks or voters % 2 == 0:
         raise InceptionError(f"An odd number of the {networks} networks can vote, not {voters}.")
-    lost = [sum(comb(w, j) * comb(networks - w, voters - j) for j in range(voters // 2 + 1, voters + 1))
-            / comb(networks, voters) for w in range(networks + 1)]  # by how many are wrong on a picture
+    # by how many are wrong on an image
+    lost = [
+        sum(comb(w, j) * comb(networks - w, voters - j) for j in range(voters // 2 + 1, voters + 1))
+        / comb(networks, voters)
+        for w in range(networks + 1)
+    ]
     return float(np.mean(np.asarray(lost)[wrong.sum(0)]))
 
 
@@ -150,8 +154,11 @@ def ambiguity(probabilities: Array, labels: Array) -> Ambiguity:
     p = np.asarray(probabilities, np.float64)
     labels = np.asarray(labels)
     if p.ndim != 3 or labels.shape != p.shape[1:2]:
-        raise InceptionError(f"Probabilities (networks, pictures, classes) and labels are wanted, not "
-                             f"{p.shape} and {labels.shape}.")
+        raise InceptionError(
+            f"Probabilities (networks, pictures, classes) and labels are wanted, not "
+            f"{p.shape} and {labels.shape}."
+        )
     truth, average = np.eye(p.shape[2])[labels], p.mean(0)
-    return Ambiguity(*(float(np.square(off).sum(-1).mean())
-                       for off in (average - truth, p - truth, p - average)))
+    return Ambiguity(
+        *(float(np.square(off).sum(-1).mean()) for off in (average - truth, p - truth, p - average))
+    )

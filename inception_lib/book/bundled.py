@@ -25,6 +25,8 @@ def bundled(number: int | None = None) -> Iterator[Loaded]:
     for n in range(1, COUNT + 1) if number is None else (number,):
         path = FOLDER / f"shapes-{n}.safetensors"
         if not path.exists():
-            raise WeightsError(f"{path}: is not there; the bundled networks come with the repository, and "
-                               f"`python benchmarks/bundle.py` makes them.")
+            raise WeightsError(
+                f"{path}: is not there; the bundled networks come with the repository, and "
+                f"`python benchmarks/bundle.py` makes them."
+            )
         yield load_weights(path)

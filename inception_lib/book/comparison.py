@@ -96,16 +96,23 @@ def units(architecture: Architecture) -> tuple[Unit, ...]:
 def stages(architecture: Architecture) -> tuple[Stage, ...]:
     """All of `STAGES`, each with its units."""
     found = units(architecture)
-    return tuple(Stage(name, tuple(unit for unit in found if unit.stage == i))
-                 for i, name in enumerate(STAGES, start=1))
+    return tuple(
+        Stage(name, tuple(unit for unit in found if unit.stage == i))
+        for i, name in enumerate(STAGES, start=1)
+    )
 
 
 def _unit(layer: Layer, group: Group, side: int) -> Unit:
     return Unit(
-        name=layer.name, stage=_stage(group.out_shape, side), text=describe(layer),
-        output=shape_text(group.out_shape), parameters=group.parameters, macs=group.macs,
+        name=layer.name,
+        stage=_stage(group.out_shape, side),
+        text=describe(layer),
+        output=shape_text(group.out_shape),
+        parameters=group.parameters,
+        macs=group.macs,
         activations=sum(row.activations for row in group.rows if row.kind not in _NO_NUMBERS),
-        depth=depth_of(layer))
+        depth=depth_of(layer),
+    )
 
 
 def _stage(shape: Sequence[int], side: int) -> int:
@@ -119,8 +126,13 @@ def describe(layer: Layer) -> str:
     match layer:
         case Conv():
             rows, columns = pair(layer.kernel)
-            groups = "" if layer.groups == 1 else " depthwise" if layer.groups == "depthwise" else (
-                f" in {layer.groups} groups")
+            groups = (
+                ""
+                if layer.groups == 1
+                else " depthwise"
+                if layer.groups == "depthwise"
+                else (f" in {layer.groups} groups")
+            )
             return f"{rows}x{columns}{_strided(layer.stride)} conv{groups} {layer.out_channels}"
         case Linear():
             return f"fully connected {layer.out_features}"
@@ -149,8 +161,9 @@ def _strided(stride: int) -> str:
 def branch_text(branch: Branch) -> str:
     """The layers of a branch, one after the other, a convolution as `3x3 64`; `input` where it passes its
     input on."""
-    texts = [f"({describe(layer)})" if isinstance(layer, Branches) else describe(layer)
-             for layer in branch.layers]
+    texts = [
+        f"({describe(layer)})" if isinstance(layer, Branches) else describe(layer) for layer in branch.layers
+    ]
     return ", ".join(texts).replace(" conv ", " ") or "input"
 
 
@@ -181,12 +194,14 @@ class BranchDifference:
 
 def _shape_of(text: str) -> list[str]:
     """A branch's text without its widths."""
-    return [" ".join(word for word in part.split() if not word.strip("()").isdigit())
-            for part in text.split(", ")]
+    return [
+        " ".join(word for word in part.split() if not word.strip("()").isdigit()) for part in text.split(", ")
+    ]
 
 
-def module_difference(before: Branches, after: Branches, shape: tuple[int, int, int],
-                      pairs: Iterable[tuple[str, str]] = ()) -> tuple[BranchDifference, ...]:
+def module_difference(
+    before: Branches, after: Branches, shape: tuple[int, int, int], pairs: Iterable[tuple[str, str]] = ()
+) -> tuple[BranchDifference, ...]:
     """Two modules on one input, branch by branch.
 
     Args:
@@ -203,12 +218,21 @@ def module_difference(before: Branches, after: Branches, shape: tuple[int, int, 
     for name, branch in ours.items():
         partner = theirs.get(name, name)
         label = name if partner == name or partner not in new else f"{name} / {partner}"
-        rows.append(BranchDifference(
-            label, branch_text(branch), branch_text(new[partner]) if partner in new else "",
-            weights[0].get(name, 0), weights[1].get(partner, 0)))
+        rows.append(
+            BranchDifference(
+                label,
+                branch_text(branch),
+                branch_text(new[partner]) if partner in new else "",
+                weights[0].get(name, 0),
+                weights[1].get(partner, 0),
+            )
+        )
     matched = {theirs.get(name, name) for name in ours}
-    rows += [BranchDifference(name, "", branch_text(branch), 0, weights[1].get(name, 0))
-             for name, branch in new.items() if name not in matched]
+    rows += [
+        BranchDifference(name, "", branch_text(branch), 0, weights[1].get(name, 0))
+        for name, branch in new.items()
+        if name not in matched
+    ]
     return tuple(rows)
 
 

@@ -39,12 +39,14 @@ class check:  # reads as a statement: `with check(...)`
         if self.open:
             raise NotYet(f"Not answered yet: {', '.join(self.open)}. Hint: {self.hint}")
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is None:
             print("Right.")
         elif isinstance(error, AssertionError):
             raise NotYet(f"Not yet. Hint: {str(error) or self.hint}") from error
         elif isinstance(error, Exception):
-            raise NotYet(f"Not yet: the check stopped with {type(error).__name__} ({error}). "
-                         f"Hint: {self.hint}") from error
+            raise NotYet(
+                f"Not yet: the check stopped with {type(error).__name__} ({error}). Hint: {self.hint}"
+            ) from error

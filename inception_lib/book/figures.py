@@ -43,8 +43,14 @@ COLORS = {
 }
 
 #: A branch of a later network has the color of the one it stands for.
-_STANDS_FOR = {"double3x3": "5x5", "3x3dbl": "5x5", "7x7": "3x3", "7x7dbl": "5x5", "7x7x3": "5x5",
-               "residual": "accent"}
+_STANDS_FOR = {
+    "double3x3": "5x5",
+    "3x3dbl": "5x5",
+    "7x7": "3x3",
+    "7x7dbl": "5x5",
+    "7x7x3": "5x5",
+    "residual": "accent",
+}
 
 _INK = "#010203"  # stands for "the color of the page's text" until the SVG is written
 
@@ -85,16 +91,18 @@ def to_svg(fig: Figure, alt: str) -> str:
     with io.StringIO() as buffer:
         fig.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
         svg = buffer.getvalue()
-    svg = svg[svg.index("<svg"):].replace(_INK, "currentColor")
+    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)  # the page's own typeface
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg)
     assert size is not None, "matplotlib writes the size of its SVG in points"
     width, height = map(float, size.groups())
-    start = (f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" '
-             f'style="width:100%;max-width:{width * 4 / 3:.0f}px;height:auto" '
-             f'viewBox="0 0 {width:g} {height:g}" ')
-    return re.sub(r'<svg [^>]*?(?=xmlns)', start, re.sub(r' viewBox="[^"]*"', "", svg, count=1), count=1)
+    start = (
+        f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" '
+        f'style="width:100%;max-width:{width * 4 / 3:.0f}px;height:auto" '
+        f'viewBox="0 0 {width:g} {height:g}" '
+    )
+    return re.sub(r"<svg [^>]*?(?=xmlns)", start, re.sub(r' viewBox="[^"]*"', "", svg, count=1), count=1)
 
 
 class Picture:
@@ -128,9 +136,16 @@ def show(fig: Figure, alt: str) -> Picture:
     return picture
 
 
-def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, ylabel: str, title: str = "",
-         colors: Mapping[str, str] | None = None, stacked: bool = True,
-         ax: Axes | None = None) -> Figure:
+def bars(
+    labels: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    *,
+    ylabel: str,
+    title: str = "",
+    colors: Mapping[str, str] | None = None,
+    stacked: bool = True,
+    ax: Axes | None = None,
+) -> Figure:
     """Bars over `labels`, one color per entry of `series`, stacked or side by side."""
     colors = COLORS | dict(colors or {})
     ax = ax or plt.subplots()[1]
@@ -193,14 +208,27 @@ def draw_module(module: Branches, *, title: str = "") -> Figure:
     ax.set_title(title)
 
     def box(x: float, y: float, text: str, color: str, width: float = 0.86, filled: bool = True) -> None:
-        ax.add_patch(FancyBboxPatch((x - width / 2, y - 0.22), width, 0.44, boxstyle="round,pad=0.02",
-                                    facecolor=color if filled else "none", edgecolor=color, linewidth=1.8))
+        ax.add_patch(
+            FancyBboxPatch(
+                (x - width / 2, y - 0.22),
+                width,
+                0.44,
+                boxstyle="round,pad=0.02",
+                facecolor=color if filled else "none",
+                edgecolor=color,
+                linewidth=1.8,
+            )
+        )
         ink = "white" if filled and color in (COLORS["1x1"],) else "black" if filled else _INK
         ax.text(x, y, text, ha="center", va="center", fontsize=10, color=ink)
 
     def arrow(start: tuple[float, float], end: tuple[float, float]) -> None:
-        ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": _INK, "lw": 1, "shrinkA": 0,
-                                                "shrinkB": 0})
+        ax.annotate(
+            "",
+            end,
+            start,
+            arrowprops={"arrowstyle": "-|>", "color": _INK, "lw": 1, "shrinkA": 0, "shrinkB": 0},
+        )
 
     middle = (n - 1) / 2
     for x, branch in enumerate(module.branches):
@@ -210,8 +238,13 @@ def draw_module(module: Branches, *, title: str = "") -> Figure:
         for y, layer in enumerate(branch.layers, start=1):
             # the layer that gives the branch its name, or else the last, is filled; what only changes the
             # width is outlined
-            box(x, y, _label(layer), color,
-                filled=layer.name == branch.name if named else y == len(branch.layers))
+            box(
+                x,
+                y,
+                _label(layer),
+                color,
+                filled=layer.name == branch.name if named else y == len(branch.layers),
+            )
             arrow(below, (x, y - 0.25))
             below = (x, y + 0.24)
         if 0 < len(branch.layers) < depth:  # up beside the longer branches, not across them
@@ -248,8 +281,14 @@ def draw_network(architecture: Architecture, *, title: str = "") -> Figure:
         left = 0
         if isinstance(step.layer, Branches) and step.layer.join == "concatenate":
             for branch in step.layer.branches:
-                channels = next((s.out_shape[0] for s in reversed(trunk)
-                                 if (s.module, s.branch) == (step.path, branch.name)), step.in_shape[0])
+                channels = next(
+                    (
+                        s.out_shape[0]
+                        for s in reversed(trunk)
+                        if (s.module, s.branch) == (step.path, branch.name)
+                    ),
+                    step.in_shape[0],
+                )
                 ax.barh(y, channels, 0.7, left=left, color=branch_color(branch.name))
                 left += channels
         else:
@@ -281,18 +320,31 @@ def _color(layer: Layer) -> str:
 
 def plot_audit(audit: Audit) -> Figure:
     """How far each exact number is from the one printed in Table 1; marker and color say the verdict."""
-    marks = {"agrees": ("o", COLORS["1x1"]), "explained": ("D", COLORS["3x3"]),
-             "unexplained": ("X", COLORS["accent"])}
+    marks = {
+        "agrees": ("o", COLORS["1x1"]),
+        "explained": ("D", COLORS["3x3"]),
+        "unexplained": ("X", COLORS["accent"]),
+    }
     found = [f for f in audit if f.table == "1" and f.column in ("params", "ops")]
     rows = list(dict.fromkeys(f.row for f in found))
     fig, axes = plt.subplots(1, 2, figsize=(7.2, 0.3 * len(rows) + 1.2), sharey=True)
     for ax, column in zip(axes, ("params", "ops"), strict=True):
         for verdict, (marker, color) in marks.items():
-            chosen = [(f, f.difference) for f in found
-                      if (f.column, f.verdict) == (column, verdict) and f.difference is not None]
+            chosen = [
+                (f, f.difference)
+                for f in found
+                if (f.column, f.verdict) == (column, verdict) and f.difference is not None
+            ]
             percent = [100 * off / (float(f.printed[:-1]) + off) for f, off in chosen]
-            ax.scatter(percent, [rows.index(f.row) for f, _ in chosen], s=48, marker=marker, color=color,
-                       label=verdict, zorder=3)
+            ax.scatter(
+                percent,
+                [rows.index(f.row) for f, _ in chosen],
+                s=48,
+                marker=marker,
+                color=color,
+                label=verdict,
+                zorder=3,
+            )
         ax.axvline(0, color=_INK, linewidth=0.8)
         ax.set_xscale("symlog", linthresh=1)  # a percent or less is rounding; seventy is another network
         ax.set_xlim(-15, 100)
@@ -309,12 +361,29 @@ def plot_audit(audit: Audit) -> Figure:
 
 
 #: Where a label may stand beside its dot, in points: right, left, below, above, and so on.
-_SPOTS = ((8, 0, "left"), (-8, 0, "right"), (0, -12, "center"), (0, 12, "center"), (7, -11, "left"),
-          (-7, -11, "right"), (7, 11, "left"), (-7, 11, "right"), (7, -21, "left"), (-7, -21, "right"))
+_SPOTS = (
+    (8, 0, "left"),
+    (-8, 0, "right"),
+    (0, -12, "center"),
+    (0, 12, "center"),
+    (7, -11, "left"),
+    (-7, -11, "right"),
+    (7, 11, "left"),
+    (-7, 11, "right"),
+    (7, -21, "left"),
+    (-7, -21, "right"),
+)
 
 
-def plot_errors(rows: pandas.DataFrame, column: str, procedures: Sequence[Procedure], *, xlabel: str,
-                log: bool = True, highlight: str = "GoogLeNet") -> Figure:
+def plot_errors(
+    rows: pandas.DataFrame,
+    column: str,
+    procedures: Sequence[Procedure],
+    *,
+    xlabel: str,
+    log: bool = True,
+    highlight: str = "GoogLeNet",
+) -> Figure:
     """Published errors against a column of `history.table()`: a panel for each procedure, no lines between.
 
     Args:
@@ -325,13 +394,24 @@ def plot_errors(rows: pandas.DataFrame, column: str, procedures: Sequence[Proced
         log: a logarithmic axis.
         highlight: title of the network whose dot has another color.
     """
-    fig, axes = plt.subplots(len(procedures), 1, figsize=(6, 2.3 * len(procedures)), sharex=True,
-                             layout="constrained", squeeze=False)
+    fig, axes = plt.subplots(
+        len(procedures),
+        1,
+        figsize=(6, 2.3 * len(procedures)),
+        sharex=True,
+        layout="constrained",
+        squeeze=False,
+    )
     for ax, procedure in zip(axes.flat, procedures, strict=True):
         shown = rows[rows[procedure].notna()]
         own = shown["title"] == highlight
-        ax.scatter(shown[column], shown[procedure], s=42, color=[
-            COLORS["accent" if mine else "1x1"] for mine in own], zorder=3)
+        ax.scatter(
+            shown[column],
+            shown[procedure],
+            s=42,
+            color=[COLORS["accent" if mine else "1x1"] for mine in own],
+            zorder=3,
+        )
         words = PROCEDURES[procedure]
         ax.set_title(words[0].upper() + words[1:], fontsize=10)
         ax.yaxis.set_major_locator(matplotlib.ticker.MultipleLocator(5))
@@ -370,8 +450,15 @@ def _label_dots(ax: Axes, shown: pandas.DataFrame, column: str, procedure: str, 
     for at, (_, row) in zip(spots, shown.iterrows(), strict=True):
         spot = next((s for s in _SPOTS if free(box(at, s, row["title"]))), _SPOTS[0])
         taken.append(box(at, spot, row["title"]))
-        ax.annotate(row["title"], (row[column], row[procedure]), spot[:2], textcoords="offset points",
-                    ha=spot[2], va="center", fontsize=size)
+        ax.annotate(
+            row["title"],
+            (row[column], row[procedure]),
+            spot[:2],
+            textcoords="offset points",
+            ha=spot[2],
+            va="center",
+            fontsize=size,
+        )
 
 
 def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | None = None) -> Figure:
@@ -384,12 +471,16 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), layout=ConstrainedLayoutEngine(wspace=0.08))
     at = [record["epoch"] for record in history]
-    lines = (("loss", "classifier", "1x1", "o-"), ("aux1", "first head", "3x3", "s--"),
-             ("aux2", "second head", "5x5", "^:"))
+    lines = (
+        ("loss", "classifier", "1x1", "o-"),
+        ("aux1", "first head", "3x3", "s--"),
+        ("aux2", "second head", "5x5", "^:"),
+    )
     for name, label, color, line in lines:  # they often lie on each other, so each has a line of its own
         if history and name in history[0]:
-            left.plot(at, [record[name] for record in history], line, markersize=4, label=label,
-                      color=COLORS[color])
+            left.plot(
+                at, [record[name] for record in history], line, markersize=4, label=label, color=COLORS[color]
+            )
     left.axhline(math.log(classes), color=COLORS["muted"], linestyle=":")
     right.plot(at, [record["top1"] for record in history], "o-", markersize=4, color=COLORS["1x1"])
     right.axhline(1 / classes, color=COLORS["muted"], linestyle=":")
@@ -416,16 +507,23 @@ def plot_arms(runs: Sequence[Mapping], arms: Mapping[str, str], *, ax: Axes | No
     for (arm, label), color, line in looks:
         own = [run["history"] for run in runs if run["arm"] == arm]
         for i, history in enumerate(own):
-            ax.plot([record["epoch"] for record in history], [record["top1"] for record in history], line,
-                    markersize=4, color=color, label=label if i == 0 else None)
+            ax.plot(
+                [record["epoch"] for record in history],
+                [record["top1"] for record in history],
+                line,
+                markersize=4,
+                color=color,
+                label=label if i == 0 else None,
+            )
     ax.set(xlabel="epoch", ylabel="top-1 accuracy, validation", ylim=(0, 1))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(loc="upper left", fontsize=9)
     return cast(Figure, ax.get_figure(root=True))
 
 
-def plot_gradients(norms: Mapping[str, Mapping[str, float]], *, title: str = "",
-                   ax: Axes | None = None) -> Figure:
+def plot_gradients(
+    norms: Mapping[str, Mapping[str, float]], *, title: str = "", ax: Axes | None = None
+) -> Figure:
     """Norms of gradients over the depth of the network, on a logarithmic axis.
 
     Args:
@@ -436,13 +534,24 @@ def plot_gradients(norms: Mapping[str, Mapping[str, float]], *, title: str = "",
     """
     ax = ax or plt.subplots(figsize=(7.2, 3.2))[1]
     order = list(norms["main"])
-    lines = (("main", "main loss's", "1x1", "o-"), ("aux1", "first head's", "3x3", "s--"),
-             ("aux2", "second head's", "5x5", "^:"), ("total", "all together", "muted", "-"))
+    lines = (
+        ("main", "main loss's", "1x1", "o-"),
+        ("aux1", "first head's", "3x3", "s--"),
+        ("aux2", "second head's", "5x5", "^:"),
+        ("total", "all together", "muted", "-"),
+    )
     for part, label, color, line in lines:
         if part in norms:
             broad: dict[str, Any] = {"linewidth": 7, "alpha": 0.4} if part == "total" else {}
-            ax.plot([order.index(name) for name in norms[part]], list(norms[part].values()), line,
-                    label=label, color=COLORS[color], markersize=4, **broad)
+            ax.plot(
+                [order.index(name) for name in norms[part]],
+                list(norms[part].values()),
+                line,
+                label=label,
+                color=COLORS[color],
+                markersize=4,
+                **broad,
+            )
     ax.set_yscale("log")
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter("{x:g}")
@@ -453,8 +562,9 @@ def plot_gradients(norms: Mapping[str, Mapping[str, float]], *, title: str = "",
     return cast(Figure, ax.get_figure(root=True))
 
 
-def picture_grid(pictures: Sequence, titles: Sequence[str], *, good: Sequence[bool],
-                 columns: int = 5) -> Figure:
+def picture_grid(
+    pictures: Sequence, titles: Sequence[str], *, good: Sequence[bool], columns: int = 5
+) -> Figure:
     """Pictures with a line of text over each, in another color where `good` is false."""
     rows = -(-len(pictures) // columns)
     fig, axes = plt.subplots(rows, columns, figsize=(7.2, 1.75 * rows), layout="constrained", squeeze=False)

@@ -13,8 +13,9 @@ from inception_lib.training.step import losses
 PARTS = ("main", "aux1", "aux2")
 
 
-def gradients(network: Network, pictures: Tensor, labels: Tensor,
-              aux_weight: float = 0.3) -> dict[str, dict[str, Tensor]]:
+def gradients(
+    network: Network, pictures: Tensor, labels: Tensor, aux_weight: float = 0.3
+) -> dict[str, dict[str, Tensor]]:
     """The gradient of the main loss and of each head's weighted loss, apart from each other.
 
     Added up they are the gradient that a training follows. Dropout is off, so that the same call gives the
@@ -41,12 +42,16 @@ def gradients(network: Network, pictures: Tensor, labels: Tensor,
     finally:
         for module, mode in modes.items():
             module.training = mode
-    convs = {name: m.weight for name, m in network.named_modules()
-             if isinstance(m, nn.Conv2d) and not name.startswith("aux")}
+    convs = {
+        name: m.weight
+        for name, m in network.named_modules()
+        if isinstance(m, nn.Conv2d) and not name.startswith("aux")
+    }
     parts = {}
     for name, weight, loss in zip(PARTS, (1, aux_weight, aux_weight), found, strict=False):
-        of_part = torch.autograd.grad(weight * loss, list(convs.values()), retain_graph=True,
-                                      allow_unused=True)
+        of_part = torch.autograd.grad(
+            weight * loss, list(convs.values()), retain_graph=True, allow_unused=True
+        )
         parts[name] = {conv: g for conv, g in zip(convs, of_part, strict=True) if g is not None}
     return parts
 

@@ -130,17 +130,25 @@ def views(picture: Image.Image, preprocess: Preprocess) -> Iterator[torch.Tensor
         scale = side * crop / 224 / min(picture.size)
         width, height = (max(crop, round(s * scale)) for s in picture.size)
         resized = picture.resize((width, height), Image.Resampling.BICUBIC)
-        corners = [(round(i * (width - crop) / (GRID - 1)), round(j * (height - crop) / (GRID - 1)))
-                   for j in range(GRID) for i in range(GRID)]
-        yield torch.stack([preprocess.tensor(resized.crop((left, top, left + crop, top + crop)))
-                           for left, top in corners])
+        corners = [
+            (round(i * (width - crop) / (GRID - 1)), round(j * (height - crop) / (GRID - 1)))
+            for j in range(GRID)
+            for i in range(GRID)
+        ]
+        yield torch.stack(
+            [preprocess.tensor(resized.crop((left, top, left + crop, top + crop))) for left, top in corners]
+        )
 
 
 def reduction_paths(network: Network) -> list[str]:
     """The 1x1 reductions in front of the 3x3 and 5x5 convolutions of all modules, in order."""
-    return [f"{module.name}/{layer.name}" for module in network.architecture.layers
-            for branch in getattr(module, "branches", ()) for layer in branch.layers
-            if layer.name.endswith("_reduce")]
+    return [
+        f"{module.name}/{layer.name}"
+        for module in network.architecture.layers
+        for branch in getattr(module, "branches", ())
+        for layer in branch.layers
+        if layer.name.endswith("_reduce")
+    ]
 
 
 def photographs(names: Sequence[str] = PHOTOGRAPHS) -> dict[str, Image.Image]:
@@ -155,8 +163,14 @@ def photographs(names: Sequence[str] = PHOTOGRAPHS) -> dict[str, Image.Image]:
 
 
 @torch.inference_mode()
-def measure(network: Network, preprocess: Preprocess, pictures: Iterable[Image.Image], *,
-            seed: int = 0, progress: bool = True) -> list[Kept]:
+def measure(
+    network: Network,
+    preprocess: Preprocess,
+    pictures: Iterable[Image.Image],
+    *,
+    seed: int = 0,
+    progress: bool = True,
+) -> list[Kept]:
     """What each reduction of a trained network keeps of its input, on some photographs.
 
     Args:
@@ -189,9 +203,15 @@ def measure(network: Network, preprocess: Preprocess, pictures: Iterable[Image.I
         moments.append(of_picture)
     rng = np.random.default_rng(seed)
     weights = network.state_dict()
-    return [_kept(path, weights[f"{path.replace('/', '.')}.conv.weight"].flatten(1).cpu().numpy(),
-                  [of_picture[path] for of_picture in moments], rng)
-            for path in tqdm(paths, desc="reductions", disable=not progress)]
+    return [
+        _kept(
+            path,
+            weights[f"{path.replace('/', '.')}.conv.weight"].flatten(1).cpu().numpy(),
+            [of_picture[path] for of_picture in moments],
+            rng,
+        )
+        for path in tqdm(paths, desc="reductions", disable=not progress)
+    ]
 
 
 def _kept(path: str, weight: np.ndarray, moments: list[Moments], rng: np.random.Generator) -> Kept:
@@ -210,15 +230,24 @@ def _kept(path: str, weight: np.ndarray, moments: list[Moments], rng: np.random.
     after, _ = squared_error(both, both, channels)
     components = guess = deviation = 0.0
     for i, test in enumerate(inputs):
-        fit = _sum(inputs[:i] + inputs[i + 1:])
+        fit = _sum(inputs[:i] + inputs[i + 1 :])
         components += float(principal_errors(fit, test)[0][width])
         error, about_mean = squared_error(mapped(fit, weight), mapped(test, weight), channels)
         guess += error
         deviation += about_mean
     chance = [kept_by(matrix) for matrix in rng.standard_normal((RANDOM_DRAWS, width, channels))]
-    return Kept(path, channels, width, pca=float(curve[width]), linear=linear, relu=1 - after / total,
-                random=float(np.mean(chance)), equivalent=int(np.argmax(curve >= linear)),
-                pca_carried=float(1 - components / deviation), linear_carried=1 - guess / deviation)
+    return Kept(
+        path,
+        channels,
+        width,
+        pca=float(curve[width]),
+        linear=linear,
+        relu=1 - after / total,
+        random=float(np.mean(chance)),
+        equivalent=int(np.argmax(curve >= linear)),
+        pca_carried=float(1 - components / deviation),
+        linear_carried=1 - guess / deviation,
+    )
 
 
 def _sum(moments: list[Moments]) -> Moments:
@@ -227,5 +256,6 @@ def _sum(moments: list[Moments]) -> Moments:
 
 def rounded(kept: Kept) -> dict:
     """The shares as they are recorded, with five digits."""
-    return {name: round(value, 5) if isinstance(value, float) else value
-            for name, value in kept._asdict().items()}
+    return {
+        name: round(value, 5) if isinstance(value, float) else value for name, value in kept._asdict().items()
+    }

@@ -50,9 +50,11 @@ class Result:
     def source(self) -> str:
         """One sentence for the foot of a table: what was run, where and when."""
         it = self.provenance
-        return (f"Recorded on {it['date'][:10]} by `{it['command']}` at commit {it['commit'][:8]}, "
-                f"on {it['device']}, with torch {it['versions'].get('torch', 'unknown')}; "
-                f"data: {it['data']}.")
+        return (
+            f"Recorded on {it['date'][:10]} by `{it['command']}` at commit {it['commit'][:8]}, "
+            f"on {it['device']}, with torch {it['versions'].get('torch', 'unknown')}; "
+            f"data: {it['data']}."
+        )
 
 
 def folder() -> Path:
@@ -60,8 +62,16 @@ def folder() -> Path:
     return Path(os.environ.get("INCEPTION_RESULTS") or _CHECKOUT / "data" / "results").expanduser()
 
 
-def record(name: str, outcome: Any, *, about: str, data: str, command: str | None = None,
-           seed: int | None = None, device: str | None = None) -> Path:
+def record(
+    name: str,
+    outcome: Any,
+    *,
+    about: str,
+    data: str,
+    command: str | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+) -> Path:
     """Write what a run gave, with its provenance. An older result of that name is replaced, or left whole.
 
     Args:
@@ -83,19 +93,26 @@ def record(name: str, outcome: Any, *, about: str, data: str, command: str | Non
 
     path = _path(name)
     content = {
-        "format": FORMAT, "name": name, "about": about,
+        "format": FORMAT,
+        "name": name,
+        "about": about,
         "provenance": {
-            "command": command or _command(), "commit": _commit(),
-            "date": datetime.now(UTC).isoformat(timespec="seconds"), "seed": seed,
-            "device": device or processor(), "versions": _versions(), "data": data,
+            "command": command or _command(),
+            "commit": _commit(),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seed": seed,
+            "device": device or processor(),
+            "versions": _versions(),
+            "data": data,
         },
         "outcome": outcome,
     }
     try:
         text = json.dumps(content, indent=1, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise InceptionError(f"{path}: was not written, since the outcome cannot be put into JSON "
-                             f"({error}).") from None
+        raise InceptionError(
+            f"{path}: was not written, since the outcome cannot be put into JSON ({error})."
+        ) from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as new:
@@ -143,8 +160,14 @@ def by_arm(runs: Sequence[Mapping[str, Any]], arms: Mapping[str, str]) -> pandas
     for arm, label in arms.items():
         own = [run for run in runs if run["arm"] == arm]
         top1 = [100 * run["history"][-1]["top1"] for run in own]
-        rows[label] = (own[0]["macs"] / 1e6, own[0]["parameters"] / 1e3, len(own), sum(top1) / len(top1),
-                       min(top1), max(top1))
+        rows[label] = (
+            own[0]["macs"] / 1e6,
+            own[0]["parameters"] / 1e3,
+            len(own),
+            sum(top1) / len(top1),
+            min(top1),
+            max(top1),
+        )
     columns = ["MACs, M", "parameters, K", "seeds", "top-1, %", "least", "most"]
     return pandas.DataFrame.from_dict(rows, orient="index", columns=columns).round(1)
 
@@ -170,8 +193,10 @@ def _command() -> str:
 
 def _commit() -> str:
     def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", str(_CHECKOUT), *words], capture_output=True, text=True,
-                              check=True, timeout=30).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", str(_CHECKOUT), *words], capture_output=True, text=True, check=True, timeout=30
+        ).stdout.strip()
+
     try:
         changed = git("status", "--porcelain", "--untracked-files=no", "--", "*.py")
         return git("rev-parse", "HEAD") + "+" * bool(changed)
@@ -196,7 +221,10 @@ def record_run(name: str, *runs: Run, about: str | None = None) -> Path:
     """
     first = runs[0]
     about = about or f"Training by the recipe {first.recipe.name}: a record per epoch of each run"
-    outcome = {"recipe": {k: v for k, v in first.recipe.to_dict().items() if v != math.inf},
-               "seeds": [run.recipe.seed for run in runs], "histories": [run.history for run in runs]}
+    outcome = {
+        "recipe": {k: v for k, v in first.recipe.to_dict().items() if v != math.inf},
+        "seeds": [run.recipe.seed for run in runs],
+        "histories": [run.history for run in runs],
+    }
     data = f"{first.data}: {first.pictures:,} training pictures, {len(first.classes)} classes"
     return record(name, outcome, about=about, device=first.device, seed=first.recipe.seed, data=data)

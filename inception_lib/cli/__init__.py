@@ -20,8 +20,7 @@ from inception_lib.console import run
 Command = Callable[..., int]
 
 #: The subcommands by name, but for `train`, which is made for the recipe that the command line names.
-COMMANDS: dict[str, Command] = {
-    "count": count, "audit": audit, "predict": predict, "evaluate": evaluate}
+COMMANDS: dict[str, Command] = {"count": count, "audit": audit, "predict": predict, "evaluate": evaluate}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,6 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         from inception_lib.cli.train import train_command
 
         commands = COMMANDS | {"train": train_command(args)}
-    return run(lambda: tyro.extras.subcommand_cli_from_dict(
-        commands, prog="inception", args=args,
-        description="GoogLeNet (Inception v1): arithmetic, the paper's figures; predict, evaluate, train."))
+    return run(
+        lambda: tyro.extras.subcommand_cli_from_dict(
+            commands,
+            prog="inception",
+            args=args,
+            description="GoogLeNet (Inception v1): arithmetic, the paper's figures; predict, evaluate, train.",
+        )
+    )

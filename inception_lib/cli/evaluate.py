@@ -59,8 +59,21 @@ def evaluate(
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise InceptionError("Several processes need --out, a folder that all of them can write to.")
         with tempfile.TemporaryDirectory() as folder:
-            return evaluate(weights, data, crops, pool, split, Path(folder) / "test", False, device, batch,
-                            workers, download, table, record)
+            return evaluate(
+                weights,
+                data,
+                crops,
+                pool,
+                split,
+                Path(folder) / "test",
+                False,
+                device,
+                batch,
+                workers,
+                download,
+                table,
+                record,
+            )
 
     from inception_lib.book import results
     from inception_lib.distributed import choose_device
@@ -71,8 +84,9 @@ def evaluate(
     chosen = choose_device(device)
     networks = [load_weights(w, heads=False) for w in weights or ("bvlc",)]
     pictures = relabeled(open_test_data(data, split, download=download), networks[0].info)
-    done = ensemble.evaluate(networks, pictures, out, crops=(crops,), resume=resume, device=device,
-                             batch=batch, workers=workers)
+    done = ensemble.evaluate(
+        networks, pictures, out, crops=(crops,), resume=resume, device=device, batch=batch, workers=workers
+    )
     if int(os.environ.get("RANK", "0")):
         return 0
     for why in done.skipped.values():
@@ -97,17 +111,34 @@ def evaluate(
         import torch
 
         gpu = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else None
-        outcome = {"networks": list(done.networks), "crops": crops, "pool": pool, "pictures": len(done.read),
-                   "skipped": len(done.skipped), "top1": top1._asdict(), "top5": top5._asdict()}
-        print(results.record(record, outcome, about="Shares of right answers, with 95 % intervals (Wilson)",
-                             data=f"{done.data}, {split}: {len(done.read):,} pictures", device=gpu))
+        outcome = {
+            "networks": list(done.networks),
+            "crops": crops,
+            "pool": pool,
+            "pictures": len(done.read),
+            "skipped": len(done.skipped),
+            "top1": top1._asdict(),
+            "top5": top5._asdict(),
+        }
+        print(
+            results.record(
+                record,
+                outcome,
+                about="Shares of right answers, with 95 % intervals (Wilson)",
+                data=f"{done.data}, {split}: {len(done.read):,} pictures",
+                device=gpu,
+            )
+        )
     return 0
 
 
 def _summary(done: Tested, crops: int, pool: str) -> str:
     def several(n: int, what: str) -> str:
         return f"{n:,} {what}{'s' * (n != 1)}"
+
     skipped = f" ({len(done.skipped):,} skipped)" if done.skipped else ""
     over = "1 crop" if crops == 1 else f"the {pool} over {crops} crops"
-    return (f"{done.data}: {several(len(done.read), 'picture')}{skipped}, "
-            f"{several(len(done.networks), 'network')}, {over}")
+    return (
+        f"{done.data}: {several(len(done.read), 'picture')}{skipped}, "
+        f"{several(len(done.networks), 'network')}, {over}"
+    )

@@ -13,8 +13,9 @@ from inception_lib.errors import InceptionError
 
 
 def predict(
-    photos: Annotated[tuple[Path, ...], tyro.conf.Positional,
-                      tyro.conf.arg(metavar="PHOTO...", help_behavior_hint="")],
+    photos: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO...", help_behavior_hint="")
+    ],
     weights: str = "bvlc",
     top: int = 5,
     format: Literal["text", "json"] = "text",
@@ -55,7 +56,8 @@ def predict(
         best = probabilities.topk(min(top, len(probabilities)))
         result["predictions"] = [
             {"class": info.classes[i] if info.classes else f"class {i}", "output": i, "probability": p}
-            for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
+            for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        ]
         if format == "text":
             print(photo)
             for line in result["predictions"]:

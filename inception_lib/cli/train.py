@@ -52,6 +52,7 @@ def train_command(argv: Sequence[str]) -> Callable[..., int]:
         if record and done.leads:
             print(record_run(record, done))
         return 0
+
     return train
 
 

@@ -23,9 +23,7 @@ from inception_lib.files import cache_folder
 
 Split = Literal["train", "val"]
 NAMES = ("shapes", "imagenette", "caltech101", "cifar10", "imagenet")  #: and any folder
-CALTECH_TRAIN = (
-    30  #: pictures a class that train; the others validate. Caltech-101 has no split of its own.
-)
+CALTECH_TRAIN = 30  #: pictures a class that train; the others validate. Caltech-101 has no split of its own.
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,7 @@ def _shapes(split: Split) -> Data:
     @cache  # a picture takes a millisecond to make, and each epoch wants it again
     def made(i: int) -> Image.Image:
         return Image.fromarray(shapes.picture_at(split, i))
+
     return Data("shapes", shapes.CLASSES, shapes.labels(split).tolist(), made)
 
 
@@ -142,9 +141,7 @@ def _published(name: str, split: Split, download: bool) -> Data:
         raise DataError(
             f"{name}: reading it needs the package {error.name}; pip install {error.name}."
         ) from None
-    except (
-        Exception
-    ) as error:  # torchvision raises what its downloaders do: RuntimeError, OSError, URLError
+    except Exception as error:  # torchvision raises what its downloaders do: RuntimeError, OSError, URLError
         how = {
             "imagenet": "its terms let nobody fetch it for you: put the archives of ILSVRC 2012 there"
         }.get(name, "--download fetches it")

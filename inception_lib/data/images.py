@@ -50,8 +50,10 @@ def read_picture(source: str | os.PathLike | BinaryIO) -> Image.Image:
         raise PictureError(f"{name}: this is not a picture in any format that can be read here.") from None
     except Image.DecompressionBombError:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where it is None, no picture is refused
-        raise PictureError(f"{name}: has more than {limit:,} pixels, and is refused, "
-                           f"since such pictures are made to exhaust the memory.") from None
+        raise PictureError(
+            f"{name}: has more than {limit:,} pixels, and is refused, "
+            f"since such pictures are made to exhaust the memory."
+        ) from None
     except MemoryError:
         raise PictureError(f"{name}: there is not enough memory for this picture.") from None
     except Exception as error:  # a damaged file can make Pillow's decoders raise nearly anything
@@ -102,7 +104,7 @@ def _deep_gray(image: Image.Image, name: str, format: str | None) -> Image.Image
     if image.mode.startswith("I;16") or (image.mode == "I" and format in ("PNG", "PPM")):
         white = 65535
     else:
-        whites = (1, 255, 65535, 2**32 - 1)[image.mode == "I":]
+        whites = (1, 255, 65535, 2**32 - 1)[image.mode == "I" :]
         white = next((w for w in whites if values.max() <= w), values.max())
     gray = values * (255 / white)
     clear = image.info.get("transparency")
@@ -137,19 +139,30 @@ class Preprocess:
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
-        for field, allowed in (("interpolation", _INTERPOLATIONS), ("rounding", ("nearest", "torchvision")),
-                               ("channels", ("RGB", "BGR"))):
+        for field, allowed in (
+            ("interpolation", _INTERPOLATIONS),
+            ("rounding", ("nearest", "torchvision")),
+            ("channels", ("RGB", "BGR")),
+        ):
             if getattr(self, field) not in allowed:
-                raise PictureError(f"The {field} of a pre-processing is one of {', '.join(allowed)}, "
-                                   f"not {getattr(self, field)!r}.")
+                raise PictureError(
+                    f"The {field} of a pre-processing is one of {', '.join(allowed)}, "
+                    f"not {getattr(self, field)!r}."
+                )
         whole = isinstance(self.crop, int) and isinstance(self.resize, int)
         if not whole or not 1 <= self.crop <= self.resize:
             raise PictureError(f"A crop of {self.crop} pixels cannot be cut out of a side of {self.resize}.")
         numbers = (self.white, *self.mean, *self.std)
-        if len(self.mean) != 3 or len(self.std) != 3 or not all(
-                isinstance(n, int | float) for n in numbers) or min(self.std) <= 0:
-            raise PictureError(f"A pre-processing has a white, three means and three deviations above 0, "
-                               f"not {self.white}, {self.mean} and {self.std}.")
+        if (
+            len(self.mean) != 3
+            or len(self.std) != 3
+            or not all(isinstance(n, int | float) for n in numbers)
+            or min(self.std) <= 0
+        ):
+            raise PictureError(
+                f"A pre-processing has a white, three means and three deviations above 0, "
+                f"not {self.white}, {self.mean} and {self.std}."
+            )
 
     def __call__(self, picture: Image.Image) -> torch.Tensor:
         """A picture as a float32 tensor (3, crop, crop)."""
@@ -212,5 +225,6 @@ BVLC_PREPROCESS = Preprocess(channels="BGR", mean=(104.0, 117.0, 123.0))
 TORCHVISION_PREPROCESS = Preprocess(rounding="torchvision", white=1.0, mean=(0.5,) * 3, std=(0.5,) * 3)
 
 #: torchvision's usual normalization, which its training scripts use.
-IMAGENET_PREPROCESS = Preprocess(rounding="torchvision", white=1.0,
-                                 mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+IMAGENET_PREPROCESS = Preprocess(
+    rounding="torchvision", white=1.0, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
+)

@@ -77,8 +77,9 @@ def normalized(pictures: Tensor, preprocess: Preprocess) -> Tensor:
         pictures = pictures.flip(-1)
     n, height, width, channels = pictures.shape
     # a number for each value in a row of pixels, since arithmetic on three channels at a time is slow
-    mean, std = (torch.tensor(v, device=pictures.device).repeat(width)
-                 for v in (preprocess.mean, preprocess.std))
+    mean, std = (
+        torch.tensor(v, device=pictures.device).repeat(width) for v in (preprocess.mean, preprocess.std)
+    )
     rows = (pictures.flatten(2).float() * (preprocess.white / 255) - mean) / std
     return rows.view(n, height, width, channels).permute(0, 3, 1, 2)  # channels last in memory
 

@@ -73,8 +73,9 @@ def cut(resized: dict[int, Tensor], views: Sequence[View], preprocess: Preproces
     return out
 
 
-def views_of(picture: Image.Image, views: Sequence[View], preprocess: Preprocess,
-             device: torch.device | str = "cpu") -> Tensor:
+def views_of(
+    picture: Image.Image, views: Sequence[View], preprocess: Preprocess, device: torch.device | str = "cpu"
+) -> Tensor:
     """The views of one picture as the network takes them: float32 (views, 3, crop, crop), on the device.
 
     The picture is uploaded once, in uint8; all else happens there.

@@ -29,8 +29,9 @@ def open_test_data(name: str, split: str = "val", *, download: bool = False) -> 
         return open_data(name, cast(Split, split), download=download)
     root = Path(name)
     if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder, and no data set of that name (there are "
-                        f"{', '.join(NAMES)}).")
+        raise DataError(
+            f"{root}: there is no such folder, and no data set of that name (there are {', '.join(NAMES)})."
+        )
     found = class_pictures(root / split if (root / split).is_dir() else root)
     return replace(found, name=root.name)
 
@@ -52,9 +53,15 @@ def relabeled(data: Data, info: Weights) -> Data:
     elif len(unknown) == len(data.classes) == outputs:
         to = list(range(outputs))
     else:
-        raise DataError(f"{data.name}: {info.name} knows {outputs} classes, and {unknown[0]!r}"
-                        + (f" and {len(unknown) - 1} more of the data's {len(data.classes)} are"
-                           if len(unknown) > 1 else " is") + " not among them.")
+        raise DataError(
+            f"{data.name}: {info.name} knows {outputs} classes, and {unknown[0]!r}"
+            + (
+                f" and {len(unknown) - 1} more of the data's {len(data.classes)} are"
+                if len(unknown) > 1
+                else " is"
+            )
+            + " not among them."
+        )
     classes = names or tuple(data.classes[i] if unknown else f"class {i}" for i in range(outputs))
     return replace(data, classes=classes, labels=[to[n] if n >= 0 else -1 for n in data.labels])
 
@@ -68,5 +75,9 @@ def evenly(data: Data, count: int) -> Data:
     if not 1 <= count <= len(data):
         raise DataError(f"{data.name}: has {len(data)} pictures, and {count} of them are wanted.")
     which = [i * len(data) // count for i in range(count)]
-    return replace(data, labels=[data.labels[i] for i in which], picture=lambda i: data.picture(which[i]),
-                   label_of=lambda i: data.label_of(which[i]))
+    return replace(
+        data,
+        labels=[data.labels[i] for i in which],
+        picture=lambda i: data.picture(which[i]),
+        label_of=lambda i: data.label_of(which[i]),
+    )

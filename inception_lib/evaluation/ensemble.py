@@ -46,10 +46,18 @@ def _key(loaded: Loaded) -> str:
     return f"{safe}-{digest.hexdigest()[:8]}"
 
 
-def evaluate(networks: Sequence[Loaded], data: Data, folder: Path, *,
-             crops: Sequence[int] | Mapping[str, Scheme] = (144,), resume: bool = False,
-             device: str | None = None, batch: int | None = None, workers: int = 4,
-             progress: bool = True) -> Tested:
+def evaluate(
+    networks: Sequence[Loaded],
+    data: Data,
+    folder: Path,
+    *,
+    crops: Sequence[int] | Mapping[str, Scheme] = (144,),
+    resume: bool = False,
+    device: str | None = None,
+    batch: int | None = None,
+    workers: int = 4,
+    progress: bool = True,
+) -> Tested:
     """Run networks over all pictures, and keep what they answer in a folder.
 
     Each picture is read once, by a pool of threads, and each of its crops is cut once, whatever number of
@@ -79,20 +87,32 @@ def evaluate(networks: Sequence[Loaded], data: Data, folder: Path, *,
         raise DataError(f"{data.name}: a test needs at least one network and one picture.")
     if workers < 1 or (batch is not None and batch < 1):
         raise DataError(
-            f"A test needs at least one thread and one crop in a batch, not {workers} and {batch}.")
+            f"A test needs at least one thread and one crop in a batch, not {workers} and {batch}."
+        )
     keys = [_key(loaded) for loaded in networks]
     if len(set(keys)) < len(keys):
         raise DataError(f"{next(k for k in keys if keys.count(k) > 1)}: this network is there twice.")
     if len({loaded.info.architecture.classes for loaded in networks}) > 1:
-        raise DataError("The networks of one test must have the same classes, and these have "
-                        + " and ".join(str(w.info.architecture.classes) for w in networks) + ".")
+        raise DataError(
+            "The networks of one test must have the same classes, and these have "
+            + " and ".join(str(w.info.architecture.classes) for w in networks)
+            + "."
+        )
     about = _about(networks, keys, data, crops)
     with team(device) as members:
         if members.leads:
             _claim(folder, about, resume)
         members.wait()
-        _run(dict(zip(keys, networks, strict=True)), data, folder, crops, members, workers,
-             batch or (256 if members.device.type == "cuda" else 32), progress)
+        _run(
+            dict(zip(keys, networks, strict=True)),
+            data,
+            folder,
+            crops,
+            members,
+            workers,
+            batch or (256 if members.device.type == "cuda" else 32),
+            progress,
+        )
         members.wait()
     done = open_test(folder)
     if not len(done.read):
@@ -113,8 +133,15 @@ def _about(networks: Sequence[Loaded], keys: list[str], data: Data, crops: Any) 
         raise DataError("A test needs at least one number of crops.")
     for loaded in networks:
         _schemes(crops, loaded.info.preprocess)  # refuse here what cannot be cut
-    return {"format": FORMAT, "data": data.name, "names": names.hexdigest(), "classes": list(data.classes),
-            "labels": [int(n) for n in data.labels], "crops": schemes, "networks": keys}
+    return {
+        "format": FORMAT,
+        "data": data.name,
+        "names": names.hexdigest(),
+        "classes": list(data.classes),
+        "labels": [int(n) for n in data.labels],
+        "crops": schemes,
+        "networks": keys,
+    }
 
 
 def _schemes(crops: Sequence[int] | Mapping[str, Scheme], preprocess: Preprocess) -> dict[str, Scheme]:
@@ -129,14 +156,16 @@ def _claim(folder: Path, about: dict[str, Any], resume: bool) -> None:
     if path.exists():
         if not resume:
             raise DataError(
-                f"{folder}: holds a test already; --resume goes on with it, --out names another folder.")
+                f"{folder}: holds a test already; --resume goes on with it, --out names another folder."
+            )
         try:
             old = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             raise DataError(f"{path}: is damaged; --out names another folder.") from None
         if {**old, "networks": 0} != {**about, "networks": 0}:
             raise DataError(
-                f"{folder}: holds a test of other data or with other crops; --out names another folder.")
+                f"{folder}: holds a test of other data or with other crops; --out names another folder."
+            )
     try:
         for key in about["networks"]:
             (folder / key).mkdir(parents=True, exist_ok=True)
@@ -163,8 +192,16 @@ class _Cut(NamedTuple):
 
 
 @torch.inference_mode()
-def _run(networks: dict[str, Loaded], data: Data, folder: Path, crops: Any, members: Team, workers: int,
-         batch: int, progress: bool) -> None:
+def _run(
+    networks: dict[str, Loaded],
+    data: Data,
+    folder: Path,
+    crops: Any,
+    members: Team,
+    workers: int,
+    batch: int,
+    progress: bool,
+) -> None:
     by_preprocess: dict[Preprocess, list[str]] = {}
     for key, (network, info) in networks.items():
         network.to(members.device).to(memory_format=torch.channels_last).eval()
@@ -176,15 +213,19 @@ def _run(networks: dict[str, Loaded], data: Data, folder: Path, crops: Any, memb
         if missing:
             parts.append((range(start, min(start + PART, len(data))), missing))
     wanted = [i for part, _ in parts for i in part]
-    with (tqdm(total=len(wanted), desc=data.name, unit="picture",
-               disable=not (progress and members.leads)) as bar,
-          warnings.catch_warnings(),  # the threads that read change the filters; here they are put back
-          closing(_reading(data, wanted, schemes, workers)) as pictures):
+    with (
+        tqdm(
+            total=len(wanted), desc=data.name, unit="picture", disable=not (progress and members.leads)
+        ) as bar,
+        warnings.catch_warnings(),  # the threads that read change the filters; here they are put back
+        closing(_reading(data, wanted, schemes, workers)) as pictures,
+    ):
         for part, missing in parts:
             skipped: dict[int, str] = {}
             answers: dict[str, list[Tensor]] = {key: [] for key in missing}
             waiting: dict[Preprocess, list[_Cut]] = {
-                p: [] for p, keys in by_preprocess.items() if set(keys) & set(missing)}
+                p: [] for p, keys in by_preprocess.items() if set(keys) & set(missing)
+            }
             for i in part:
                 found = next(pictures)
                 bar.update()
@@ -203,20 +244,24 @@ def _run(networks: dict[str, Loaded], data: Data, folder: Path, crops: Any, memb
                 names = list(next(iter(schemes.values())))
                 # (pictures, tests, pools, classes)
                 each = torch.stack(got) if got else torch.empty(0, len(names), len(POOLS), classes)
-                tensors = {f"{name}.{pool}": each[:, a, b].contiguous()
-                           for a, name in enumerate(names) for b, pool in enumerate(POOLS)}
+                tensors = {
+                    f"{name}.{pool}": each[:, a, b].contiguous()
+                    for a, name in enumerate(names)
+                    for b, pool in enumerate(POOLS)
+                }
                 try:
                     with replacing(folder / key / f"{part.start:08d}.safetensors") as new:
-                        save_file(tensors | {"index": index}, new,
-                                  metadata={"skipped": json.dumps(skipped)})
+                        save_file(tensors | {"index": index}, new, metadata={"skipped": json.dumps(skipped)})
                 except (OSError, SafetensorError) as error:
                     said = " ".join(str(error).split())
                     raise DataError(f"{folder}: cannot be written ({said}).") from None
 
 
-def _reading(data: Data, indices: Sequence[int], schemes: Mapping[Preprocess, Mapping[str, Scheme]],
-             workers: int) -> Generator[_Read | str, None, None]:
+def _reading(
+    data: Data, indices: Sequence[int], schemes: Mapping[Preprocess, Mapping[str, Scheme]], workers: int
+) -> Generator[_Read | str, None, None]:
     """The pictures in order, each read, or the reason why it could not be; some are read ahead."""
+
     def read(i: int) -> _Read | str:
         try:
             picture = data.picture(i)
@@ -262,8 +307,14 @@ def _cut(found: _Read, schemes: Mapping[str, Scheme], preprocess: Preprocess, de
     return _Cut(cut(resized, views, preprocess), weights.to(device))
 
 
-def _answer(networks: Mapping[str, Loaded], answers: dict[str, list[Tensor]], keys: Sequence[str],
-            cuts: list[_Cut], preprocess: Preprocess, batch: int) -> None:
+def _answer(
+    networks: Mapping[str, Loaded],
+    answers: dict[str, list[Tensor]],
+    keys: Sequence[str],
+    cuts: list[_Cut],
+    preprocess: Preprocess,
+    batch: int,
+) -> None:
     """Run the networks on the views of some pictures, and add (tests, pools, classes) for each picture."""
     if not cuts:
         return

@@ -40,8 +40,10 @@ class Change(NamedTuple):
     pictures: int
 
     def __str__(self) -> str:
-        return (f"{100 * self.value:+.2f} points ({100 * self.low:+.2f} to {100 * self.high:+.2f}; "
-                f"{self.better} better, {self.worse} worse)")
+        return (
+            f"{100 * self.value:+.2f} points ({100 * self.low:+.2f} to {100 * self.high:+.2f}; "
+            f"{self.better} better, {self.worse} worse)"
+        )
 
 
 def ranks(probabilities: Array, labels: Array) -> Array:
@@ -62,12 +64,15 @@ def ranks(probabilities: Array, labels: Array) -> Array:
     """
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
-        raise InceptionError(f"Probabilities (pictures, classes) and labels (pictures,) are wanted, not "
-                             f"{probabilities.shape} and {labels.shape}.")
+        raise InceptionError(
+            f"Probabilities (pictures, classes) and labels (pictures,) are wanted, not "
+            f"{probabilities.shape} and {labels.shape}."
+        )
     classes = probabilities.shape[1]
     if len(labels) and not (labels.min() >= 0 and labels.max() < classes):
-        raise InceptionError(f"The labels go from {labels.min()} to {labels.max()}, and there are {classes} "
-                             f"classes.")
+        raise InceptionError(
+            f"The labels go from {labels.min()} to {labels.max()}, and there are {classes} classes."
+        )
     right = np.take_along_axis(probabilities, labels[:, None], 1)
     earlier = np.arange(classes) < labels[:, None]
     found = (probabilities > right).sum(1) + ((probabilities == right) & earlier).sum(1)
@@ -118,8 +123,10 @@ def change(before: Array, after: Array, level: float = 0.95) -> Change:
     """
     before, after = np.asarray(before, bool), np.asarray(after, bool)
     if before.shape != after.shape or before.ndim != 1 or not before.size:
-        raise InceptionError(f"A change is between two tests of the same pictures, and these are of "
-                             f"{before.size} and {after.size}.")
+        raise InceptionError(
+            f"A change is between two tests of the same pictures, and these are of "
+            f"{before.size} and {after.size}."
+        )
     n = before.size
     both, neither = int((before & after).sum()), int((~before & ~after).sum())
     better, worse = int((~before & after).sum()), int((before & ~after).sum())
@@ -130,13 +137,20 @@ def change(before: Array, after: Array, level: float = 0.95) -> Change:
     joint: float = both * neither - better * worse
     if joint > 0:
         joint = max(joint - n / 2, 0)  # his continuity correction
-    phi = joint / product ** 0.5 if product else 0.0
+    phi = joint / product**0.5 if product else 0.0
 
     def reach(a: float, b: float) -> float:
         return max(a * a - 2 * phi * a * b + b * b, 0.0) ** 0.5
+
     value = (better - worse) / n
-    return Change(value, value - reach(p_new - low_new, high_old - p_old),
-                  value + reach(high_new - p_new, p_old - low_old), better, worse, n)
+    return Change(
+        value,
+        value - reach(p_new - low_new, high_old - p_old),
+        value + reach(high_new - p_new, p_old - low_old),
+        better,
+        worse,
+        n,
+    )
 
 
 def per_class(probabilities: Array, labels: Array, classes: Sequence[str]) -> pd.DataFrame:
@@ -163,8 +177,12 @@ def per_class(probabilities: Array, labels: Array, classes: Sequence[str]) -> pd
         rows.append(row)
         if own.any():
             top1 = rate(found[own] == 0)
-            row |= {"top1": top1.value, "low": top1.low, "high": top1.high,
-                    "top5": float((found[own] < 5).mean())}
+            row |= {
+                "top1": top1.value,
+                "low": top1.low,
+                "high": top1.high,
+                "top5": float((found[own] < 5).mean()),
+            }
             mistaken = np.bincount(answers[own & (found > 0)], minlength=len(classes))
             if mistaken.any():
                 row |= {"taken_for": classes[int(mistaken.argmax())], "times": int(mistaken.max())}

@@ -23,7 +23,10 @@ Crop = Literal["top left", "top right", "bottom left", "bottom right", "center",
 SQUARES: tuple[Square, ...] = get_args(Square)
 CROPS: tuple[Crop, ...] = get_args(Crop)
 _PORTRAIT: dict[Square, Literal["top", "center", "bottom"]] = {
-    "left": "top", "center": "center", "right": "bottom"}
+    "left": "top",
+    "center": "center",
+    "right": "bottom",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +47,14 @@ class Scheme:
             for value in getattr(self, field):
                 if value not in allowed:
                     raise PictureError(
-                        f"The {field} of a scheme are among {', '.join(allowed)}, not {value!r}.")
+                        f"The {field} of a scheme are among {', '.join(allowed)}, not {value!r}."
+                    )
         for field in ("scales", "squares", "crops"):
             values = getattr(self, field)
             if not values or len(set(values)) < len(values):
                 raise PictureError(
-                    f"The {field} of a scheme must be at least one, and none twice, not {values}.")
+                    f"The {field} of a scheme must be at least one, and none twice, not {values}."
+                )
         if not all(isinstance(scale, int) and scale > 0 for scale in self.scales):
             raise PictureError(f"The scales of a scheme are whole numbers of pixels, not {self.scales}.")
 
@@ -140,18 +145,25 @@ def plan(scheme: Scheme, width: int, height: int, preprocess: Preprocess | None 
                     side = scale if crop == "whole" else at.crop
                     across = _offset(crop, scale, side, at, first="left" if portrait else "top")
                     along, seen = (
-                        _begin(square, crop, span, scale, side, at, portrait) for span in (here, there))
+                        _begin(square, crop, span, scale, side, at, portrait) for span in (here, there)
+                    )
                     # begin and end in the picture's own pixels, exact at its border
                     lengthwise = seen * long / there, (seen + side) * long / there
                     crosswise = across * short / scale, (across + side) * short / scale
                     (left, right), (top, bottom) = (
-                        (crosswise, lengthwise) if portrait else (lengthwise, crosswise))
-                    views.append(View(
-                        scale=scale, square=_PORTRAIT[square] if portrait else square, crop=crop,
-                        mirror=mirror,
-                        box=(left, top, right, bottom),
-                        place=(across, along, side) if portrait else (along, across, side),
-                        weight=1 / len(scheme)))
+                        (crosswise, lengthwise) if portrait else (lengthwise, crosswise)
+                    )
+                    views.append(
+                        View(
+                            scale=scale,
+                            square=_PORTRAIT[square] if portrait else square,
+                            crop=crop,
+                            mirror=mirror,
+                            box=(left, top, right, bottom),
+                            place=(across, along, side) if portrait else (along, across, side),
+                            weight=1 / len(scheme),
+                        )
+                    )
     return views
 
 
@@ -162,8 +174,9 @@ def _offset(crop: Crop, scale: int, side: int, preprocess: Preprocess, first: st
     return 0 if first in crop.split() else scale - side
 
 
-def _begin(square: Square, crop: Crop, span: int, scale: int, side: int, preprocess: Preprocess,
-           portrait: bool) -> int:
+def _begin(
+    square: Square, crop: Crop, span: int, scale: int, side: int, preprocess: Preprocess, portrait: bool
+) -> int:
     """Where the crop begins along the longer side, which is `span` pixels long."""
     if square == crop == "center":
         return preprocess.half(span - side)

@@ -81,8 +81,17 @@ def open_test(folder: Path) -> Tested:
         skipped = {int(i): why for part in parts for i, why in part["skipped"].items()}
     if not all(np.array_equal(index, read[0]) for index in read):
         raise DataError(f"{folder}: the networks have not seen the same pictures; test them in a new folder.")
-    return Tested(folder, about["data"], n, tuple(about["classes"]), tuple(about["networks"]),
-                  tuple(about["crops"]), read[0], np.asarray(about["labels"])[read[0]], skipped)
+    return Tested(
+        folder,
+        about["data"],
+        n,
+        tuple(about["classes"]),
+        tuple(about["networks"]),
+        tuple(about["crops"]),
+        read[0],
+        np.asarray(about["labels"])[read[0]],
+        skipped,
+    )
 
 
 def part_paths(folder: Path, pictures: int) -> list[Path]:

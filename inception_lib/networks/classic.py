@@ -21,9 +21,21 @@ from inception_lib.networks.parts import Form, check_form, fully_connected, max_
 
 #: LeNet-5's C3: which of S2's six maps each of its sixteen maps is connected to (LeCun et al., Table I).
 LENET5_C3: tuple[tuple[int, ...], ...] = (
-    (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
-    (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
-    (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5),
+    (0, 1, 2),
+    (1, 2, 3),
+    (2, 3, 4),
+    (3, 4, 5),
+    (0, 4, 5),
+    (0, 1, 5),
+    (0, 1, 2, 3),
+    (1, 2, 3, 4),
+    (2, 3, 4, 5),
+    (0, 3, 4, 5),
+    (0, 1, 4, 5),
+    (0, 1, 2, 5),
+    (0, 1, 3, 4),
+    (1, 2, 4, 5),
+    (0, 2, 3, 5),
     (0, 1, 2, 3, 4, 5),
 )
 
@@ -42,6 +54,7 @@ def lenet5(*, classes: int = 10, input_size: int = 32) -> Architecture:
     Source: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document
     recognition" (Proceedings of the IEEE, 1998), section II.B, Table I; the sigmoid in appendix A.
     """
+
     def conv(name: str, out: int) -> Conv:
         return Conv(name=name, out_channels=out, kernel=5, relu=False)
 
@@ -51,18 +64,31 @@ def lenet5(*, classes: int = 10, input_size: int = 32) -> Architecture:
     def subsample(name: str) -> tuple[Layer, ...]:
         return Pool(name=name, op="average", kernel=2, stride=2), Scale(name=f"{name}_scale"), tanh(name)
 
-    c3 = Branches(name="c3", out_channels=16, branches=tuple(
-        Branch(name=f"map{i}", layers=(Select(name=f"inputs{i}", channels=channels), conv(f"map{i}", 1)))
-        for i, channels in enumerate(LENET5_C3)))
-    return Architecture(name="lenet5", input=(1, input_size, input_size), layers=(
-        conv("c1", 6), tanh("c1"),
-        *subsample("s2"),
-        c3, tanh("c3"),
-        *subsample("s4"),
-        conv("c5", 120), tanh("c5"),
-        Linear(name="f6", out_features=84), tanh("f6"),
-        Linear(name="output", out_features=classes),
-    ))
+    c3 = Branches(
+        name="c3",
+        out_channels=16,
+        branches=tuple(
+            Branch(name=f"map{i}", layers=(Select(name=f"inputs{i}", channels=channels), conv(f"map{i}", 1)))
+            for i, channels in enumerate(LENET5_C3)
+        ),
+    )
+    return Architecture(
+        name="lenet5",
+        input=(1, input_size, input_size),
+        layers=(
+            conv("c1", 6),
+            tanh("c1"),
+            *subsample("s2"),
+            c3,
+            tanh("c3"),
+            *subsample("s4"),
+            conv("c5", 120),
+            tanh("c5"),
+            Linear(name="f6", out_features=84),
+            tanh("f6"),
+            Linear(name="output", out_features=classes),
+        ),
+    )
 
 
 def _alexnet_norm(name: str) -> LRN:
@@ -92,38 +118,58 @@ def alexnet(variant: Form = "paper", *, classes: int = 1000, input_size: int | N
     """
     check_form(variant)
 
-    def conv(name: str, out: int, kernel: int, groups: int = 1, stride: int = 1,
-             padding: int | None = None) -> Conv:
-        return Conv(name=name, out_channels=out, kernel=kernel, groups=groups, stride=stride,
-                    padding=kernel // 2 if padding is None else padding)
+    def conv(
+        name: str, out: int, kernel: int, groups: int = 1, stride: int = 1, padding: int | None = None
+    ) -> Conv:
+        return Conv(
+            name=name,
+            out_channels=out,
+            kernel=kernel,
+            groups=groups,
+            stride=stride,
+            padding=kernel // 2 if padding is None else padding,
+        )
 
     if variant == "torchvision":
         size = 224 if input_size is None else input_size
-        return Architecture(name="alexnet-torchvision", input=(3, size, size), layers=(
-            conv("conv1", 64, 11, stride=4, padding=2),
-            max_pool("pool1"),
-            conv("conv2", 192, 5),
-            max_pool("pool2"),
-            conv("conv3", 384, 3), conv("conv4", 256, 3), conv("conv5", 256, 3),
-            max_pool("pool5"),
-            GlobalPool(name="pool5_6x6", output=6),
-            Dropout(name="drop5", p=0.5),
-            Linear(name="fc6", out_features=4096, relu=True), Dropout(name="drop6", p=0.5),
-            Linear(name="fc7", out_features=4096, relu=True),
-            Linear(name="fc8", out_features=classes),
-        ))
+        return Architecture(
+            name="alexnet-torchvision",
+            input=(3, size, size),
+            layers=(
+                conv("conv1", 64, 11, stride=4, padding=2),
+                max_pool("pool1"),
+                conv("conv2", 192, 5),
+                max_pool("pool2"),
+                conv("conv3", 384, 3),
+                conv("conv4", 256, 3),
+                conv("conv5", 256, 3),
+                max_pool("pool5"),
+                GlobalPool(name="pool5_6x6", output=6),
+                Dropout(name="drop5", p=0.5),
+                Linear(name="fc6", out_features=4096, relu=True),
+                Dropout(name="drop6", p=0.5),
+                Linear(name="fc7", out_features=4096, relu=True),
+                Linear(name="fc8", out_features=classes),
+            ),
+        )
     size = 227 if input_size is None else input_size
-    return Architecture(name="alexnet-paper", input=(3, size, size), layers=(
-        conv("conv1", 96, 11, stride=4, padding=0),
-        _alexnet_norm("norm1"),
-        max_pool("pool1"),
-        conv("conv2", 256, 5, groups=2),
-        _alexnet_norm("norm2"),
-        max_pool("pool2"),
-        conv("conv3", 384, 3), conv("conv4", 384, 3, groups=2), conv("conv5", 256, 3, groups=2),
-        max_pool("pool5"),
-        *fully_connected(classes),
-    ))
+    return Architecture(
+        name="alexnet-paper",
+        input=(3, size, size),
+        layers=(
+            conv("conv1", 96, 11, stride=4, padding=0),
+            _alexnet_norm("norm1"),
+            max_pool("pool1"),
+            conv("conv2", 256, 5, groups=2),
+            _alexnet_norm("norm2"),
+            max_pool("pool2"),
+            conv("conv3", 384, 3),
+            conv("conv4", 384, 3, groups=2),
+            conv("conv5", 256, 3, groups=2),
+            max_pool("pool5"),
+            *fully_connected(classes),
+        ),
+    )
 
 
 def zfnet(*, classes: int = 1000, input_size: int = 224) -> Architecture:
@@ -136,20 +182,27 @@ def zfnet(*, classes: int = 1000, input_size: int = 224) -> Architecture:
     Source: Zeiler and Fergus, "Visualizing and understanding convolutional networks" (ECCV 2014,
     arXiv 1311.2901), figure 3 and section 3.
     """
+
     def conv(name: str, out: int, kernel: int, *, stride: int = 1, padding: int = 0) -> Conv:
         return Conv(name=name, out_channels=out, kernel=kernel, stride=stride, padding=padding)
 
-    return Architecture(name="zfnet", input=(3, input_size, input_size), layers=(
-        conv("conv1", 96, 7, stride=2, padding=1),
-        max_pool("pool1", ceil=True),
-        _alexnet_norm("norm1"),
-        conv("conv2", 256, 5, stride=2),
-        max_pool("pool2", ceil=True),
-        _alexnet_norm("norm2"),
-        conv("conv3", 384, 3, padding=1), conv("conv4", 384, 3, padding=1), conv("conv5", 256, 3, padding=1),
-        max_pool("pool5", ceil=True),
-        *fully_connected(classes),
-    ))
+    return Architecture(
+        name="zfnet",
+        input=(3, input_size, input_size),
+        layers=(
+            conv("conv1", 96, 7, stride=2, padding=1),
+            max_pool("pool1", ceil=True),
+            _alexnet_norm("norm1"),
+            conv("conv2", 256, 5, stride=2),
+            max_pool("pool2", ceil=True),
+            _alexnet_norm("norm2"),
+            conv("conv3", 384, 3, padding=1),
+            conv("conv4", 384, 3, padding=1),
+            conv("conv5", 256, 3, padding=1),
+            max_pool("pool5", ceil=True),
+            *fully_connected(classes),
+        ),
+    )
 
 
 def nin(*, classes: int = 1000, input_size: int = 224) -> Architecture:
@@ -164,23 +217,31 @@ def nin(*, classes: int = 1000, input_size: int = 224) -> Architecture:
     Source: Lin, Chen and Yan, "Network in network" (ICLR 2014, arXiv 1312.4400), sections 3.1 and
     3.2; the layers from nin_imagenet's train_val.prototxt (Caffe's model zoo).
     """
-    def block(index: int, widths: tuple[int, int, int], kernel: int, stride: int,
-              padding: int) -> tuple[Conv, ...]:
+
+    def block(
+        index: int, widths: tuple[int, int, int], kernel: int, stride: int, padding: int
+    ) -> tuple[Conv, ...]:
         first, *others = widths
         return (
             Conv(name=f"conv{index}", out_channels=first, kernel=kernel, stride=stride, padding=padding),
-            *(Conv(name=f"cccp{2 * index - 1 + i}", out_channels=out, kernel=1)
-              for i, out in enumerate(others)),
+            *(
+                Conv(name=f"cccp{2 * index - 1 + i}", out_channels=out, kernel=1)
+                for i, out in enumerate(others)
+            ),
         )
 
-    return Architecture(name="nin", input=(3, input_size, input_size), layers=(
-        *block(1, (96, 96, 96), 11, 4, 0),
-        max_pool("pool1", ceil=True),
-        *block(2, (256, 256, 256), 5, 1, 2),
-        max_pool("pool2", ceil=True),
-        *block(3, (384, 384, 384), 3, 1, 1),
-        max_pool("pool3", ceil=True),
-        Dropout(name="dropout", p=0.5),
-        *block(4, (1024, 1024, classes), 3, 1, 1),
-        GlobalPool(name="pool4"),
-    ))
+    return Architecture(
+        name="nin",
+        input=(3, input_size, input_size),
+        layers=(
+            *block(1, (96, 96, 96), 11, 4, 0),
+            max_pool("pool1", ceil=True),
+            *block(2, (256, 256, 256), 5, 1, 2),
+            max_pool("pool2", ceil=True),
+            *block(3, (384, 384, 384), 3, 1, 1),
+            max_pool("pool3", ceil=True),
+            Dropout(name="dropout", p=0.5),
+            *block(4, (1024, 1024, classes), 3, 1, 1),
+            GlobalPool(name="pool4"),
+        ),
+    )

@@ -60,24 +60,49 @@ Stem = Literal["plain", "separable"]
 VARIANTS: tuple[Variant, ...] = ("paper", "inception5h", "torchvision")
 
 
-def inception_module(name: str, widths: Widths, *, large_kernel: int = 5, batch_norm: bool = False,
-                     ceil_pool: bool = False, out_channels: int | None = None) -> Branches:
+def inception_module(
+    name: str,
+    widths: Widths,
+    *,
+    large_kernel: int = 5,
+    batch_norm: bool = False,
+    ceil_pool: bool = False,
+    out_channels: int | None = None,
+) -> Branches:
     """The Inception module with dimension reductions (the paper's figure 2b).
 
     `large_kernel` is the kernel of the "5x5" branch: 5, or 3 in torchvision's network.
     """
-    def conv(name: str, out: int, kernel: int) -> Conv:
-        return Conv(name=name, out_channels=out, kernel=kernel, padding=kernel // 2,
-                    bias=not batch_norm, batch_norm=batch_norm)
 
-    return Branches(name=name, out_channels=out_channels, branches=(
-        Branch(name="1x1", layers=(conv("1x1", widths.n1x1, 1),)),
-        Branch(name="3x3", layers=(conv("3x3_reduce", widths.reduce3x3, 1), conv("3x3", widths.n3x3, 3))),
-        Branch(name="5x5", layers=(conv("5x5_reduce", widths.reduce5x5, 1),
-                                   conv("5x5", widths.n5x5, large_kernel))),
-        Branch(name="pool", layers=(Pool(name="pool", op="max", kernel=3, padding=1, ceil=ceil_pool),
-                                    conv("pool_proj", widths.pool_proj, 1))),
-    ))
+    def conv(name: str, out: int, kernel: int) -> Conv:
+        return Conv(
+            name=name,
+            out_channels=out,
+            kernel=kernel,
+            padding=kernel // 2,
+            bias=not batch_norm,
+            batch_norm=batch_norm,
+        )
+
+    return Branches(
+        name=name,
+        out_channels=out_channels,
+        branches=(
+            Branch(name="1x1", layers=(conv("1x1", widths.n1x1, 1),)),
+            Branch(name="3x3", layers=(conv("3x3_reduce", widths.reduce3x3, 1), conv("3x3", widths.n3x3, 3))),
+            Branch(
+                name="5x5",
+                layers=(conv("5x5_reduce", widths.reduce5x5, 1), conv("5x5", widths.n5x5, large_kernel)),
+            ),
+            Branch(
+                name="pool",
+                layers=(
+                    Pool(name="pool", op="max", kernel=3, padding=1, ceil=ceil_pool),
+                    conv("pool_proj", widths.pool_proj, 1),
+                ),
+            ),
+        ),
+    )
 
 
 def naive_module(name: str, widths: Widths) -> Branches:
@@ -85,15 +110,19 @@ def naive_module(name: str, widths: Widths) -> Branches:
 
     It takes the widths of the three convolutions from `widths`; the pool passes all its input on.
     """
+
     def conv(name: str, out: int, kernel: int) -> Conv:
         return Conv(name=name, out_channels=out, kernel=kernel, padding=kernel // 2)
 
-    return Branches(name=name, branches=(
-        Branch(name="1x1", layers=(conv("1x1", widths.n1x1, 1),)),
-        Branch(name="3x3", layers=(conv("3x3", widths.n3x3, 3),)),
-        Branch(name="5x5", layers=(conv("5x5", widths.n5x5, 5),)),
-        Branch(name="pool", layers=(Pool(name="pool", op="max", kernel=3, padding=1),)),
-    ))
+    return Branches(
+        name=name,
+        branches=(
+            Branch(name="1x1", layers=(conv("1x1", widths.n1x1, 1),)),
+            Branch(name="3x3", layers=(conv("3x3", widths.n3x3, 3),)),
+            Branch(name="5x5", layers=(conv("5x5", widths.n5x5, 5),)),
+            Branch(name="pool", layers=(Pool(name="pool", op="max", kernel=3, padding=1),)),
+        ),
+    )
 
 
 def scaled(channels: int, width: float) -> int:
@@ -101,8 +130,15 @@ def scaled(channels: int, width: float) -> int:
     return max(1, int(channels * width + 0.5))
 
 
-def googlenet(variant: Variant = "paper", *, width: float = 1.0, classes: int = 1000, heads: bool = True,
-              stem: Stem = "plain", input_size: int = 224) -> Architecture:
+def googlenet(
+    variant: Variant = "paper",
+    *,
+    width: float = 1.0,
+    classes: int = 1000,
+    heads: bool = True,
+    stem: Stem = "plain",
+    input_size: int = 224,
+) -> Architecture:
     """GoogLeNet, in the variant asked for.
 
     Args:
@@ -137,8 +173,15 @@ def googlenet(variant: Variant = "paper", *, width: float = 1.0, classes: int = 
         return scaled(channels, width)
 
     def conv(name: str, out: int, kernel: int, stride: int = 1) -> Conv:
-        return Conv(name=name, out_channels=c(out), kernel=kernel, stride=stride, padding=kernel // 2,
-                    bias=not theirs, batch_norm=theirs)
+        return Conv(
+            name=name,
+            out_channels=c(out),
+            kernel=kernel,
+            stride=stride,
+            padding=kernel // 2,
+            bias=not theirs,
+            batch_norm=theirs,
+        )
 
     def pool(name: str, kernel: int = 3) -> Pool:
         return Pool(name=name, op="max", kernel=kernel, stride=2, ceil=True)
@@ -147,26 +190,46 @@ def googlenet(variant: Variant = "paper", *, width: float = 1.0, classes: int = 
         return () if theirs else (LRN(name=name),)
 
     def module(key: str) -> Branches:
-        return inception_module(f"inception_{key}", Widths(*map(c, table[key])),
-                                large_kernel=3 if theirs else 5, batch_norm=theirs, ceil_pool=theirs)
+        return inception_module(
+            f"inception_{key}",
+            Widths(*map(c, table[key])),
+            large_kernel=3 if theirs else 5,
+            batch_norm=theirs,
+            ceil_pool=theirs,
+        )
 
     def head(name: str, after: str) -> Head:
-        shrink = (GlobalPool(name="pool", output=4) if theirs
-                  else Pool(name="pool", op="average", kernel=5, stride=3, ceil=True))
-        return Head(name=name, after=after, layers=(
-            shrink,
-            conv("conv", 128, 1),
-            Linear(name="fc", out_features=c(1024), relu=True),
-            Dropout(name="dropout", p=0.7),
-            Linear(name="classifier", out_features=classes),
-        ))
+        shrink = (
+            GlobalPool(name="pool", output=4)
+            if theirs
+            else Pool(name="pool", op="average", kernel=5, stride=3, ceil=True)
+        )
+        return Head(
+            name=name,
+            after=after,
+            layers=(
+                shrink,
+                conv("conv", 128, 1),
+                Linear(name="fc", out_features=c(1024), relu=True),
+                Dropout(name="dropout", p=0.7),
+                Linear(name="classifier", out_features=classes),
+            ),
+        )
 
     if stem == "plain":
         first: tuple[Layer, ...] = (conv("conv1", 64, 7, stride=2),)
     else:
         first = (
-            Conv(name="conv1_depthwise", out_channels=3 * c(8), kernel=7, stride=2, padding=3,
-                 groups="depthwise", bias=False, relu=False),
+            Conv(
+                name="conv1_depthwise",
+                out_channels=3 * c(8),
+                kernel=7,
+                stride=2,
+                padding=3,
+                groups="depthwise",
+                bias=False,
+                relu=False,
+            ),
             conv("conv1", 64, 1),
         )
     return Architecture(
@@ -180,11 +243,17 @@ def googlenet(variant: Variant = "paper", *, width: float = 1.0, classes: int = 
             conv("conv2", 192, 3),
             *norm("norm2"),
             pool("pool2"),
-            module("3a"), module("3b"),
+            module("3a"),
+            module("3b"),
             pool("pool3"),
-            module("4a"), module("4b"), module("4c"), module("4d"), module("4e"),
+            module("4a"),
+            module("4b"),
+            module("4c"),
+            module("4d"),
+            module("4e"),
             pool("pool4", kernel=2 if theirs else 3),
-            module("5a"), module("5b"),
+            module("5a"),
+            module("5b"),
             GlobalPool(name="pool5"),
             Dropout(name="dropout", p=0.2 if theirs else 0.4),
             Linear(name="classifier", out_features=classes),

@@ -45,17 +45,23 @@ def inception_v3(*, classes: int = 1000, input_size: int = 299, heads: bool = Tr
             _1x1=(conv("1x1", 64),),
             _5x5=(conv("5x5_reduce", 48), conv("5x5", 64, 5)),
             _3x3dbl=(conv("3x3dbl_reduce", 64), conv("3x3dbl_1", 96, 3), conv("3x3dbl_2", 96, 3)),
-            pool=(pool(), conv("pool_proj", pool_proj)))
+            pool=(pool(), conv("pool_proj", pool_proj)),
+        )
 
     def grid17(name: str, width: int) -> Branches:
         return module_of(
             name,
             _1x1=(conv("1x1", 192),),
             _7x7=(conv("7x7_reduce", width), conv("7x7_1", width, (1, 7)), conv("7x7_2", 192, (7, 1))),
-            _7x7dbl=(conv("7x7dbl_reduce", width), conv("7x7dbl_1", width, (7, 1)),
-                     conv("7x7dbl_2", width, (1, 7)), conv("7x7dbl_3", width, (7, 1)),
-                     conv("7x7dbl_4", 192, (1, 7))),
-            pool=(pool(), conv("pool_proj", 192)))
+            _7x7dbl=(
+                conv("7x7dbl_reduce", width),
+                conv("7x7dbl_1", width, (7, 1)),
+                conv("7x7dbl_2", width, (1, 7)),
+                conv("7x7dbl_3", width, (7, 1)),
+                conv("7x7dbl_4", 192, (1, 7)),
+            ),
+            pool=(pool(), conv("pool_proj", 192)),
+        )
 
     def grid8(name: str) -> Branches:
         def split(name: str) -> Branches:
@@ -66,25 +72,42 @@ def inception_v3(*, classes: int = 1000, input_size: int = 299, heads: bool = Tr
             _1x1=(conv("1x1", 320),),
             _3x3=(conv("3x3_reduce", 384), split("3x3")),
             _3x3dbl=(conv("3x3dbl_reduce", 448), conv("3x3dbl_1", 384, 3), split("3x3dbl_2")),
-            pool=(pool(), conv("pool_proj", 192)))
+            pool=(pool(), conv("pool_proj", 192)),
+        )
 
     halve35 = module_of(
         "Mixed_6a",
         _3x3=(conv("3x3", 384, 3, stride=2, same=False),),
-        _3x3dbl=(conv("3x3dbl_reduce", 64), conv("3x3dbl_1", 96, 3),
-                 conv("3x3dbl_2", 96, 3, stride=2, same=False)),
-        pool=(max_pool("pool"),))
+        _3x3dbl=(
+            conv("3x3dbl_reduce", 64),
+            conv("3x3dbl_1", 96, 3),
+            conv("3x3dbl_2", 96, 3, stride=2, same=False),
+        ),
+        pool=(max_pool("pool"),),
+    )
     halve17 = module_of(
         "Mixed_7a",
         _3x3=(conv("3x3_reduce", 192), conv("3x3", 320, 3, stride=2, same=False)),
-        _7x7x3=(conv("7x7x3_reduce", 192), conv("7x7x3_1", 192, (1, 7)), conv("7x7x3_2", 192, (7, 1)),
-                conv("7x7x3_3", 192, 3, stride=2, same=False)),
-        pool=(max_pool("pool"),))
-    head = Head(name="aux1", after="Mixed_6e", loss_weight=0.4, layers=(
-        Pool(name="pool", op="average", kernel=5, stride=3),
-        conv("conv0", 128), conv("conv1", 768, 5, same=False),
-        GlobalPool(name="global_pool"),
-        Linear(name="fc", out_features=classes)))
+        _7x7x3=(
+            conv("7x7x3_reduce", 192),
+            conv("7x7x3_1", 192, (1, 7)),
+            conv("7x7x3_2", 192, (7, 1)),
+            conv("7x7x3_3", 192, 3, stride=2, same=False),
+        ),
+        pool=(max_pool("pool"),),
+    )
+    head = Head(
+        name="aux1",
+        after="Mixed_6e",
+        loss_weight=0.4,
+        layers=(
+            Pool(name="pool", op="average", kernel=5, stride=3),
+            conv("conv0", 128),
+            conv("conv1", 768, 5, same=False),
+            GlobalPool(name="global_pool"),
+            Linear(name="fc", out_features=classes),
+        ),
+    )
     return Architecture(
         name="inception_v3",
         input=(3, input_size, input_size),
@@ -96,12 +119,17 @@ def inception_v3(*, classes: int = 1000, input_size: int = 299, heads: bool = Tr
             conv("Conv2d_3b_1x1", 80),
             conv("Conv2d_4a_3x3", 192, 3, same=False),
             max_pool("maxpool2"),
-            grid35("Mixed_5b", 32), grid35("Mixed_5c", 64), grid35("Mixed_5d", 64),
+            grid35("Mixed_5b", 32),
+            grid35("Mixed_5c", 64),
+            grid35("Mixed_5d", 64),
             halve35,
-            grid17("Mixed_6b", 128), grid17("Mixed_6c", 160), grid17("Mixed_6d", 160),
+            grid17("Mixed_6b", 128),
+            grid17("Mixed_6c", 160),
+            grid17("Mixed_6d", 160),
             grid17("Mixed_6e", 192),
             halve17,
-            grid8("Mixed_7b"), grid8("Mixed_7c"),
+            grid8("Mixed_7b"),
+            grid8("Mixed_7c"),
             GlobalPool(name="avgpool"),
             Dropout(name="dropout", p=0.5),
             Linear(name="fc", out_features=classes),
@@ -143,8 +171,13 @@ SLIM_INCEPTION_V2_WIDTHS = BN_INCEPTION_WIDTHS | {
 }
 
 
-def bn_inception(variant: Literal["paper", "slim"] = "paper", *, classes: int = 1000, input_size: int = 224,
-                 stem: Stem = "separable") -> Architecture:
+def bn_inception(
+    variant: Literal["paper", "slim"] = "paper",
+    *,
+    classes: int = 1000,
+    input_size: int = 224,
+    stem: Stem = "separable",
+) -> Architecture:
     """BN-Inception, also called Inception v2: GoogLeNet with batch normalization and two 3x3 for each 5x5.
 
     Args:
@@ -175,12 +208,16 @@ def bn_inception(variant: Literal["paper", "slim"] = "paper", *, classes: int = 
     def module(key: str) -> Branches:
         w = widths[key]
         stride = 1 if w.pool_proj else 2
-        pool = Pool(name="pool", op=w.pool, kernel=3, stride=stride, padding=1 if stride == 1 else 0,
-                    ceil=stride == 2)
+        pool = Pool(
+            name="pool", op=w.pool, kernel=3, stride=stride, padding=1 if stride == 1 else 0, ceil=stride == 2
+        )
         branches: dict[str, tuple[Layer, ...]] = {
             "_3x3": (conv("3x3_reduce", w.reduce3x3), conv("3x3", w.n3x3, 3, stride=stride)),
-            "double3x3": (conv("double3x3_reduce", w.reduce_double3x3), conv("double3x3_1", w.double3x3, 3),
-                          conv("double3x3_2", w.double3x3, 3, stride=stride)),
+            "double3x3": (
+                conv("double3x3_reduce", w.reduce_double3x3),
+                conv("double3x3_1", w.double3x3, 3),
+                conv("double3x3_2", w.double3x3, 3, stride=stride),
+            ),
             "pool": (pool, conv("pool_proj", w.pool_proj)) if w.pool_proj else (pool,),
         }
         if w.n1x1:
@@ -190,17 +227,33 @@ def bn_inception(variant: Literal["paper", "slim"] = "paper", *, classes: int = 
     if stem == "plain":
         first: tuple[Layer, ...] = (conv("conv1", 64, 7, stride=2),)
     else:
-        first = (Conv(name="conv1_depthwise", out_channels=24, kernel=7, stride=2, padding=3,
-                      groups="depthwise", bias=False, relu=False), conv("conv1", 64))
-    return Architecture(name=f"bn_inception-{variant}", input=(3, input_size, input_size), layers=(
-        *first,
-        max_pool("pool1", ceil=True),
-        conv("conv2_reduce", 64), conv("conv2", 192, 3),
-        max_pool("pool2", ceil=True),
-        *(module(key) for key in widths),
-        GlobalPool(name="pool5"),
-        Linear(name="classifier", out_features=classes),
-    ))
+        first = (
+            Conv(
+                name="conv1_depthwise",
+                out_channels=24,
+                kernel=7,
+                stride=2,
+                padding=3,
+                groups="depthwise",
+                bias=False,
+                relu=False,
+            ),
+            conv("conv1", 64),
+        )
+    return Architecture(
+        name=f"bn_inception-{variant}",
+        input=(3, input_size, input_size),
+        layers=(
+            *first,
+            max_pool("pool1", ceil=True),
+            conv("conv2_reduce", 64),
+            conv("conv2", 192, 3),
+            max_pool("pool2", ceil=True),
+            *(module(key) for key in widths),
+            GlobalPool(name="pool5"),
+            Linear(name="classifier", out_features=classes),
+        ),
+    )
 
 
 def inception_v4(*, classes: int = 1000, input_size: int = 299) -> Architecture:
@@ -228,58 +281,92 @@ def inception_v4(*, classes: int = 1000, input_size: int = 299) -> Architecture:
             _1x1=(conv("1x1", 96),),
             _3x3=(conv("3x3_reduce", 64), conv("3x3", 96, 3)),
             _3x3dbl=(conv("3x3dbl_reduce", 64), conv("3x3dbl_1", 96, 3), conv("3x3dbl_2", 96, 3)),
-            pool=(average_pool(), conv("pool_proj", 96)))
+            pool=(average_pool(), conv("pool_proj", 96)),
+        )
 
     def grid17(name: str) -> Branches:
         return module_of(
             name,
             _1x1=(conv("1x1", 384),),
             _7x7=(conv("7x7_reduce", 192), conv("7x7_1", 224, (1, 7)), conv("7x7_2", 256, (7, 1))),
-            _7x7dbl=(conv("7x7dbl_reduce", 192), conv("7x7dbl_1", 192, (7, 1)), conv("7x7dbl_2", 224, (1, 7)),
-                     conv("7x7dbl_3", 224, (7, 1)), conv("7x7dbl_4", 256, (1, 7))),
-            pool=(average_pool(), conv("pool_proj", 128)))
+            _7x7dbl=(
+                conv("7x7dbl_reduce", 192),
+                conv("7x7dbl_1", 192, (7, 1)),
+                conv("7x7dbl_2", 224, (1, 7)),
+                conv("7x7dbl_3", 224, (7, 1)),
+                conv("7x7dbl_4", 256, (1, 7)),
+            ),
+            pool=(average_pool(), conv("pool_proj", 128)),
+        )
 
     def grid8(name: str) -> Branches:
         return module_of(
             name,
             _1x1=(conv("1x1", 256),),
             _3x3=(conv("3x3_reduce", 384), split("3x3")),
-            _3x3dbl=(conv("3x3dbl_reduce", 384), conv("3x3dbl_1", 448, (3, 1)),
-                     conv("3x3dbl_2", 512, (1, 3)), split("3x3dbl_3")),
-            pool=(average_pool(), conv("pool_proj", 256)))
+            _3x3dbl=(
+                conv("3x3dbl_reduce", 384),
+                conv("3x3dbl_1", 448, (3, 1)),
+                conv("3x3dbl_2", 512, (1, 3)),
+                split("3x3dbl_3"),
+            ),
+            pool=(average_pool(), conv("pool_proj", 256)),
+        )
 
-    fork1 = module_of("stem_fork1", pool=(max_pool("pool"),),
-                      _3x3=(conv("3x3", 96, 3, stride=2, same=False),))
+    fork1 = module_of(
+        "stem_fork1", pool=(max_pool("pool"),), _3x3=(conv("3x3", 96, 3, stride=2, same=False),)
+    )
     fork2 = module_of(
         "stem_fork2",
         _3x3=(conv("3x3_reduce", 64), conv("3x3", 96, 3, same=False)),
-        _7x7=(conv("7x7_reduce", 64), conv("7x7_1", 64, (1, 7)), conv("7x7_2", 64, (7, 1)),
-              conv("7x7_3", 96, 3, same=False)))
-    fork3 = module_of("stem_fork3", _3x3=(conv("3x3", 192, 3, stride=2, same=False),),
-                    pool=(max_pool("pool"),))
+        _7x7=(
+            conv("7x7_reduce", 64),
+            conv("7x7_1", 64, (1, 7)),
+            conv("7x7_2", 64, (7, 1)),
+            conv("7x7_3", 96, 3, same=False),
+        ),
+    )
+    fork3 = module_of(
+        "stem_fork3", _3x3=(conv("3x3", 192, 3, stride=2, same=False),), pool=(max_pool("pool"),)
+    )
     halve35 = module_of(
         "reduction_a",
         _3x3=(conv("3x3", 384, 3, stride=2, same=False),),
-        _3x3dbl=(conv("3x3dbl_reduce", 192), conv("3x3dbl_1", 224, 3),
-                 conv("3x3dbl_2", 256, 3, stride=2, same=False)),
-        pool=(max_pool("pool"),))
+        _3x3dbl=(
+            conv("3x3dbl_reduce", 192),
+            conv("3x3dbl_1", 224, 3),
+            conv("3x3dbl_2", 256, 3, stride=2, same=False),
+        ),
+        pool=(max_pool("pool"),),
+    )
     halve17 = module_of(
         "reduction_b",
         _3x3=(conv("3x3_reduce", 192), conv("3x3", 192, 3, stride=2, same=False)),
-        _7x7x3=(conv("7x7x3_reduce", 256), conv("7x7x3_1", 256, (1, 7)), conv("7x7x3_2", 320, (7, 1)),
-                conv("7x7x3_3", 320, 3, stride=2, same=False)),
-        pool=(max_pool("pool"),))
-    return Architecture(name="inception_v4", input=(3, input_size, input_size), layers=(
-        conv("stem_conv1", 32, 3, stride=2, same=False),
-        conv("stem_conv2", 32, 3, same=False),
-        conv("stem_conv3", 64, 3),
-        fork1, fork2, fork3,
-        *(grid35(f"inception_a{i}") for i in range(1, 5)),
-        halve35,
-        *(grid17(f"inception_b{i}") for i in range(1, 8)),
-        halve17,
-        *(grid8(f"inception_c{i}") for i in range(1, 4)),
-        GlobalPool(name="avgpool"),
-        Dropout(name="dropout", p=0.2),
-        Linear(name="fc", out_features=classes),
-    ))
+        _7x7x3=(
+            conv("7x7x3_reduce", 256),
+            conv("7x7x3_1", 256, (1, 7)),
+            conv("7x7x3_2", 320, (7, 1)),
+            conv("7x7x3_3", 320, 3, stride=2, same=False),
+        ),
+        pool=(max_pool("pool"),),
+    )
+    return Architecture(
+        name="inception_v4",
+        input=(3, input_size, input_size),
+        layers=(
+            conv("stem_conv1", 32, 3, stride=2, same=False),
+            conv("stem_conv2", 32, 3, same=False),
+            conv("stem_conv3", 64, 3),
+            fork1,
+            fork2,
+            fork3,
+            *(grid35(f"inception_a{i}") for i in range(1, 5)),
+            halve35,
+            *(grid17(f"inception_b{i}") for i in range(1, 8)),
+            halve17,
+            *(grid8(f"inception_c{i}") for i in range(1, 4)),
+            GlobalPool(name="avgpool"),
+            Dropout(name="dropout", p=0.2),
+            Linear(name="fc", out_features=classes),
+        ),
+    )

@@ -23,24 +23,38 @@ def max_pool(name: str, *, kernel: int = 3, stride: int = 2, padding: int = 0, c
     return Pool(name=name, op="max", kernel=kernel, stride=stride, padding=padding, ceil=ceil)
 
 
-def norm_conv(name: str, out: int, kernel: int | tuple[int, int] = 1, *, stride: int = 1,
-               same: bool = True) -> Conv:
+def norm_conv(
+    name: str, out: int, kernel: int | tuple[int, int] = 1, *, stride: int = 1, same: bool = True
+) -> Conv:
     """A convolution without bias, then batch normalization and ReLU; `same` keeps the grid at stride 1."""
     rows, columns = pair(kernel)
-    return Conv(name=name, out_channels=out, kernel=kernel, stride=stride, bias=False, batch_norm=True,
-                padding=(rows // 2, columns // 2) if same else 0)
+    return Conv(
+        name=name,
+        out_channels=out,
+        kernel=kernel,
+        stride=stride,
+        bias=False,
+        batch_norm=True,
+        padding=(rows // 2, columns // 2) if same else 0,
+    )
 
 
 def module_of(name: str, **branches: Iterable[Layer]) -> Branches:
     """A module of the named branches, in order; a digit cannot begin a keyword, so `_1x1` is `1x1`."""
-    return Branches(name=name, branches=tuple(
-        Branch(name=branch.removeprefix("_"), layers=tuple(layers)) for branch, layers in branches.items()))
+    return Branches(
+        name=name,
+        branches=tuple(
+            Branch(name=branch.removeprefix("_"), layers=tuple(layers)) for branch, layers in branches.items()
+        ),
+    )
 
 
 def fully_connected(classes: int) -> tuple[Layer, ...]:
     """The classifier of AlexNet, ZFNet and VGG: twice 4096 with dropout after it, then the classes."""
     return (
-        Linear(name="fc6", out_features=4096, relu=True), Dropout(name="drop6", p=0.5),
-        Linear(name="fc7", out_features=4096, relu=True), Dropout(name="drop7", p=0.5),
+        Linear(name="fc6", out_features=4096, relu=True),
+        Dropout(name="drop6", p=0.5),
+        Linear(name="fc7", out_features=4096, relu=True),
+        Dropout(name="drop7", p=0.5),
         Linear(name="fc8", out_features=classes),
     )

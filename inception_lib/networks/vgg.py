@@ -29,8 +29,11 @@ def vgg(depth: Literal[16, 19] = 16, *, classes: int = 1000, input_size: int = 2
         raise ArchitectureError(f"There is no VGG-{depth} here; there are VGG-16 and VGG-19.")
     layers: list[Layer] = []
     for stage, (convs, width) in enumerate(zip(VGG_STAGES[depth], VGG_WIDTHS, strict=True), start=1):
-        layers += (Conv(name=f"conv{stage}_{i}", out_channels=width, kernel=3, padding=1)
-                   for i in range(1, convs + 1))
+        layers += (
+            Conv(name=f"conv{stage}_{i}", out_channels=width, kernel=3, padding=1)
+            for i in range(1, convs + 1)
+        )
         layers.append(max_pool(f"pool{stage}", kernel=2))
-    return Architecture(name=f"vgg{depth}", input=(3, input_size, input_size),
-                        layers=(*layers, *fully_connected(classes)))
+    return Architecture(
+        name=f"vgg{depth}", input=(3, input_size, input_size), layers=(*layers, *fully_connected(classes))
+    )

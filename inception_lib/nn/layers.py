@@ -27,8 +27,14 @@ class Conv(nn.Module):
         super().__init__()
         kind = PointwiseConv if pair(layer.kernel) == (1, 1) else nn.Conv2d
         self.conv = kind(
-            in_shape[0], layer.out_channels, pair(layer.kernel), stride=layer.stride,
-            padding=pair(layer.padding), groups=groups_of(layer, in_shape[0]), bias=layer.bias)
+            in_shape[0],
+            layer.out_channels,
+            pair(layer.kernel),
+            stride=layer.stride,
+            padding=pair(layer.padding),
+            groups=groups_of(layer, in_shape[0]),
+            bias=layer.bias,
+        )
         self.norm = nn.BatchNorm2d(layer.out_channels, eps=layer.norm_eps) if layer.batch_norm else None
         self.relu = nn.ReLU() if layer.relu else None
 
@@ -131,7 +137,7 @@ def _window_sum(x: Tensor, before: int, after: int) -> Tensor:
     padded, channels = F.pad(x, (*no_padding, before, after)), x.shape[1]
     total = torch.zeros_like(x)
     for shift in range(before + after + 1):
-        total += padded[:, shift:shift + channels]
+        total += padded[:, shift : shift + channels]
     return total
 
 

@@ -53,7 +53,8 @@ class Network(nn.Module):
         super().__init__()
         if len(architecture.heads) > len(Output._fields) - 1:
             raise ArchitectureError(
-                f"{architecture.name}: has {len(architecture.heads)} heads, and a network takes two at most.")
+                f"{architecture.name}: has {len(architecture.heads)} heads, and a network takes two at most."
+            )
         self.architecture = architecture
         self._trunk = tuple(layer.name for layer in architecture.layers)
         self._heads = tuple((head.name, head.after) for head in architecture.heads)
@@ -105,11 +106,14 @@ class Network(nn.Module):
         name, wanted = self.architecture.name, self.architecture.input
         if not isinstance(x, Tensor) or x.dim() != 4:
             got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-            raise InceptionError(f"{name}: the input must be a tensor of 4 dimensions (batch, channels, "
-                                 f"height, width), not {got}.")
+            raise InceptionError(
+                f"{name}: the input must be a tensor of 4 dimensions (batch, channels, "
+                f"height, width), not {got}."
+            )
         if x.shape[1] != wanted[0]:
-            raise InceptionError(f"{name}: takes {wanted[0]} input channels, not the {x.shape[1]} of "
-                                 f"{tuple(x.shape)}.")
+            raise InceptionError(
+                f"{name}: takes {wanted[0]} input channels, not the {x.shape[1]} of {tuple(x.shape)}."
+            )
         if not x.is_floating_point():
             raise InceptionError(f"{name}: takes floating-point input, not {x.dtype}.")
         size = (int(x.shape[2]), int(x.shape[3]), int(self.training))
@@ -127,12 +131,15 @@ class Network(nn.Module):
         for before, now in zip(walk(built), walk(sized), strict=True):
             if isinstance(now.layer, Linear) and before.in_shape != now.in_shape:
                 takes, gets = shape_text(before.in_shape), shape_text(now.in_shape)
-                raise InceptionError(f"{picture}: {now.path} takes {takes}, and {gets} would arrive "
-                                     f"(a {built.input[1]}x{built.input[2]} input fits).")
+                raise InceptionError(
+                    f"{picture}: {now.path} takes {takes}, and {gets} would arrive "
+                    f"(a {built.input[1]}x{built.input[2]} input fits)."
+                )
 
 
-def initialize(network: nn.Module, generator: torch.Generator | None = None,
-               scheme: Literal["xavier", "he"] = "xavier") -> None:
+def initialize(
+    network: nn.Module, generator: torch.Generator | None = None, scheme: Literal["xavier", "he"] = "xavier"
+) -> None:
     """Set all parameters in place to initial values, on which the paper is silent.
 
     `xavier` are BVLC's. Weights are uniform in ±sqrt(3 / fan_in), which is Caffe's "xavier"; fan_in
@@ -204,6 +211,7 @@ def activations(network: Network, x: Tensor, paths: Iterable[str]) -> dict[str, 
     def keep(path: str, slot: int, of_input: bool = False) -> Callable[[nn.Module, Any, Any], None]:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
             kept[path][slot] = inputs[0] if of_input else output
+
         return hook
 
     paths = list(paths)
@@ -214,8 +222,11 @@ def activations(network: Network, x: Tensor, paths: Iterable[str]) -> dict[str, 
             hooks.append(module.register_forward_hook(keep(path, 2)))
             hooks.append(module.register_forward_hook(keep(path, 0, of_input=True)))
             relu = getattr(module, "relu", None)
-            hooks.append((module if relu is None else relu).register_forward_hook(
-                keep(path, 1, of_input=relu is not None)))
+            hooks.append(
+                (module if relu is None else relu).register_forward_hook(
+                    keep(path, 1, of_input=relu is not None)
+                )
+            )
         network(x)
     finally:
         for hook in hooks:

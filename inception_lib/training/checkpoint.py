@@ -24,9 +24,7 @@ def save(folder: Path, updates: int, state: dict[str, Any], *, keep: int = KEEP)
         TrainingError: it cannot be written; those written before are untouched.
     """
     path = folder / f"checkpoint-{updates:09d}.pt"
-    whole = (
-        io.BytesIO()
-    )  # torch hides what the disk says; written from memory, "no space left" stays itself
+    whole = io.BytesIO()  # torch hides what the disk says; written from memory, "no space left" stays itself
     torch.save(state, whole)
     write(path, whole.getbuffer())
     for old in saved(folder)[:-keep]:
@@ -42,9 +40,7 @@ def write(path: Path, content: bytes | memoryview) -> None:
     except OSError as error:
         last = saved(path.parent)
         rest = f"the last checkpoint, {last[-1].name}, is whole" if last else "there is no checkpoint yet"
-        raise TrainingError(
-            f"{path}: cannot be written ({os.strerror(error.errno or 0)}); {rest}."
-        ) from None
+        raise TrainingError(f"{path}: cannot be written ({os.strerror(error.errno or 0)}); {rest}.") from None
 
 
 def saved(folder: Path) -> list[Path]:

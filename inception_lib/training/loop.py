@@ -51,10 +51,10 @@ from inception_lib.training.step import HEADS, build, losses, optimizer, total_l
 from inception_lib.weights.formats import save_weights
 from inception_lib.weights.info import Weights
 
-LOOK_EVERY = (
-    20  #: updates between looks at the loss and at signals, where a look makes processes or a GPU wait
-)
-SAVE_EVERY = 600  #: seconds between checkpoints within an epoch
+#: Updates between looks at the loss and at signals, where a look makes processes or a GPU wait.
+LOOK_EVERY = 20
+#: Seconds between checkpoints within an epoch.
+SAVE_EVERY = 600
 
 
 def train(
@@ -97,8 +97,9 @@ def train(
         fetch = download and members.leads
         train_data = open_data(data, "train", download=fetch)
         val_data = open_data(data, "val", download=fetch)
-        return _Training(
-            recipe, data, train_data, val_data, Path(folder), members, progress, on_epoch).run(resume)
+        return _Training(recipe, data, train_data, val_data, Path(folder), members, progress, on_epoch).run(
+            resume
+        )
 
 
 def _named(members: Team) -> str:
@@ -128,8 +129,14 @@ class _Training:
         self.data, self.val_data = train_data, val_data
         self.show = progress and members.leads
         self.run_record = Run(
-            folder, recipe, Path(data_name).name, train_data.classes, len(train_data), _named(members),
-            members.leads)
+            folder,
+            recipe,
+            Path(data_name).name,
+            train_data.classes,
+            len(train_data),
+            _named(members),
+            members.leads,
+        )
         self.per_epoch = updates_per_epoch(len(train_data), recipe)
         self.last_update = max(1, round(recipe.epochs * self.per_epoch))
         self.updates = 0
@@ -144,9 +151,8 @@ class _Training:
         if recipe.average != "none":
             rule = get_ema_multi_avg_fn(recipe.ema_decay) if recipe.average == "ema" else None
             self.average = AveragedModel(self.network, multi_avg_fn=rule, use_buffers=True)
-        self.flops = (
-            6 * count(self.network.architecture).macs
-        )  # 2 per MAC; the way back costs twice the way there
+        # 2 per MAC; the backward pass costs twice the forward pass
+        self.flops = 6 * count(self.network.architecture).macs
         self._reset()
 
     def _reset(self) -> None:
@@ -177,14 +183,8 @@ class _Training:
 
     def load(self, state: dict[str, Any]) -> None:
         then, now = state["recipe"], self.recipe.to_dict()
-        free = {
-            "epochs",
-            "workers",
-            "compile",
-            "accumulate",
-            "bad_pictures",
-            "name",
-        }  # may change without harm
+        # may change without harm
+        free = {"epochs", "workers", "compile", "accumulate", "bad_pictures", "name"}
         changed = sorted(k for k in now if k not in free and then.get(k) != now[k])
         if changed:
             raise TrainingError(
@@ -314,9 +314,7 @@ class _Training:
         seeds = np.random.SeedSequence([recipe.seed, self.updates, self.members.rank])
         torch.manual_seed(int(seeds.generate_state(1)[0]))  # dropout, the same after a resume
         pictures, labels, share = batch.pictures, batch.labels, 1.0
-        if not len(
-            labels
-        ):  # every picture of this part was bad, and the other processes wait for gradients
+        if not len(labels):  # every picture of this part was bad, and the other processes wait for gradients
             blank = torch.zeros(1, recipe.input_size, recipe.input_size, 3, dtype=torch.uint8)
             pictures, labels, share = blank, torch.zeros(1, dtype=torch.long), 0.0
         pictures = self._input(pictures)

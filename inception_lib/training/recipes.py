@@ -114,9 +114,7 @@ class Recipe:
             "ema_decay",
         ):
             if not getattr(self, name) >= 0:
-                raise TrainingError(
-                    f"{self.name}: {name} must not be below 0, but is {getattr(self, name)}."
-                )
+                raise TrainingError(f"{self.name}: {name} must not be below 0, but is {getattr(self, name)}.")
         for name in ("momentum", "label_smoothing", "average_from", "ema_decay"):
             if not getattr(self, name) < 1:
                 raise TrainingError(f"{self.name}: {name} must be below 1, not {getattr(self, name)}.")
@@ -205,8 +203,16 @@ def paper() -> Recipe:
 
 #: Who says each value of the recipe `paper`; all others are ours.
 PAPER_SOURCES = {
-    "the paper": ("schedule", "momentum", "average", "augment", "aux_weight", "dropout", "heads",
-                  "input_size"),
+    "the paper": (
+        "schedule",
+        "momentum",
+        "average",
+        "augment",
+        "aux_weight",
+        "dropout",
+        "heads",
+        "input_size",
+    ),
     "BVLC": ("batch", "lr", "weight_decay", "bias_lr", "initial", "epochs", "normalize", "resize"),
 }
 

@@ -20,8 +20,9 @@ def devices() -> list[str]:
     return [*found, f"cpu: {processor()}"]
 
 
-def measure_speed(recipe: Recipe, classes: int = 10, *, device: str | None = None,
-                  seconds: float = 5) -> float:
+def measure_speed(
+    recipe: Recipe, classes: int = 10, *, device: str | None = None, seconds: float = 5
+) -> float:
     """Training pictures per second of one device, on noise: the network's part, without reading pictures.
 
     It is the best of several short rounds, since other programs may keep the machine busy in some of them.
@@ -31,7 +32,8 @@ def measure_speed(recipe: Recipe, classes: int = 10, *, device: str | None = Non
     step, rule = torch.compile(network) if recipe.compile else network, optimizer(network, recipe)
     side, autocast = recipe.input_size, recipe.precision == "bfloat16"
     x = torch.randn(recipe.batch // recipe.accumulate, 3, side, side, device=chosen).to(
-        memory_format=torch.channels_last)
+        memory_format=torch.channels_last
+    )
     y = torch.zeros(len(x), dtype=torch.long, device=chosen)
 
     def once() -> float:

@@ -65,7 +65,8 @@ def read_caffemodel(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
                     layers[name] = blobs
     except _Damaged as error:
         raise WeightsError(
-            f"{path}: this is no .caffemodel, or it is damaged or cut short ({error}).") from None
+            f"{path}: this is no .caffemodel, or it is damaged or cut short ({error})."
+        ) from None
     if not layers:
         raise WeightsError(f"{path}: this is no .caffemodel with weights; it holds no layer that has any.")
     return layers
@@ -151,7 +152,7 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int, Any]]:
 def _take(data: memoryview, at: int, length: int) -> memoryview:
     if length > len(data) - at:
         raise _Damaged(f"a field of {length:,} bytes has only {len(data) - at:,} left")
-    return data[at:at + length]
+    return data[at : at + length]
 
 
 def _run(data: memoryview, start: int, key: int, size: int, most: int = 1 << 16) -> tuple[memoryview, int]:

@@ -72,14 +72,19 @@ def _read_torch(path: Path) -> State:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zip, pickle and torch each have their own
         if "weights_only" in str(error).lower() and "unsupported" in str(error).lower():
-            raise WeightsError(f"{path}: holds more than tensors, and only tensors are loaded from such "
-                               f"files, since anything else could run code.") from None
+            raise WeightsError(
+                f"{path}: holds more than tensors, and only tensors are loaded from such "
+                f"files, since anything else could run code."
+            ) from None
         raise WeightsError(f"{path}: this is no file written by torch.save, or it is damaged.") from None
     for key in ("model", "state_dict", "network"):  # as training scripts wrap it
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]
-    if not isinstance(found, dict) or not found or not all(
-            isinstance(key, str) and isinstance(value, Tensor) for key, value in found.items()):
+    if (
+        not isinstance(found, dict)
+        or not found
+        or not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in found.items())
+    ):
         raise WeightsError(f"{path}: holds no state dict, that is a dictionary of names and tensors.")
     return dict(found)
 
@@ -90,19 +95,43 @@ def _read_safetensors(path: Path) -> tuple[State, Weights | None]:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: this is no .safetensors file, or it is damaged or cut short "
-                           f"({' '.join(str(error).split()).rstrip('.')}).") from None
+        raise WeightsError(
+            f"{path}: this is no .safetensors file, or it is damaged or cut short "
+            f"({' '.join(str(error).split()).rstrip('.')})."
+        ) from None
     return state, _info_of(path, metadata)
 
 
 _FORMAT = "1"
-_KINDS = {kind.__name__: kind for kind in (
-    data.Conv, data.Pool, data.GlobalPool, data.LRN, data.Dropout, data.Linear, data.Scale,
-    data.Tanh, data.Select, data.Branch, data.Branches, data.Head, data.Architecture, Preprocess)}
+_KINDS = {
+    kind.__name__: kind
+    for kind in (
+        data.Conv,
+        data.Pool,
+        data.GlobalPool,
+        data.LRN,
+        data.Dropout,
+        data.Linear,
+        data.Scale,
+        data.Tanh,
+        data.Select,
+        data.Branch,
+        data.Branches,
+        data.Head,
+        data.Architecture,
+        Preprocess,
+    )
+}
 
 
-def save_weights(network: torch.nn.Module, path: str | os.PathLike, info: Weights | None = None, *,
-                 classes: Iterable[str] | None = None, half: bool = False) -> Path:
+def save_weights(
+    network: torch.nn.Module,
+    path: str | os.PathLike,
+    info: Weights | None = None,
+    *,
+    classes: Iterable[str] | None = None,
+    half: bool = False,
+) -> Path:
     """Write a network as `.safetensors`, from which `load_weights` alone rebuilds it.
 
     The file is written beside `path` and then takes its place, so that it is never there in part.
@@ -126,8 +155,11 @@ def save_weights(network: torch.nn.Module, path: str | os.PathLike, info: Weight
     path, architecture = Path(path), network.architecture
     if info is None:
         batch_norm = any(isinstance(s.layer, data.Conv) and s.layer.batch_norm for s in walk(architecture))
-        info = Weights(name=path.stem, architecture=architecture,
-                       preprocess=IMAGENET_PREPROCESS if batch_norm else BVLC_PREPROCESS)
+        info = Weights(
+            name=path.stem,
+            architecture=architecture,
+            preprocess=IMAGENET_PREPROCESS if batch_norm else BVLC_PREPROCESS,
+        )
     names = info.classes if classes is None else tuple(classes)
     info = replace(info, architecture=architecture, classes=names)
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
@@ -144,8 +176,13 @@ def save_weights(network: torch.nn.Module, path: str | os.PathLike, info: Weight
 def _metadata(info: Weights) -> dict[str, str]:
     """The header: text under text, structures as JSON."""
     return {
-        "inception_lib": _FORMAT, "name": info.name, "source": info.source, "license": info.license,
-        "url": info.url, "sha": info.sha, "classes": json.dumps(info.classes),
+        "inception_lib": _FORMAT,
+        "name": info.name,
+        "source": info.source,
+        "license": info.license,
+        "url": info.url,
+        "sha": info.sha,
+        "classes": json.dumps(info.classes),
         "architecture": json.dumps(_encode(info.architecture)),
         "preprocess": json.dumps(_encode(info.preprocess)),
     }
@@ -156,8 +193,10 @@ def _info_of(path: Path, metadata: Mapping[str, str]) -> Weights | None:
     if "inception_lib" not in metadata:
         return None
     if metadata["inception_lib"] != _FORMAT:
-        raise WeightsError(f"{path}: was written by a newer inception_lib (its format is "
-                           f"{metadata['inception_lib']}, and {_FORMAT} is read here).")
+        raise WeightsError(
+            f"{path}: was written by a newer inception_lib (its format is "
+            f"{metadata['inception_lib']}, and {_FORMAT} is read here)."
+        )
     try:
         classes = json.loads(metadata["classes"])
         info = Weights(
@@ -165,13 +204,15 @@ def _info_of(path: Path, metadata: Mapping[str, str]) -> Weights | None:
             license=metadata["license" if "license" in metadata else "licence"],  # as the first files have it
             classes=None if classes is None else tuple(map(str, classes)),
             architecture=_decode(json.loads(metadata["architecture"])),
-            preprocess=_decode(json.loads(metadata["preprocess"])))
+            preprocess=_decode(json.loads(metadata["preprocess"])),
+        )
         if not isinstance(info.architecture, Architecture) or not isinstance(info.preprocess, Preprocess):
             raise ArchitectureError("it does not say which network this is")
         return info
     except (InceptionError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise WeightsError(
-            f"{path}: its header is damaged ({' '.join(str(error).split()).rstrip('.')}).") from None
+            f"{path}: its header is damaged ({' '.join(str(error).split()).rstrip('.')})."
+        ) from None
 
 
 def _encode(value: Any) -> Any:

@@ -30,8 +30,10 @@ class Weights:
 
     def __post_init__(self) -> None:
         if self.classes is not None and len(self.classes) != self.architecture.classes:
-            raise WeightsError(f"{self.name}: there are {len(self.classes)} class names for the "
-                               f"{self.architecture.classes} outputs of {self.architecture.name}.")
+            raise WeightsError(
+                f"{self.name}: there are {len(self.classes)} class names for the "
+                f"{self.architecture.classes} outputs of {self.architecture.name}."
+            )
 
 
 class Loaded(NamedTuple):

@@ -23,8 +23,13 @@ from inception_lib.weights.names import State
 from inception_lib.weights.published import NAMES, fetch, published
 
 
-def load_weights(source: str | os.PathLike, *, architecture: Architecture | None = None,
-                 heads: bool | None = None, progress: bool = True) -> Loaded:
+def load_weights(
+    source: str | os.PathLike,
+    *,
+    architecture: Architecture | None = None,
+    heads: bool | None = None,
+    progress: bool = True,
+) -> Loaded:
     """A network with trained weights, ready for evaluation, and what is known of the weights.
 
     Args:
@@ -79,8 +84,10 @@ def _network(path: Path, state: State, architecture: Architecture) -> Network:
             state = state | {key: torch.zeros((), dtype=torch.int64)}
     _compare(path, state, expected, architecture.name)
     # copies, so that nothing stays tied to the file
-    kept = {key: value.to(expected[key].dtype, copy=True, memory_format=torch.contiguous_format)
-            for key, value in state.items()}
+    kept = {
+        key: value.to(expected[key].dtype, copy=True, memory_format=torch.contiguous_format)
+        for key, value in state.items()
+    }
     network.load_state_dict(kept, assign=True)
     return network.eval()
 
@@ -95,14 +102,19 @@ def _compare(path: Path, state: Mapping[str, Tensor], expected: Mapping[str, Ten
     parts = []
     if other:
         key = other[0]
-        parts.append(f"{key} is {_shape(state[key])} in the file and {_shape(expected[key])} in {network}"
-                     + _more(other))
+        parts.append(
+            f"{key} is {_shape(state[key])} in the file and {_shape(expected[key])} in {network}"
+            + _more(other)
+        )
     if missing:
-        parts.append(f"{missing[0]} ({_shape(expected[missing[0]])}) of {network} is not in the file"
-                     + _more(missing))
+        parts.append(
+            f"{missing[0]} ({_shape(expected[missing[0]])}) of {network} is not in the file" + _more(missing)
+        )
     if unexpected:
-        parts.append(f"{unexpected[0]} ({_shape(state[unexpected[0]])}) in the file is not in {network}"
-                     + _more(unexpected))
+        parts.append(
+            f"{unexpected[0]} ({_shape(state[unexpected[0]])}) in the file is not in {network}"
+            + _more(unexpected)
+        )
     raise WeightsError(f"{path}: these weights do not fit the network: {'; '.join(parts)}.")
 
 
@@ -119,21 +131,28 @@ def _infer(path: Path, state: State) -> Weights:
     classifier = state.get("classifier.linear.weight")
     if classifier is None or classifier.dim() != 2 or not len(classifier):
         first = next((f"{key} ({_shape(value)})" for key, value in state.items()), "nothing at all")
-        raise WeightsError(f"{path}: these are weights of another network: GoogLeNet's classifier is not in "
-                           f"the file, but {first} is.")
+        raise WeightsError(
+            f"{path}: these are weights of another network: GoogLeNet's classifier is not in "
+            f"the file, but {first} is."
+        )
     architecture = _variant(state, len(classifier))
     theirs = architecture.name == googlenet("torchvision").name
     preprocess = IMAGENET_PREPROCESS if theirs else BVLC_PREPROCESS
     if theirs and _is_published(path, "torchvision"):
         preprocess = TORCHVISION_PREPROCESS
     return Weights(
-        name=path.stem, architecture=architecture, preprocess=preprocess,
+        name=path.stem,
+        architecture=architecture,
+        preprocess=preprocess,
         classes=imagenet_classes() if architecture.classes == 1000 else None,
-        source=path.name, license="not stated in the file")
+        source=path.name,
+        license="not stated in the file",
+    )
 
 
 def _variant(state: State, classes: int) -> Architecture:
     """Of all variants the one with the most tensors of the same name and shape."""
+
     def likeness(candidate: Architecture) -> int:
         with torch.device("meta"):
             expected = Network(candidate).state_dict()
@@ -141,7 +160,8 @@ def _variant(state: State, classes: int) -> Architecture:
 
     stem: Stem = "separable" if "conv1_depthwise.conv.weight" in state else "plain"
     variants: tuple[Variant, ...] = (
-        ("torchvision",) if "conv1.norm.weight" in state else ("paper", "inception5h"))
+        ("torchvision",) if "conv1.norm.weight" in state else ("paper", "inception5h")
+    )
     candidates = (googlenet(v, classes=classes, heads=_has_heads(state), stem=stem) for v in variants)
     return max(candidates, key=likeness)
 

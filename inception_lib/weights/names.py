@@ -16,18 +16,34 @@ State = dict[str, Tensor]
 
 _PARTS = ("1x1", "3x3_reduce", "3x3", "5x5_reduce", "5x5", "pool_proj")
 _CAFFE = {
-    "conv1/7x7_s2": "conv1.conv", "conv2/3x3_reduce": "conv2_reduce.conv", "conv2/3x3": "conv2.conv",
+    "conv1/7x7_s2": "conv1.conv",
+    "conv2/3x3_reduce": "conv2_reduce.conv",
+    "conv2/3x3": "conv2.conv",
     **{f"inception_{m}/{part}": f"inception_{m}.{part}.conv" for m in PAPER_WIDTHS for part in _PARTS},
     "loss3/classifier": "classifier.linear",
-    **{f"loss{n}/{theirs}": f"aux{n}.{ours}" for n in (1, 2) for theirs, ours in (
-        ("conv", "conv.conv"), ("fc", "fc.linear"), ("classifier", "classifier.linear"))},
+    **{
+        f"loss{n}/{theirs}": f"aux{n}.{ours}"
+        for n in (1, 2)
+        for theirs, ours in (("conv", "conv.conv"), ("fc", "fc.linear"), ("classifier", "classifier.linear"))
+    },
 }
 _TORCHVISION = {
-    "conv1": "conv1", "conv2": "conv2_reduce", "conv3": "conv2", "fc": "classifier.linear",
-    **{f"inception{m}.{theirs}": f"inception_{m}.{ours}" for m in PAPER_WIDTHS for theirs, ours in zip(
-        ("branch1", "branch2.0", "branch2.1", "branch3.0", "branch3.1", "branch4.1"), _PARTS, strict=True)},
-    **{f"aux{n}.{theirs}": f"aux{n}.{ours}" for n in (1, 2) for theirs, ours in (
-        ("conv", "conv"), ("fc1", "fc.linear"), ("fc2", "classifier.linear"))},
+    "conv1": "conv1",
+    "conv2": "conv2_reduce",
+    "conv3": "conv2",
+    "fc": "classifier.linear",
+    **{
+        f"inception{m}.{theirs}": f"inception_{m}.{ours}"
+        for m in PAPER_WIDTHS
+        for theirs, ours in zip(
+            ("branch1", "branch2.0", "branch2.1", "branch3.0", "branch3.1", "branch4.1"), _PARTS, strict=True
+        )
+    },
+    **{
+        f"aux{n}.{theirs}": f"aux{n}.{ours}"
+        for n in (1, 2)
+        for theirs, ours in (("conv", "conv"), ("fc1", "fc.linear"), ("fc2", "classifier.linear"))
+    },
 }
 _OURS = {ours: theirs for theirs, ours in _TORCHVISION.items()}
 

@@ -27,22 +27,31 @@ def published(name: str) -> Weights:
     """
     if name == "bvlc":
         return Weights(
-            name=name, architecture=googlenet("paper"), preprocess=BVLC_PREPROCESS,
+            name=name,
+            architecture=googlenet("paper"),
+            preprocess=BVLC_PREPROCESS,
             classes=imagenet_classes(),
             source="BVLC's Caffe model zoo, models/bvlc_googlenet, trained by Sergio Guadarrama",
             license="released for unrestricted use",
             url="http://dl.caffe.berkeleyvision.org/bvlc_googlenet.caffemodel",
-            sha="sha1:405fc5acd08a3bb12de8ee5e23a96bec22f08204")
+            sha="sha1:405fc5acd08a3bb12de8ee5e23a96bec22f08204",
+        )
     if name == "torchvision":
         from torchvision.models import GoogLeNet_Weights
 
         url = GoogLeNet_Weights.IMAGENET1K_V1.url
         # the heads in the file were never trained, so the network comes without them
         return Weights(
-            name=name, architecture=googlenet("torchvision", heads=False), preprocess=TORCHVISION_PREPROCESS,
-            classes=imagenet_classes(), source="torchvision, GoogLeNet_Weights.IMAGENET1K_V1",
-            license="none stated for the weights; torchvision is BSD 3-Clause", url=url,
-            sha="sha256:" + url.rpartition("-")[2].removesuffix(".pth"))  # torch.hub's convention
+            name=name,
+            architecture=googlenet("torchvision", heads=False),
+            preprocess=TORCHVISION_PREPROCESS,
+            classes=imagenet_classes(),
+            source="torchvision, GoogLeNet_Weights.IMAGENET1K_V1",
+            license="none stated for the weights; torchvision is BSD 3-Clause",
+            url=url,
+            # torch.hub's convention: the name ends in the beginning of the digest
+            sha="sha256:" + url.rpartition("-")[2].removesuffix(".pth"),
+        )
     raise WeightsError(f"There are no published weights named {name!r}; there are {' and '.join(NAMES)}.")
 
 

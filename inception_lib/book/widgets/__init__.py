@@ -24,8 +24,17 @@ from inception_lib.networks.googlenet import PAPER_WIDTHS, VARIANTS, googlenet
 from inception_lib.training.recipes import RECIPES, Recipe
 
 __all__ = [
-    "ComparisonWidget", "CropWidget", "EnsembleWidget", "HeadsWidget", "InceptionWidget", "LineageWidget",
-    "NetworkWidget", "PoolingWidget", "Quiz", "ReductionWidget", "TrainingWidget",
+    "ComparisonWidget",
+    "CropWidget",
+    "EnsembleWidget",
+    "HeadsWidget",
+    "InceptionWidget",
+    "LineageWidget",
+    "NetworkWidget",
+    "PoolingWidget",
+    "Quiz",
+    "ReductionWidget",
+    "TrainingWidget",
 ]
 
 _HERE = Path(__file__).parent
@@ -62,8 +71,11 @@ class _Widget(anywidget.AnyWidget):
         if unknown:
             raise TypeError(f"{type(self).__name__} has no setting {', '.join(sorted(unknown))}")
         fields = [
-            {"name": name, "default": trait.default_value,
-             **{k: v for k, v in trait.metadata.items() if k != "sync"}}
+            {
+                "name": name,
+                "default": trait.default_value,
+                **{k: v for k, v in trait.metadata.items() if k != "sync"},
+            }
             for name, trait in self._settings().items()
         ]
         super().__init__(table=table, fields=fields, about={"key": self.key, "title": self.title}, **settings)
@@ -97,8 +109,9 @@ class ReductionWidget(_Widget):
     title = "A convolution, alone and behind a 1x1 reduction"
 
     grid = _number(14, 1, 256, "Grid, pixels a side")
-    kernel = t.Enum((1, 3, 5, 7, 9, 11), 5).tag(sync=True, label="Kernel, pixels a side",
-                                                min=1, max=11, step=2)
+    kernel = t.Enum((1, 3, 5, 7, 9, 11), 5).tag(
+        sync=True, label="Kernel, pixels a side", min=1, max=11, step=2
+    )
     c_in = _number(480, 1, 2048, "Channels in")
     c_out = _number(48, 1, 2048, "Channels out")
     reduce = _number(16, 1, 2048, "Reduction, channels")
@@ -111,10 +124,12 @@ class ReductionWidget(_Widget):
         s = self.settings
         direct = tables.direct(s["grid"], s["kernel"], s["c_in"], s["c_out"])
         reduced = tables.reduced(**s)
-        per_output = self.kernel ** 2
+        per_output = self.kernel**2
         return {
-            "direct_macs": direct.macs, "direct_weights": direct.weights,
-            "reduced_macs": reduced.macs, "reduced_weights": reduced.weights,
+            "direct_macs": direct.macs,
+            "direct_weights": direct.weights,
+            "reduced_macs": reduced.macs,
+            "reduced_weights": reduced.weights,
             "pays_up_to": (per_output * self.c_in * self.c_out - 1) // (self.c_in + per_output * self.c_out),
         }
 
@@ -192,8 +207,10 @@ class PoolingWidget(_Widget):
         """Weights and MACs of both."""
         connected, pooled = (make(**self.settings) for make in (tables.fully_connected, tables.pooled))
         return {
-            "connected_weights": connected.weights, "connected_macs": connected.macs,
-            "pooled_weights": pooled.weights, "pooled_macs": pooled.macs,
+            "connected_weights": connected.weights,
+            "connected_macs": connected.macs,
+            "pooled_weights": pooled.weights,
+            "pooled_macs": pooled.macs,
         }
 
 
@@ -208,10 +225,16 @@ class NetworkWidget(_Widget):
     key = "network"
     title = "GoogLeNet, row by row of Table 1"
 
-    size = t.Enum(tables.SIZES, 224).tag(sync=True, label="Input, pixels a side", min=min(tables.SIZES),
-                                         max=max(tables.SIZES), step=tables.SIZES[1] - tables.SIZES[0])
-    width = t.Enum(tables.WIDTHS, 1.0).tag(sync=True, label="Width multiplier", min=min(tables.WIDTHS),
-                                           max=max(tables.WIDTHS), step=0.05)
+    size = t.Enum(tables.SIZES, 224).tag(
+        sync=True,
+        label="Input, pixels a side",
+        min=min(tables.SIZES),
+        max=max(tables.SIZES),
+        step=tables.SIZES[1] - tables.SIZES[0],
+    )
+    width = t.Enum(tables.WIDTHS, 1.0).tag(
+        sync=True, label="Width multiplier", min=min(tables.WIDTHS), max=max(tables.WIDTHS), step=0.05
+    )
     variant = _choice(VARIANTS, "paper", "Variant", ("the paper's", "Inception5h's widths", "torchvision's"))
     stem = _choice(tables.STEMS, "plain", "First layer", ("plain 7x7", "separable"))
     heads = t.Bool(False).tag(sync=True, label="Auxiliary heads")
@@ -222,8 +245,9 @@ class NetworkWidget(_Widget):
     def counts(self) -> Counts:
         """The counts of the network as it is set; an ArchitectureError where there is none."""
         s = self.settings
-        return count(googlenet(s["variant"], stem=s["stem"], heads=s["heads"], input_size=s["size"],
-                               width=s["width"]))
+        return count(
+            googlenet(s["variant"], stem=s["stem"], heads=s["heads"], input_size=s["size"], width=s["width"])
+        )
 
     def result(self) -> dict[str, Any]:
         """MACs, weights and parameters, in all and by row of Table 1."""
@@ -274,8 +298,13 @@ class TrainingWidget(_Widget):
         images = updates * chosen.batch
         mflops = 6 * count(chosen.architecture(classes)).macs // 10**6
         seconds = -(-images // self.rate)
-        return {"updates": updates, "images": images, "tflops": images * mflops // 10**6, "seconds": seconds,
-                "cents": seconds * self.price // 3600}
+        return {
+            "updates": updates,
+            "images": images,
+            "tflops": images * mflops // 10**6,
+            "seconds": seconds,
+            "cents": seconds * self.price // 3600,
+        }
 
 
 class CropWidget(_Widget):
@@ -290,8 +319,13 @@ class CropWidget(_Widget):
     key = "crops"
     title = "The 144 crops of a photograph, and their average"
 
-    scale = t.Enum(tables.SCALES, 256).tag(sync=True, label="Shorter side, pixels", min=min(tables.SCALES),
-                                           max=max(tables.SCALES), step=tables.SCALES[1] - tables.SCALES[0])
+    scale = t.Enum(tables.SCALES, 256).tag(
+        sync=True,
+        label="Shorter side, pixels",
+        min=min(tables.SCALES),
+        max=max(tables.SCALES),
+        step=tables.SCALES[1] - tables.SCALES[0],
+    )
     square = _choice(SQUARES, "center", "Square")
     crop = _choice(CROPS, "center", "Crop", (*CROPS[:-1], "the whole square, resized"))
     mirror = t.Bool(False).tag(sync=True, label="Mirror image")
@@ -307,7 +341,7 @@ class CropWidget(_Widget):
         views = self.table["views"]
         wanted = {name: getattr(self, name) for name in ("scale", "square", "crop", "mirror")}
         number, view = next((i, v) for i, v in enumerate(views, 1) if wanted.items() <= v.items())
-        chosen = [v["p"] for v in views[:self.averaged]]
+        chosen = [v["p"] for v in views[: self.averaged]]
         n = len(chosen)
         mean = [(2 * sum(column) + n) // (2 * n) for column in zip(*chosen, strict=True)]
         found = {"number": number}
@@ -331,8 +365,12 @@ class HeadsWidget(_Widget):
     key = "heads"
     title = "Training with and without the heads"
 
-    weight = _choice(tables.HEAD_WEIGHTS, "0.3", "Weight of each head's loss",
-                     ("0: no heads", "0.1", "0.3: the paper's", "1"))
+    weight = _choice(
+        tables.HEAD_WEIGHTS,
+        "0.3",
+        "Weight of each head's loss",
+        ("0: no heads", "0.1", "0.3: the paper's", "1"),
+    )
     epoch = _number(1, 0, tables.HEAD_EPOCHS, "Epochs trained")
 
     def __init__(self, **settings: Any) -> None:
@@ -364,8 +402,12 @@ class ComparisonWidget(_Widget):
 
     left = _choice(tables.NAMES, "googlenet", "First network", tables.TITLES)
     right = _choice(tables.NAMES, "vgg16", "Second network", tables.TITLES)
-    what = _choice(("macs", "parameters", "activations", "depth"), "macs", "Compared",
-                   ("MACs", "parameters", "activations", "depth"))
+    what = _choice(
+        ("macs", "parameters", "activations", "depth"),
+        "macs",
+        "Compared",
+        ("MACs", "parameters", "activations", "depth"),
+    )
     stage = _number(4, 1, len(STAGES), "Stage to list")
 
     def __init__(self, **settings: Any) -> None:
@@ -380,8 +422,10 @@ class ComparisonWidget(_Widget):
             units = tables.units(getattr(self, side))
             for what in ("macs", "parameters", "activations", "depth"):
                 found[f"{side}_{what}"] = sum(getattr(unit, what) for unit in units)
-            sums[side] = [sum(getattr(unit, self.what) for unit in units if unit.stage == stage)
-                          for stage in range(1, len(STAGES) + 1)]
+            sums[side] = [
+                sum(getattr(unit, self.what) for unit in units if unit.stage == stage)
+                for stage in range(1, len(STAGES) + 1)
+            ]
             found[f"{side}_stage"] = sums[side][self.stage - 1]
             found[f"{side}_units"] = sum(unit.stage == self.stage for unit in units)
         apart = [abs(a - b) for a, b in zip(sums["left"], sums["right"], strict=True)]
@@ -399,10 +443,18 @@ class LineageWidget(_Widget):
     key = "lineage"
     title = "Errors and costs, network by network"
 
-    axis = _choice(("parameters", "macs", "depth", "year"), "parameters", "Across",
-                   ("parameters", "MACs", "depth", "year"))
-    procedure = _choice(tuple(PROCEDURES), "ensemble", "Errors measured with",
-                        ("several networks, many crops", "one network, ten crops", "one network, one crop"))
+    axis = _choice(
+        ("parameters", "macs", "depth", "year"),
+        "parameters",
+        "Across",
+        ("parameters", "MACs", "depth", "year"),
+    )
+    procedure = _choice(
+        tuple(PROCEDURES),
+        "ensemble",
+        "Errors measured with",
+        ("several networks, many crops", "one network, ten crops", "one network, one crop"),
+    )
     network = _number(1 + tables.NAMES.index("googlenet"), 1, len(tables.NAMES), "Network, by year")
 
     def __init__(self, **settings: Any) -> None:
@@ -418,8 +470,13 @@ class LineageWidget(_Widget):
         error = row["errors"].get(self.procedure, [0])[0]
         better = [other for other in shown if other["errors"][self.procedure][0] < error]
         smaller = [other for other in better if other[self.axis] <= row[self.axis]]
-        return {**{what: row[what] for what in ("year", "parameters", "macs", "depth")}, "error": error,
-                "shown": len(shown), "better": len(better), "smaller": len(smaller)}
+        return {
+            **{what: row[what] for what in ("year", "parameters", "macs", "depth")},
+            "error": error,
+            "shown": len(shown),
+            "better": len(better),
+            "smaller": len(smaller),
+        }
 
 
 class Quiz(anywidget.AnyWidget):
@@ -459,8 +516,9 @@ class EnsembleWidget(_Widget):
     models = _number(1, 1, 7, "Networks averaged")
     crops = _choice(COUNTS, 1, "Crops of each picture", tuple(map(str, COUNTS)))
     pool = _choice(POOLS, "mean", "Over the crops of a network", ("mean", "maximum"))
-    data = _choice(tuple(tables.ABLATIONS), "shapes", "Measured on",
-                   tuple(name for name, _ in tables.ABLATIONS.values()))
+    data = _choice(
+        tuple(tables.ABLATIONS), "shapes", "Measured on", tuple(name for name, _ in tables.ABLATIONS.values())
+    )
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(tables.ensemble_table(), **settings)

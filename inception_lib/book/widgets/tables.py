@@ -50,10 +50,14 @@ def _named(names: Iterable[str], make: Callable[..., Counts]) -> list[dict]:
     settings = dict(zip(names, _STAND_INS, strict=False))
     whose = {number: name for name, number in settings.items()}
     return [
-        {"layer": row.path.rpartition("/")[2], "branch": row.branch,
-         "macs": [whose.get(n, n) for _, n in row.macs.factors],
-         "weights": [whose.get(n, n) for _, n in row.weights.factors]}
-        for row in make(**settings).rows if row.macs.factors
+        {
+            "layer": row.path.rpartition("/")[2],
+            "branch": row.branch,
+            "macs": [whose.get(n, n) for _, n in row.macs.factors],
+            "weights": [whose.get(n, n) for _, n in row.weights.factors],
+        }
+        for row in make(**settings).rows
+        if row.macs.factors
     ]
 
 
@@ -90,15 +94,18 @@ def module_presets() -> dict[str, dict[str, int]]:
     """Settings of the nine modules of Table 1: grid, input channels and widths."""
     rows = count(paper.architecture_of_table1())
     shapes = {key: rows[f"inception_{key}/1x1"].in_shape for key in PAPER_WIDTHS}
-    return {key: {"grid": shapes[key][1], "c_in": shapes[key][0], **widths._asdict()}
-            for key, widths in PAPER_WIDTHS.items()}
+    return {
+        key: {"grid": shapes[key][1], "c_in": shapes[key][0], **widths._asdict()}
+        for key, widths in PAPER_WIDTHS.items()
+    }
 
 
 def module_table() -> dict:
     """Rows of both forms of the module, what is concatenated in each, and the presets."""
     names = ("grid", "c_in", *Widths._fields)
-    table: dict = {form: _named(names, lambda form=form, **s: module_counts(form, **s))
-                   for form in ("reduced", "naive")}
+    table: dict = {
+        form: _named(names, lambda form=form, **s: module_counts(form, **s)) for form in ("reduced", "naive")
+    }
     table["channels"] = {
         "reduced": ["n1x1", "n3x3", "n5x5", "pool_proj"],
         "naive": ["n1x1", "n3x3", "n5x5", "c_in"],
@@ -161,8 +168,9 @@ def network_table() -> dict:
     is no network with heads, and none without, or is None.
     """
     networks = {f"{variant} {stem}": _one_network(variant, stem) for variant in VARIANTS for stem in STEMS}
-    printed = [{"name": row.name, "type": row.type, "params": row.params, "ops": row.ops}
-               for row in paper.TABLE1]
+    printed = [
+        {"name": row.name, "type": row.type, "params": row.params, "ops": row.ops} for row in paper.TABLE1
+    ]
     return {"sizes": SIZES, "widths": WIDTHS, "printed": printed, "networks": networks}
 
 
@@ -196,30 +204,42 @@ def _one_network(variant: Variant, stem: Stem) -> dict:
 
         def one(i: int) -> str | int:
             return factor(path, lambda r: getattr(r, what).factors[i][1])
+
         return [one(i) for i in range(len(getattr(row, what).factors))]
 
     belongs = table1_rows(by_width[0])
     rows = []
     for row in by_width[0].rows:
         path, last = row.path, len(row.out_shape) - 1
-        rows.append({
-            "path": path, "row": belongs[path], "head": row.head,
-            "macs": factors(path, "macs"), "weights": factors(path, "weights"),
-            "biases": [factor(path, lambda r: r.biases)] if row.biases else [],
-            "norm": [factor(path, lambda r: r.norm_parameters)] if row.norm_parameters else [],
-            "grid": factor(path, lambda r: r.out_shape[1]) if last else None,
-            "channels": factor(path, lambda r: r.out_shape[0]),
-        })
+        rows.append(
+            {
+                "path": path,
+                "row": belongs[path],
+                "head": row.head,
+                "macs": factors(path, "macs"),
+                "weights": factors(path, "weights"),
+                "biases": [factor(path, lambda r: r.biases)] if row.biases else [],
+                "norm": [factor(path, lambda r: r.norm_parameters)] if row.norm_parameters else [],
+                "grid": factor(path, lambda r: r.out_shape[1]) if last else None,
+                "channels": factor(path, lambda r: r.out_shape[0]),
+            }
+        )
     return {
         "rows": rows,
-        "size_columns": list(size_columns.columns), "width_columns": list(width_columns.columns),
+        "size_columns": list(size_columns.columns),
+        "width_columns": list(width_columns.columns),
         "why": why,
     }
 
 
 #: Training pictures and classes of the data sets that `inception train` knows by name.
-DATA_SETS = {"shapes": (SIZES_OF_SHAPES["train"], 10), "cifar10": (50_000, 10), "imagenette": (9_469, 10),
-             "caltech101": (101 * 30, 101), "imagenet": (1_281_167, 1000)}
+DATA_SETS = {
+    "shapes": (SIZES_OF_SHAPES["train"], 10),
+    "cifar10": (50_000, 10),
+    "imagenette": (9_469, 10),
+    "caltech101": (101 * 30, 101),
+    "imagenet": (1_281_167, 1000),
+}
 
 
 @cache
@@ -230,11 +250,19 @@ def training_table() -> dict:
     the way back costs twice the way there.
     """
     recipes = {name: make() for name, make in RECIPES.items()}
-    mflops = {name: {data: 6 * count(recipe.architecture(classes)).macs // 10**6
-                     for data, (_, classes) in DATA_SETS.items()} for name, recipe in recipes.items()}
-    return {"mflops": mflops, "pictures": {data: pictures for data, (pictures, _) in DATA_SETS.items()},
-            "batch": {name: recipe.batch for name, recipe in recipes.items()},
-            "epochs": {name: int(recipe.epochs) for name, recipe in recipes.items()}}
+    mflops = {
+        name: {
+            data: 6 * count(recipe.architecture(classes)).macs // 10**6
+            for data, (_, classes) in DATA_SETS.items()
+        }
+        for name, recipe in recipes.items()
+    }
+    return {
+        "mflops": mflops,
+        "pictures": {data: pictures for data, (pictures, _) in DATA_SETS.items()},
+        "batch": {name: recipe.batch for name, recipe in recipes.items()},
+        "epochs": {name: int(recipe.epochs) for name, recipe in recipes.items()},
+    }
 
 
 SCALES = scheme(144).scales
@@ -262,21 +290,36 @@ def crop_table() -> dict:
     recorded = results.load("crops_chelsea").outcome
     name, width, height = recorded["photograph"], recorded["width"], recorded["height"]
     boxes = {(v.scale, v.square, v.crop, v.mirror): v.box for v in plan(scheme(144), width, height)}
-    found = {(v["scale"], v["square"], v["crop"], v["mirror"]): [int(n) for n in v["millionths"].split()]
-             for v in recorded["views"]}
+    found = {
+        (v["scale"], v["square"], v["crop"], v["mirror"]): [int(n) for n in v["millionths"].split()]
+        for v in recorded["views"]
+    }
     assert boxes.keys() == found.keys(), "recorded for another plan"
-    order = [(v.scale, v.square, v.crop, v.mirror) for crops in (1, 10, 144)
-             for v in plan(scheme(crops), width, height)]
-    views = [{"scale": key[0], "square": key[1], "crop": key[2], "mirror": key[3],
-              "box": [round(edge, 2) for edge in boxes[key]], "p": found[key]}
-             for key in dict.fromkeys(order)]
+    order = [
+        (v.scale, v.square, v.crop, v.mirror)
+        for crops in (1, 10, 144)
+        for v in plan(scheme(crops), width, height)
+    ]
+    views = [
+        {
+            "scale": key[0],
+            "square": key[1],
+            "crop": key[2],
+            "mirror": key[3],
+            "box": [round(edge, 2) for edge in boxes[key]],
+            "p": found[key],
+        }
+        for key in dict.fromkeys(order)
+    ]
     totals = [sum(column) for column in zip(*found.values(), strict=True)]
     with io.BytesIO() as file:
         photographs([name])[name].save(file, "JPEG", quality=80)
         source = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
     return {
         "picture": {"src": source, "width": width, "height": height, "alt": _SAID[name]},
-        "classes": recorded["classes"], "mean_classes": best(totals)[:5], "views": views,
+        "classes": recorded["classes"],
+        "mean_classes": best(totals)[:5],
+        "views": views,
     }
 
 
@@ -312,10 +355,19 @@ def _head_run(run: Mapping) -> dict:
     history = run["history"]
     return {
         "top1": [round(1e4 * record["top1"]) for record in history],
-        "losses": {name: [round(1e3 * record[name]) for record in history]
-                   for name in HEAD_LOSSES if name in history[0]},
-        "norms": [{part: [max(1, round(1e6 * norm)) for norm in by_module(record[part]).values()]
-                   for part in PARTS if part in record} for record in run["gradients"]],
+        "losses": {
+            name: [round(1e3 * record[name]) for record in history]
+            for name in HEAD_LOSSES
+            if name in history[0]
+        },
+        "norms": [
+            {
+                part: [max(1, round(1e6 * norm)) for norm in by_module(record[part]).values()]
+                for part in PARTS
+                if part in record
+            }
+            for record in run["gradients"]
+        ],
     }
 
 
@@ -334,11 +386,17 @@ def comparison_table() -> dict:
     """Every network of the lineage, unit by unit: name, stage, what it is, output, and the four counts."""
     return {
         "stages": comparison.STAGES,
-        "networks": {name: {
-            "title": milestone.title, "year": milestone.year,
-            "units": [[u.name, u.stage, u.text, u.output, u.parameters, u.macs, u.activations, u.depth]
-                      for u in units(name)],
-        } for name, milestone in NETWORKS.items()},
+        "networks": {
+            name: {
+                "title": milestone.title,
+                "year": milestone.year,
+                "units": [
+                    [u.name, u.stage, u.text, u.output, u.parameters, u.macs, u.activations, u.depth]
+                    for u in units(name)
+                ],
+            }
+            for name, milestone in NETWORKS.items()
+        },
     }
 
 
@@ -347,11 +405,18 @@ def lineage_table() -> dict:
     """Every network of the lineage with its counts, and its top-5 errors in hundredths of a percent."""
     return {
         "procedures": PROCEDURES,
-        "networks": [{
-            "title": milestone.title, "year": milestone.year,
-            **{what: sum(getattr(u, what) for u in units(name)) for what in ("parameters", "macs", "depth")},
-            "errors": {e.procedure: [int(100 * e.error), e.measured, e.source] for e in milestone.errors},
-        } for name, milestone in NETWORKS.items()],
+        "networks": [
+            {
+                "title": milestone.title,
+                "year": milestone.year,
+                **{
+                    what: sum(getattr(u, what) for u in units(name))
+                    for what in ("parameters", "macs", "depth")
+                },
+                "errors": {e.procedure: [int(100 * e.error), e.measured, e.source] for e in milestone.errors},
+            }
+            for name, milestone in NETWORKS.items()
+        ],
     }
 
 
@@ -384,15 +449,20 @@ def ensemble_table() -> dict:
         else:
             outcome = results.load(ablation.RECORDED[name]).outcome
             rows, count = ablation.errors(outcome["rows"]), len(outcome["networks"])
-            about = (f"{outcome['pictures']:,} pictures, {count} network{'s' * (count > 1)}; intervals are "
-                     f"of 95 %.")
+            about = (
+                f"{outcome['pictures']:,} pictures, {count} network{'s' * (count > 1)}; intervals are "
+                f"of 95 %."
+            )
             if name == "photographs":
                 about += " Whether the network was trained on some of them is not known."
         cells = {}
         for row in rows.to_dict("records"):
             key = f"{row.pop('pool')} {row.pop('models')} {row.pop('crops')}"
-            cells[key] = {"passes": row.pop("passes"), "choices": row.pop("choices", 1),
-                          **{column: round(100 * value) for column, value in row.items()}}
+            cells[key] = {
+                "passes": row.pop("passes"),
+                "choices": row.pop("choices", 1),
+                **{column: round(100 * value) for column, value in row.items()},
+            }
         tables[name] = {"about": about, "top": top, "cells": cells}
     return tables
 
