@@ -58,7 +58,7 @@ def main(weights: str = "bvlc") -> int:
         results.record(
             f"crops_{PHOTOGRAPH}",
             outcome,
-            about=f"The probabilities of {len(kept)} classes in each of the {len(views)} crops of a photograph",
+            about=f"Probabilities of {len(kept)} classes in each of the {len(views)} crops of a photograph",
             data=f"{PHOTOGRAPH}, a photograph of scikit-image, {picture.width}x{picture.height}; "
             f"weights: {info.source}",
         )
