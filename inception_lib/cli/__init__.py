@@ -36,6 +36,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             commands,
             prog="inception",
             args=args,
-            description="GoogLeNet (Inception v1): count, audit the paper's figures, predict, evaluate, train.",
+            description="GoogLeNet (Inception v1): count, audit the paper, predict, evaluate, train.",
         )
     )
