@@ -12,11 +12,21 @@ from inception_lib.book.figures.plots import (
     plot_gradients,
     plot_training,
 )
-from inception_lib.book.figures.style import COLORS, INK, Picture, branch_color, show, to_svg, use_style
+from inception_lib.book.figures.style import (
+    COLORS,
+    INK,
+    LOSSES,
+    Picture,
+    branch_color,
+    show,
+    to_svg,
+    use_style,
+)
 
 __all__ = [
     "COLORS",
     "INK",
+    "LOSSES",
     "Picture",
     "bars",
     "branch_color",

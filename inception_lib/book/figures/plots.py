@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from inception_lib.book.figures.style import COLORS, INK
+from inception_lib.book.figures.style import COLORS, INK, LOSSES
 from inception_lib.history import PROCEDURES, Procedure
 from inception_lib.paper import Audit
 
@@ -54,8 +54,8 @@ def bars(
 def plot_audit(audit: Audit) -> Figure:
     """How far each exact number is from the one printed in Table 1; marker and color say the verdict."""
     marks = {
-        "agrees": ("o", COLORS["1x1"]),
-        "explained": ("D", COLORS["3x3"]),
+        "agrees": ("o", COLORS["violet"]),
+        "explained": ("D", COLORS["olive"]),
         "unexplained": ("X", COLORS["accent"]),
     }
     found = [f for f in audit if f.table == "1" and f.column in ("params", "ops")]
@@ -142,7 +142,7 @@ def plot_errors(
             shown[column],
             shown[procedure],
             s=42,
-            color=[COLORS["accent" if mine else "1x1"] for mine in own],
+            color=[COLORS["accent" if mine else "violet"] for mine in own],
             zorder=3,
         )
         words = PROCEDURES[procedure]
@@ -204,18 +204,14 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), layout=ConstrainedLayoutEngine(wspace=0.08))
     at = [record["epoch"] for record in history]
-    lines = (
-        ("loss", "classifier", "1x1", "o-"),
-        ("aux1", "first head", "3x3", "s--"),
-        ("aux2", "second head", "5x5", "^:"),
-    )
-    for name, label, color, line in lines:  # they often lie on each other, so each has a line of its own
+    labels = {"loss": "classifier", "aux1": "first head", "aux2": "second head"}
+    # they often lie on each other, so each has a line of its own
+    for name, (color, line) in LOSSES.items():
         if history and name in history[0]:
-            left.plot(
-                at, [record[name] for record in history], line, markersize=4, label=label, color=COLORS[color]
-            )
+            values = [record[name] for record in history]
+            left.plot(at, values, line, markersize=4, label=labels[name], color=color)
     left.axhline(math.log(classes), color=COLORS["muted"], linestyle=":")
-    right.plot(at, [record["top1"] for record in history], "o-", markersize=4, color=COLORS["1x1"])
+    right.plot(at, [record["top1"] for record in history], "o-", markersize=4, color=LOSSES["loss"][0])
     right.axhline(1 / classes, color=COLORS["muted"], linestyle=":")
     left.set(xlabel="epoch", ylabel="training loss", ylim=(0, 1.15 * math.log(classes)))
     right.set(xlabel="epoch", ylabel="top-1 accuracy, validation", ylim=(0, 1))
@@ -268,10 +264,10 @@ def plot_gradients(
     ax = ax or plt.subplots(figsize=(7.2, 3.2))[1]
     order = list(norms["main"])
     lines = (
-        ("main", "main loss's", "1x1", "o-"),
-        ("aux1", "first head's", "3x3", "s--"),
-        ("aux2", "second head's", "5x5", "^:"),
-        ("total", "all together", "muted", "-"),
+        ("main", "main loss's", *LOSSES["loss"]),
+        ("aux1", "first head's", *LOSSES["aux1"]),
+        ("aux2", "second head's", *LOSSES["aux2"]),
+        ("total", "all together", COLORS["muted"], "-"),
     )
     for part, label, color, line in lines:
         if part in norms:
@@ -281,7 +277,7 @@ def plot_gradients(
                 list(norms[part].values()),
                 line,
                 label=label,
-                color=COLORS[color],
+                color=color,
                 markersize=4,
                 **broad,
             )

@@ -17,14 +17,26 @@ import matplotlib.pyplot as plt
 from cycler import cycler
 from matplotlib.figure import Figure
 
-#: One color per branch, everywhere in the book (Okabe and Ito's palette, safe for color-blind readers).
+#: One color per branch, everywhere in the book (Okabe and Ito's palette, safe for color-blind readers), and
+#: those of all else. Violet, olive and berry were searched for: apart from each other for all kinds of color
+#: vision, apart from the branches' colors, and clear on white as on the page's dark ground.
 COLORS = {
     "1x1": "#0072B2",
     "3x3": "#E69F00",
     "5x5": "#009E73",
     "pool": "#CC79A7",
+    "violet": "#B069F6",
+    "olive": "#708E36",
+    "berry": "#C50078",
     "accent": "#D55E00",
     "muted": "#8A8A8A",
+}
+
+#: The losses of the three classifiers, as a training's records name them: color and line.
+LOSSES = {
+    "loss": (COLORS["violet"], "o-"),
+    "aux1": (COLORS["olive"], "s--"),
+    "aux2": (COLORS["berry"], "^:"),
 }
 
 #: A branch of a later network has the color of the one it stands for.
@@ -61,7 +73,7 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 2,
     "hatch.color": INK,
-    "axes.prop_cycle": cycler(color=[COLORS[k] for k in ("1x1", "3x3", "5x5", "pool", "accent")]),
+    "axes.prop_cycle": cycler(color=[COLORS[k] for k in ("violet", "olive", "berry", "accent", "muted")]),
 }
 
 
@@ -77,7 +89,7 @@ def to_svg(fig: Figure, alt: str) -> str:
         fig.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
         svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)  # the page's own typeface
+    svg = without_family(svg)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg)
     assert size is not None, "matplotlib writes the size of its SVG in points"
@@ -88,6 +100,24 @@ def to_svg(fig: Figure, alt: str) -> str:
         f'viewBox="0 0 {width:g} {height:g}" '
     )
     return re.sub(r"<svg [^>]*?(?=xmlns)", start, re.sub(r' viewBox="[^"]*"', "", svg, count=1), count=1)
+
+
+def without_family(svg: str) -> str:
+    """An SVG of matplotlib's without its fonts, so that its text takes the page's own typeface.
+
+    Up to 3.9 matplotlib wrote `font: 700 12px family`; since 3.10 it writes the parts one by one.
+    """
+    svg = re.sub(r"font: ([^;\"]*?)([\d.]+px) [^;\"]*", _parts_of_font, svg)
+    return re.sub(r" ?font-family: [^;\"]*;?", "", svg)
+
+
+def _parts_of_font(found: re.Match[str]) -> str:
+    """`italic 700 ` and `12px` as declarations of their own."""
+    parts = []
+    for word in found[1].split():
+        kind = "style" if word in ("italic", "oblique") else "variant" if word == "small-caps" else "weight"
+        parts.append(f"font-{kind}: {word}; ")
+    return "".join(parts) + f"font-size: {found[2]}"
 
 
 class Picture:

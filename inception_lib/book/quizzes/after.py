@@ -12,6 +12,7 @@ TITLE = "in its time and after"
 
 
 def questions() -> list[Question]:
+    """The questions, their numbers counted."""
     ours, fifty = count(googlenet(heads=False)), count(networks.resnet(50))
     external = next(r for r in TABLE2 if r.team == "SuperVision" and r.external_data != "no")
     return [

@@ -9,6 +9,7 @@ TITLE = "scales, squares, crops"
 
 
 def questions() -> list[Question]:
+    """The questions, their numbers counted."""
     one, all_crops = table3(1, 1).error, table3(1, 144).error
     square = len(distinct(plan(scheme(144), 300, 300)))
     return [

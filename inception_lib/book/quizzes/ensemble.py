@@ -8,6 +8,7 @@ TITLE = "ensembles and the ablation"
 
 
 def questions() -> list[Question]:
+    """The questions, their numbers counted."""
     first, last = table3(1, 1), table3(7, 144)
     seven, ten = table3(7, 1), table3(1, 10)
     return [

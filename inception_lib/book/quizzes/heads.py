@@ -10,6 +10,7 @@ TITLE = "auxiliary classifiers"
 
 
 def questions() -> list[Question]:
+    """The questions, their numbers counted."""
     whole = count(googlenet())
     bare = whole.trunk
     return [

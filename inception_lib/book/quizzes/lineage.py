@@ -11,6 +11,7 @@ TITLE = "from LeNet to GoogLeNet"
 
 
 def questions() -> list[Question]:
+    """The questions, their numbers counted."""
     ours, alexnet, vgg = (count(a) for a in (googlenet(heads=False), networks.alexnet(), networks.vgg(16)))
     fewer = alexnet.parameters / ours.parameters
     return [

@@ -9,6 +9,7 @@ TITLE = "the Inception module"
 
 
 def questions() -> list[Question]:
+    """The questions, their numbers counted."""
     w = PAPER_WIDTHS["3a"]
     thin = [PAPER_WIDTHS[key].reduce5x5 for key in PAPER_WIDTHS]
     return [

@@ -10,6 +10,7 @@ TITLE = "the whole network"
 
 
 def questions() -> list[Question]:
+    """The questions, their numbers counted."""
     plain = count(googlenet(heads=False))
     released = count(googlenet("inception5h", stem="separable", heads=False))
     half = count(googlenet(heads=False, input_size=112)).macs / plain.macs

@@ -9,6 +9,7 @@ TITLE = "global average pooling"
 
 
 def questions() -> list[Question]:
+    """The questions, their numbers counted."""
     connected = factors.fully_connected(7, 1024, 1024).weights
     pooled = factors.pooled(7, 1024, 1024).weights
     return [

@@ -9,6 +9,7 @@ TITLE = "the 1x1 convolution"
 
 
 def questions() -> list[Question]:
+    """The questions, their numbers counted."""
     direct, reduced = factors.direct(14, 5, 480, 48).macs, factors.reduced(14, 5, 480, 48, 16).macs
     five = direct * 16 // 480
     return [

@@ -10,6 +10,7 @@ TITLE = "training"
 
 
 def questions() -> list[Question]:
+    """The questions, their numbers counted."""
     guess = math.log(1000)
     return [
         ask(

@@ -13,7 +13,7 @@ import traitlets as t
 from inception_lib.book import results
 from inception_lib.errors import InceptionError
 
-_HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent  #: of the scripts and styles
 _SHARED = re.compile(r'^import \{[^}]*\} from "\./common\.js";\n', re.M)
 
 
@@ -22,8 +22,8 @@ def source(name: str) -> str:
 
     A widget is imported from a blob, which has no folder that it could import `./common.js` from.
     """
-    common = re.sub(r"^export ", "", (_HERE / "common.js").read_text(encoding="utf-8"), flags=re.M)
-    return common + _SHARED.sub("", (_HERE / name).read_text(encoding="utf-8"))
+    common = re.sub(r"^export ", "", (FOLDER / "common.js").read_text(encoding="utf-8"), flags=re.M)
+    return common + _SHARED.sub("", (FOLDER / name).read_text(encoding="utf-8"))
 
 
 def number(default: int, low: int, high: int | None, label: str, **more: Any) -> t.Int:
@@ -68,7 +68,7 @@ class Scripted(anywidget.AnyWidget):
 
     @property
     def _css(self) -> str:
-        return (_HERE / "widgets.css").read_text(encoding="utf-8")
+        return "".join((FOLDER / name).read_text(encoding="utf-8") for name in ("widgets.css", "parts.css"))
 
 
 class Widget(Scripted):
