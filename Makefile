@@ -84,8 +84,9 @@ notebooks: $(INSTALLED)
 	@OMP_NUM_THREADS=1 $(BIN)/python tools/notebooks.py $(NOTEBOOKS)
 
 pins: $(INSTALLED)
-	@$(BIN)/python tools/pins.py > _pins.tmp && mv _pins.tmp constraints.txt
-	@echo "constraints.txt written"
+	@$(BIN)/python tools/pins.py > _pins.tmp && mv _pins.tmp constraints.txt || { rm -f _pins.tmp; exit 1; }
+	@echo "constraints.txt written; asking the package index for every promised Python (some minutes)"
+	@$(BIN)/python tools/pins.py --check
 
 clean:
 	@rm -rf _build build dist .pytest_cache .ruff_cache .hypothesis

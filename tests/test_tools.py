@@ -19,6 +19,9 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from tools import browser, build, install, local_ext, notebooks, pins, skips
 from tools.serve import serve
@@ -27,21 +30,20 @@ ROOT = Path(__file__).resolve().parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, flags=re.M))
 
-
-def pinned() -> dict[str, str]:
-    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
-    return dict(line.split("==") for line in lines)
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CONSTRAINTS = (ROOT / "constraints.txt").read_text()
+PROMISED = pins.pythons(PYPROJECT)
+# what only another system or another Python needs may be installed there without a pin
+ELSEWHERE = {"appnope", "colorama", "exceptiongroup", "pywinpty", "tomli"}
 
 
 # -- versions -------------------------------------------------------------------------------------
 
 
 def test_everything_installed_for_the_project_is_pinned():
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    installed = pins.closure(pins.wanted(pyproject))
-    missing = {name for name in installed if name not in pinned() and not pins.NOT_PINNED.match(name)}
-    # what only another system or another Python needs may be installed there without a pin
-    assert missing <= {"appnope", "colorama", "exceptiongroup", "pywinpty", "tomli"}
+    installed = pins.closure(pins.wanted(PYPROJECT))
+    missing = {name for name in installed if not pins.NOT_PINNED.match(name)} - set(pins.pinned(CONSTRAINTS))
+    assert missing <= ELSEWHERE
 
 
 def test_what_is_installed_is_what_is_pinned():
@@ -53,10 +55,50 @@ def test_what_is_installed_is_what_is_pinned():
 
     differing = {
         name: (version, installed(name))
-        for name, version in pinned().items()
+        for name, version in pins.pinned(CONSTRAINTS).items()
         if installed(name) not in (None, version)
     }
     assert differing == {}
+
+
+def test_the_promise_is_the_same_everywhere():
+    assert PROMISED == ["3.11", "3.12", "3.13", "3.14"]
+    oldest = ".".join(map(str, install.OLDEST))
+    assert PROMISED[0] == oldest == PYPROJECT["tool"]["mypy"]["python_version"]
+    assert PYPROJECT["project"]["requires-python"] == f">={oldest}"
+    assert PYPROJECT["tool"]["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"
+    assert f"CPython {PROMISED[0]} to {PROMISED[-1]}" in " ".join(CONSTRAINTS.replace("\n# ", " ").split())
+
+
+@pytest.mark.parametrize("system", pins.SYSTEMS)
+@pytest.mark.parametrize("python", PROMISED)
+def test_the_pins_fit_every_promised_python(python, system):
+    there = pins.target(python, system)
+    pinned = pins.pinned(CONSTRAINTS, there)
+    needed = pins.closure(pins.wanted(PYPROJECT), there)
+    assert {name for name in needed if not pins.NOT_PINNED.match(name)} - set(pinned) <= ELSEWHERE
+    for name, version in pinned.items():
+        if needed.get(name) != version:
+            continue  # not needed there, or another version than here: its metadata is not at hand
+        metadata = importlib.metadata.metadata(name)
+        # the first release of a Python is the one that leaves out most
+        assert there["python_full_version"] in SpecifierSet(metadata["Requires-Python"] or ""), name
+        for other in map(Requirement, metadata.get_all("Requires-Dist") or ()):
+            applies = other.marker is None or other.marker.evaluate({**there, "extra": ""})
+            if applies and (pin := pinned.get(canonicalize_name(other.name))):
+                assert pin in other.specifier, f"{name} needs {other}, and {pin} is pinned"
+
+
+def test_an_older_python_gets_an_older_pin():
+    assert list(pins.lines_for("numpy", "2.4.6")) == ["numpy==2.4.6"]
+    lines = list(pins.lines_for("soupsieve", "4.1.2"))
+    for python, version in (("3.11", "2.10"), ("3.12", "4.1.2")):
+        assert pins.pinned("\n".join(lines), pins.target(python, "Linux")) == {"soupsieve": version}
+    assert list(pins.lines_for("soupsieve", "2.10")) == ["soupsieve==2.10"]
+
+
+def test_the_lowest_versions_are_those_of_pyproject():
+    assert pins.lowest(PYPROJECT).splitlines() == ["torch==2.11.*", "torchvision==0.26.*"]
 
 
 def test_conda_users_get_the_same_versions():
@@ -66,10 +108,9 @@ def test_conda_users_get_the_same_versions():
     assert "--constraint constraints.txt" in pip and "--editable .[book,test]" in pip
     for line in [*conda, *pip]:
         name, _, version = line.replace("==", "=").partition("=")
-        assert name.lower() in ("python", "pip") or line.startswith("--") or pinned()[name.lower()] == version
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
-    assert "python=3.11" in conda and wanted == ">=3.11"
-    assert install.OLDEST == (3, 11)
+        pin = pins.pinned(CONSTRAINTS).get(name.lower())
+        assert name.lower() in ("python", "pip") or line.startswith("--") or pin == version
+    assert "python=3.11" in conda
 
 
 # -- the Makefile and the README ------------------------------------------------------------------
