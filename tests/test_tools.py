@@ -82,7 +82,7 @@ def test_the_pins_fit_every_promised_python(python, system):
             continue  # not needed there, or another version than here: its metadata is not at hand
         metadata = importlib.metadata.metadata(name)
         # the first release of a Python is the one that leaves out most
-        assert there["python_full_version"] in SpecifierSet(metadata["Requires-Python"] or ""), name
+        assert there["python_full_version"] in SpecifierSet(metadata.get("Requires-Python", "")), name
         for other in map(Requirement, metadata.get_all("Requires-Dist") or ()):
             applies = other.marker is None or other.marker.evaluate({**there, "extra": ""})
             if applies and (pin := pinned.get(canonicalize_name(other.name))):
@@ -95,6 +95,13 @@ def test_an_older_python_gets_an_older_pin():
     for python, version in (("3.11", "2.10"), ("3.12", "4.1.2")):
         assert pins.pinned("\n".join(lines), pins.target(python, "Linux")) == {"soupsieve": version}
     assert list(pins.lines_for("soupsieve", "2.10")) == ["soupsieve==2.10"]
+
+
+def test_writing_the_pins_keeps_those_that_other_pythons_need(monkeypatch):
+    elsewhere = {"installed": "2", "other-python": None}
+    monkeypatch.setattr(pins, "closure", lambda names, there=None: elsewhere if there else {"installed": "2"})
+    text = pins.constraints(PYPROJECT, "installed==1\nother-python==3\ngone==4\n")
+    assert pins.pinned(text) == {"installed": "2", "other-python": "3"}
 
 
 def test_the_lowest_versions_are_those_of_pyproject():

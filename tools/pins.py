@@ -120,15 +120,18 @@ def lines_for(name: str, version: str) -> Iterator[str]:
         yield f'{name}=={before}; python_full_version < "{needs}"'
 
 
-def constraints(pyproject: dict) -> str:
-    """The text of constraints.txt for this environment."""
-    promised = pythons(pyproject)
-    lines = [
-        line
-        for name, version in sorted(closure(wanted(pyproject)).items())
-        if not NOT_PINNED.match(name)
-        for line in lines_for(name, version)
-    ]
+def constraints(pyproject: dict, before: str = "") -> str:
+    """The text of constraints.txt for this environment.
+
+    What only another promised Python or system needs keeps the pin that it has in the text `before`.
+    """
+    promised, names = pythons(pyproject), wanted(pyproject)
+    there = {
+        name for python in promised for system in SYSTEMS for name in closure(names, target(python, system))
+    }
+    kept = {name: version for name, version in pinned(before).items() if name in there}
+    versions = sorted((kept | closure(names)).items())
+    lines = [x for name, pin in versions if not NOT_PINNED.match(name) for x in lines_for(name, pin)]
     return HEADER.format(first=promised[0], last=promised[-1]) + "".join(line + "\n" for line in lines)
 
 
@@ -190,7 +193,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.check:
         return check(project_file())
-    print((lowest if arguments.lowest else constraints)(project_file()), end="")
+    before = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    print(lowest(project_file()) if arguments.lowest else constraints(project_file(), before), end="")
     return 0
 
 
