@@ -29,7 +29,7 @@ help:
 	@echo "make exercises  write the chapters without solutions into exercises/, for students"
 	@echo "make test       style, types, spelling; unit, notebook and browser tests"
 	@echo "make notebooks  execute the committed notebooks and clean them for git"
-	@echo "make pins       write constraints.txt from what .venv holds"
+	@echo "make pins       write constraints.txt from what .venv holds, and both environment.yml"
 	@echo "make clean      remove what was built; make distclean removes .venv too"
 	@echo
 	@echo "PYTHON=python3.12 chooses the Python that makes .venv; PORT=8080 the port of make serve."
@@ -85,7 +85,8 @@ notebooks: $(INSTALLED)
 
 pins: $(INSTALLED)
 	@$(BIN)/python tools/pins.py > _pins.tmp && mv _pins.tmp constraints.txt || { rm -f _pins.tmp; exit 1; }
-	@echo "constraints.txt written; asking the package index for every promised Python (some minutes)"
+	@$(BIN)/python tools/environments.py
+	@echo "constraints.txt and the two environment.yml written; asking the index for each Python"
 	@$(BIN)/python tools/pins.py --check
 
 clean:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import inception_lib
 from inception_lib import count, googlenet
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,6 +99,16 @@ def test_the_wheel_holds_all_of_the_library_and_nothing_else(wheel):
         "inception_lib/book/widgets/common.js",
         "inception_lib/book/widgets/widgets.css",
     } <= names
+
+
+def test_the_wheel_says_its_version_its_pythons_and_its_paper(wheel):
+    with zipfile.ZipFile(wheel) as file:
+        (name,) = (name for name in file.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = file.read(name).decode()
+    said = metadata.partition("\n\n")[0].splitlines()
+    assert f"Version: {inception_lib.__version__}" in said
+    assert "Project-URL: Paper, https://arxiv.org/abs/1409.4842" in said
+    assert {f"Classifier: Programming Language :: Python :: 3.{n}" for n in (11, 12, 13, 14)} <= set(said)
 
 
 def test_the_installed_command_counts(installed, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import shutil
@@ -16,7 +17,8 @@ import yaml
 from bs4 import BeautifulSoup
 from sphinx.errors import ConfigError
 
-from tools import colab, local_ext, notebooks
+import inception_lib
+from tools import colab, environments, local_ext, notebooks, release
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -123,21 +125,21 @@ def test_notebooks_for_colab_fetch_the_library_first(tmp_path):
         nbformat.validate(nbformat.read(path, as_version=4))
 
 
-def names(requirements: list[str]) -> set[str]:
-    return {re.split(r"[<>=]", requirement)[0] for requirement in requirements}
-
-
-def test_binder_installs_what_the_chapters_need():
+def test_conda_binder_and_colab_get_what_pyproject_says():
+    for path, text in environments.written(PYPROJECT).items():
+        assert path.read_text() == text, "run `python tools/environments.py`"
     conda = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text())["dependencies"]
-    for_pages = {"jupyter-book", "nbclient", "sphinx-mathjax-offline"}
-    needed = names(PYPROJECT["project"]["dependencies"])
-    needed |= names(PYPROJECT["project"]["optional-dependencies"]["book"]) - for_pages
-    renamed = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
-    assert {renamed.get(name, name) for name in needed} <= names(conda)
-    # the bounds are those of the library
-    assert {"pytorch-cpu>=2.11", "torchvision>=0.26", "python=3.11"} <= set(conda)
+    assert {"pytorch-cpu>=2.11", "torchvision>=0.26", "python=3.11", "jupyterlab-myst"} <= set(conda)
+    assert environments.for_colab(PYPROJECT) == ["anywidget", "safetensors", "scikit-image", "tyro"]
     script = ROOT / "binder" / "postBuild"
     assert os.access(script, os.X_OK) and subprocess.run(["bash", "-n", script]).returncode == 0
+
+
+def test_a_new_dependency_reaches_everybody():
+    more = copy.deepcopy(PYPROJECT)
+    more["project"]["dependencies"].append("a-new-one>=2")
+    assert "  - a-new-one>=2\n" in environments.written(more)[ROOT / "binder" / "environment.yml"]
+    assert "a-new-one>=2" in environments.for_colab(more)
 
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -172,13 +174,60 @@ def test_the_workflows_run_what_ci_runs_and_tell_the_build_its_address():
 def test_the_citation_agrees_with_the_package_and_the_references():
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors"} <= set(cited)
-    assert (cited["version"], cited["license"]) == (
-        PYPROJECT["project"]["version"],
-        PYPROJECT["project"]["license"],
-    )
+    package = PYPROJECT["project"]
+    assert (cited["version"], cited["license"]) == (inception_lib.__version__, package["license"])
+    assert [a["name"] for a in cited["authors"]] == [a["name"] for a in package["authors"]]
+    assert package["urls"]["Paper"] == cited["references"][0]["url"]
     (paper,) = cited["references"]
     bib = (ROOT / "book" / "references.bib").read_text()
     entry = bib[bib.index("{szegedy2015going,") :].partition("\n}")[0]
     assert paper["doi"] in entry and f"{paper['start']}--{paper['end']}" in entry
     authors = " ".join(re.search(r"author\s*= \{(.*?)\},\n", entry, flags=re.S)[1].split()).split(" and ")
     assert [f"{a['family-names']}, {a['given-names']}" for a in paper["authors"]] == authors
+
+
+# -- releases -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """The files that a release looks at."""
+    (tmp_path / "inception_lib").mkdir()
+    for name in ("pyproject.toml", "CITATION.cff", "CHANGELOG.md", "inception_lib/__init__.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def test_the_version_stands_in_one_place():
+    assert PYPROJECT["project"]["dynamic"] == ["version"] and "version" not in PYPROJECT["project"]
+    assert PYPROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "inception_lib.__version__"}
+    # read as the build reads it, without an import
+    assert release.found("inception_lib/__init__.py", release.VERSION, ROOT) == inception_lib.__version__
+
+
+def test_a_release_has_its_notes(checkout):
+    text = release.notes("0.1.0", checkout)
+    assert text.startswith("The first version") and "[" not in text.partition("\n")[0]
+    (checkout / "CHANGELOG.md").write_text("## [0.1.0] - 2026-01-31\n\n## [0.0.1] - 2025-01-31\n\nOlder.\n")
+    with pytest.raises(SystemExit, match=r"nothing under a heading like `## \[0\.1\.0\] - "):
+        release.notes("0.1.0", checkout)
+
+
+@pytest.mark.parametrize("name", ["inception_lib/__init__.py", "CITATION.cff"])
+def test_a_tag_that_disagrees_is_refused(checkout, name):
+    path = checkout / name
+    path.write_text(path.read_text().replace("0.1.0", "0.2.0"))
+    with pytest.raises(SystemExit, match=rf"for version 0\.1\.0, and {re.escape(name)} says 0\.2\.0"):
+        release.notes("0.1.0", checkout)
+
+
+def test_a_release_names_the_repository(checkout):
+    for path, text in release.addressed(ADDRESS, checkout).items():
+        path.write_text(text)
+    urls = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["urls"]
+    assert urls["Repository"] == ADDRESS and urls["Issues"] == f"{ADDRESS}/issues"
+    assert urls["Paper"] == PYPROJECT["project"]["urls"]["Paper"]
+    assert yaml.safe_load((checkout / "CITATION.cff").read_text())["repository-code"] == ADDRESS
+    assert release.addressed(ADDRESS, checkout) == {}, "twice is once"
+    with pytest.raises(SystemExit, match="must be like"):
+        release.addressed("somewhere", checkout)

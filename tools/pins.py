@@ -23,6 +23,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
+TESTED = "3.11"  # the Python that the pins were tested with
 NOT_PINNED = re.compile(r"nvidia-|cuda-|triton$")
 # where the pin needs a later Python than the oldest promised: the version before it, and the Python it needs
 OLDER = {"soupsieve": ("2.10", "3.11.5")}
@@ -43,7 +44,7 @@ SYSTEMS = {
     "Darwin": ("darwin", "arm64", ("macosx_14_0_arm64",)),
 }
 HEADER = """\
-# Every package of `pip install -e .[book,test]` at the version it was tested with on CPython 3.11, Linux
+# Every package of `pip install -e .[book,test]` at the version it was tested with on CPython {tested}, Linux
 # x86-64. All can be installed on CPython {first} to {last}, on Linux and macOS: `make pins` asks the index,
 # and writes this file anew. `make` and environment.yml install through it.
 # Left out on purpose: nvidia-*, cuda-* and triton. torch asks for its own versions of them, and only on
@@ -132,7 +133,9 @@ def constraints(pyproject: dict, before: str = "") -> str:
     kept = {name: version for name, version in pinned(before).items() if name in there}
     versions = sorted((kept | closure(names)).items())
     lines = [x for name, pin in versions if not NOT_PINNED.match(name) for x in lines_for(name, pin)]
-    return HEADER.format(first=promised[0], last=promised[-1]) + "".join(line + "\n" for line in lines)
+    return HEADER.format(tested=TESTED, first=promised[0], last=promised[-1]) + "".join(
+        line + "\n" for line in lines
+    )
 
 
 def pinned(text: str, environment: dict[str, str] | None = None) -> dict[str, str]:
