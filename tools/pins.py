@@ -1,8 +1,7 @@
-"""The versions that the project is installed with: write them, check them, say the lowest that are promised.
+"""The versions that the project is installed with: write them, or check that they can be had.
 
 usage: python tools/pins.py             constraints.txt, from what is installed in this environment
        python tools/pins.py --check     whether the package index has each pin for each promised Python
-       python tools/pins.py --lowest    the lower bounds of pyproject.toml, as constraints
 
 To move the pins: `pip install --upgrade` in .venv what should move, `make test`, `make pins`.
 """
@@ -148,14 +147,6 @@ def pinned(text: str, environment: dict[str, str] | None = None) -> dict[str, st
     }
 
 
-def lowest(pyproject: dict) -> str:
-    """The lower bounds among what the library and its tests need, as constraints."""
-    project = pyproject["project"]
-    requirements = map(Requirement, project["dependencies"] + project["optional-dependencies"]["test"])
-    bounds = [(r.name, bound) for r in requirements for bound in r.specifier if bound.operator == ">="]
-    return "".join(f"{name}=={bound.version}.*\n" for name, bound in bounds)
-
-
 def unavailable(pinned: dict[str, str], python: str, system: str) -> str:
     """What pip says of pins that have no wheel there; nothing where all of them have one."""
     command = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--dry-run"]
@@ -190,14 +181,12 @@ def check(pyproject: dict) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--check", action="store_true", help="ask the package index for every pin")
-    choice.add_argument("--lowest", action="store_true", help="print the lower bounds of pyproject.toml")
+    parser.add_argument("--check", action="store_true", help="ask the package index for every pin")
     arguments = parser.parse_args()
     if arguments.check:
         return check(project_file())
     before = (ROOT / "constraints.txt").read_text(encoding="utf-8")
-    print(lowest(project_file()) if arguments.lowest else constraints(project_file(), before), end="")
+    print(constraints(project_file(), before), end="")
     return 0
 
 
