@@ -119,6 +119,7 @@ def test_the_installed_command_counts(installed, tmp_path):
     assert Path(where.strip()).is_relative_to(installed.parent)
 
 
+@pytest.mark.book
 def test_the_installed_widgets_have_their_scripts(installed, tmp_path):
     code = (
         "from inception_lib.book.widgets import InceptionWidget; w = InceptionWidget(); "
@@ -142,6 +143,7 @@ for ask in (lambda: results.load("tiny"), lambda: next(bundled())):
     assert "tiny.json" in missing and "come with the repository" in networks
 
 
+@pytest.mark.slow
 def test_users_of_the_library_get_its_types(installed, tmp_path):
     program = tmp_path / "program.py"
     program.write_text(

@@ -85,6 +85,7 @@ def addresses(page: Path) -> list[str]:
     return [a["href"] for a in soup.select("a[href^=http]")]
 
 
+@pytest.mark.slow
 def test_a_published_chapter_opens_in_binder_and_colab(published):
     found = addresses(published / "one.html")
     assert ADDRESS in found
@@ -92,11 +93,13 @@ def test_a_published_chapter_opens_in_binder_and_colab(published):
     assert "https://colab.research.google.com/github/someone/inception-book/blob/for-colab/one.ipynb" in found
 
 
+@pytest.mark.slow
 def test_a_page_that_is_no_notebook_has_the_repository_only(published):
     found = addresses(published / "intro.html")
     assert ADDRESS in found and not [a for a in found if "binder" in a or "colab" in a]
 
 
+@pytest.mark.slow
 def test_a_notebook_can_be_downloaded(published):
     soup = BeautifulSoup((published / "one.html").read_text(encoding="utf-8"), "html.parser")
     (link,) = {a["href"] for a in soup.select("a[href$='.ipynb']") if "://" not in a["href"]}
