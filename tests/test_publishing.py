@@ -18,7 +18,7 @@ from bs4 import BeautifulSoup
 from sphinx.errors import ConfigError
 
 import inception_lib
-from tools import colab, environments, local_ext, notebooks, release
+from tools import colab, environments, local_ext, notebooks, pins, release
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -145,26 +145,61 @@ def test_a_new_dependency_reaches_everybody():
     assert "a-new-one>=2" in environments.for_colab(more)
 
 
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+GITHUB = ROOT / ".github"
+WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (GITHUB / "workflows").glob("*.yml")}
+TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M)
+TRIGGERS = {
+    "tests": {"push": {"branches": ["main"]}, "pull_request": None},
+    "pages": {"push": {"branches": ["main"]}, "workflow_dispatch": None},
+    "release": {"push": {"tags": ["v*"]}},
+}
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_workflows_are_in_order(path):
-    workflow = yaml.safe_load(path.read_text())
-    assert workflow["name"] == path.stem and workflow["permissions"] == {"contents": "read"}
-    assert workflow[True]["push"]["branches"] == ["main"]  # YAML takes `on` for true
+def scripts(workflow: dict) -> list[str]:
+    """What a workflow runs in a shell."""
+    return [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+
+
+@pytest.mark.parametrize("name", TRIGGERS)
+def test_workflows_are_in_order(name):
+    workflow = WORKFLOWS[name]
+    assert workflow["name"] == name and workflow["permissions"] == {"contents": "read"}
+    assert workflow[True] == TRIGGERS[name]  # YAML takes `on` for true
     for job in workflow["jobs"].values():
         for step in job["steps"]:
-            assert re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"]) if "uses" in step else step["run"]
-            if command := re.match(r"make (\w+)$", step.get("run", "")):
-                assert f"\n{command[1]}:" in (ROOT / "Makefile").read_text()
+            assert ("uses" in step) != ("run" in step)
+            assert re.fullmatch(
+                r"(actions/[a-z-]+@|pypa/[a-z-]+@release/)v\d+", step.get("uses", "actions/x@v1")
+            )
+    for script in scripts(workflow):
+        assert subprocess.run(["bash", "-n"], input=script, text=True).returncode == 0, script
+        assert set(re.findall(r"^make ([\w-]+)", script, flags=re.M)) <= set(TARGETS)
+        for program in re.findall(r"(?:^|\s)(tools/\w+\.py|\.ci/\w+)", script):
+            assert (ROOT / program).is_file()
 
 
-def test_the_workflows_run_what_ci_runs_and_tell_the_build_its_address():
-    workflows = {path.stem: yaml.safe_load(path.read_text()) for path in WORKFLOWS}
-    assert ".ci/run" in [step.get("run") for step in workflows["tests"]["jobs"]["tests"]["steps"]]
-    told = workflows["pages"]["env"]
+def test_every_workflow_is_known():
+    assert WORKFLOWS.keys() == TRIGGERS.keys()
+
+
+def test_the_oldest_and_the_newest_python_are_tested_everywhere():
+    promised = pins.pythons(PYPROJECT)
+    jobs = WORKFLOWS["tests"]["jobs"]
+    for name, machine, script in (
+        ("everything", "ubuntu-latest", ".ci/run"),
+        ("macos", "macos-latest", "make test-fast"),
+    ):
+        assert jobs[name]["runs-on"] == machine and jobs[name]["steps"][-1] == {"run": script}
+        assert jobs[name]["strategy"]["matrix"] == {"python": [promised[0], promised[-1]]}
+        assert jobs[name]["steps"][1]["with"]["python-version"] == "${{ matrix.python }}"
+    assert jobs["lowest"]["steps"][-1] == {"run": "make test-lowest"}
+    assert jobs["lowest"]["steps"][1]["with"]["python-version"] == promised[0]
+
+
+def test_the_workflows_tell_the_build_and_the_release_their_address():
+    told = WORKFLOWS["pages"]["env"]
     assert set(told) == set(PUBLIC)
+    assert WORKFLOWS["release"]["env"].items() <= told.items()
     real = {
         name: value.replace("${{ github.server_url }}/${{ github.repository }}", ADDRESS).replace(
             "${{ github.ref_name }}", "main"
@@ -172,6 +207,20 @@ def test_the_workflows_run_what_ci_runs_and_tell_the_build_its_address():
         for name, value in told.items()
     }
     assert local_ext.publishing(real)["launch_buttons"]["colab_url"]
+    assert any(
+        'release.py "$GITHUB_REF_NAME" "$BOOK_REPOSITORY_URL"' in s for s in scripts(WORKFLOWS["release"])
+    )
+
+
+def test_dependabot_and_the_forms_for_issues_are_in_order():
+    dependabot = yaml.safe_load((GITHUB / "dependabot.yml").read_text())
+    assert [update["package-ecosystem"] for update in dependabot["updates"]] == ["github-actions", "pip"]
+    forms = sorted((GITHUB / "ISSUE_TEMPLATE").glob("[!c]*.yml"))
+    assert [path.stem for path in forms] == ["bug", "erratum"]
+    for form in (yaml.safe_load(path.read_text()) for path in forms):
+        assert {"name", "description", "body"} <= set(form)
+        for field in form["body"]:
+            assert field["type"] in ("input", "textarea") and field["id"] and field["attributes"]["label"]
 
 
 def test_the_citation_agrees_with_the_package_and_the_references():
