@@ -24,6 +24,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from tools import browser, build, install, local_ext, notebooks, pins, skips
+from tools.saving import save
 from tools.serve import serve
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -534,6 +535,34 @@ def test_a_failing_chapter_fails_the_build(tmp_path):
     assert run.returncode != 0
     assert run.stdout == "  one\n"
     assert "the seventh seal" in run.stderr and run.stderr.rstrip().endswith("in _build/build.log")
+
+
+# -- what the tools leave behind -------------------------------------------------------------------
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence_and_the_old_one_stays(tmp_path, monkeypatch):
+    path = tmp_path / "folder" / "file"
+    save(path, "old")
+    monkeypatch.setattr(
+        os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+    with pytest.raises(SystemExit, match=r"file was not written \(No space left on device\)\.$"):
+        save(path, b"new")
+    assert path.read_text() == "old" and [path] == list(path.parent.iterdir())
+    with pytest.raises(SystemExit, match="was not written"):
+        save(path / "below a file", "new")
+
+
+def test_a_notebook_that_cannot_be_written_stays_as_it_was(tmp_path):
+    path = tmp_path / "n.ipynb"
+    path.write_text("before")
+    code = (
+        "import resource, sys; from tools import notebooks; notebooks.execute = lambda path: 'y' * 9000; "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)); sys.argv[1:] = [{str(path)!r}]; "
+        "sys.exit(notebooks.main())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 1 and run.stderr.startswith("error: ") and path.read_text() == "before"
 
 
 # -- the rest -------------------------------------------------------------------------------------
