@@ -72,16 +72,8 @@ class _Samples(Dataset):
 
 
 def normalized(pictures: Tensor, preprocess: Preprocess) -> Tensor:
-    """Pictures (n, height, width, 3) in uint8 as `preprocess.tensor` makes them: (n, 3, height, width)."""
-    if preprocess.channels == "BGR":
-        pictures = pictures.flip(-1)
-    n, height, width, channels = pictures.shape
-    # a number for each value in a row of pixels, since arithmetic on three channels at a time is slow
-    mean, std = (
-        torch.tensor(v, device=pictures.device).repeat(width) for v in (preprocess.mean, preprocess.std)
-    )
-    rows = (pictures.flatten(2).float() * (preprocess.white / 255) - mean) / std
-    return rows.view(n, height, width, channels).permute(0, 3, 1, 2)  # channels last in memory
+    """Pictures (n, height, width, 3) in uint8 as `preprocess.batch` makes them: (n, 3, height, width)."""
+    return preprocess.batch(pictures)
 
 
 def _collate(samples: list[tuple[np.ndarray, int] | str]) -> Batch:
