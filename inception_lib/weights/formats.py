@@ -54,12 +54,13 @@ def read_file(path: Path) -> Found:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise WeightsError(f"{path}: the file cannot be read ({why}).") from None
-    if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
-        return Found(_under_our_names(_read_torch(path)))
-    # a .safetensors file begins with the length of its header, 8 bytes of which at least two are 0
-    if (start[6:9] == b"\0\0{") or path.suffix == ".safetensors":
+    # a .safetensors file begins with the length of its header, 8 bytes of which at least two are 0; first,
+    # since the length may begin as a pickle does
+    if start[6:9] == b"\0\0{" or path.suffix == ".safetensors":
         state, info = _read_safetensors(path)
         return Found(_under_our_names(state), info)
+    if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
+        return Found(_under_our_names(_read_torch(path)))
     if path.suffix in (".pth", ".pt"):
         raise WeightsError(f"{path}: this is no file written by torch.save, or it is damaged.")
     return Found(from_caffe(path, read_caffemodel(path)), preprocess=BVLC_PREPROCESS)
