@@ -2,11 +2,13 @@
 
 import http.server
 import threading
+import time
 
 import torch
 from caffemodel import caffemodel
 
 from inception_lib import googlenet
+from inception_lib.architecture import Architecture, Conv, GlobalPool, Linear
 from inception_lib.nn.network import Network
 from inception_lib.weights import names
 
@@ -36,6 +38,18 @@ def as_caffe(state):
     return layers
 
 
+#: A network of two layers, for what does not depend on which network it is.
+SMALL = Architecture(
+    name="small",
+    input=(1, 9, 9),
+    layers=(
+        Conv(name="c", out_channels=4, kernel=(3, 1), groups=1),
+        GlobalPool(name="g"),
+        Linear(name="out", out_features=2),
+    ),
+)
+
+
 class Site(http.server.BaseHTTPRequestHandler):
     """A site with a small caffemodel, which it may break off or deny."""
 
@@ -50,6 +64,8 @@ class Site(http.server.BaseHTTPRequestHandler):
         if not self.path.startswith("/unsized"):
             self.send_header("Content-Length", str(len(self.content)))
         self.end_headers()
+        if self.path in ("/slow", "/hang"):
+            time.sleep(1.5 if self.path == "/slow" else 20)
         half = "broken" in self.path
         self.wfile.write(self.content[: len(self.content) // 2] if half else self.content)
 
