@@ -18,8 +18,11 @@ from typing import Literal, get_args
 from inception_lib.data.images import Preprocess
 from inception_lib.errors import PictureError
 
+Pool = Literal["mean", "max"]
 Square = Literal["left", "center", "right"]
 Crop = Literal["top left", "top right", "bottom left", "bottom right", "center", "whole"]
+#: What is taken over the crops of a picture: the paper averages, and found the maximum worse.
+POOLS: tuple[Pool, ...] = get_args(Pool)
 SQUARES: tuple[Square, ...] = get_args(Square)
 CROPS: tuple[Crop, ...] = get_args(Crop)
 _PORTRAIT: dict[Square, Literal["top", "center", "bottom"]] = {
