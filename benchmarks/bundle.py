@@ -20,15 +20,18 @@ from inception_lib.book.bundled import COUNT, FOLDER
 from inception_lib.book.results import record_run
 from inception_lib.console import run
 from inception_lib.training.logs import Run
-from inception_lib.training.loop import train
-from inception_lib.training.recipes import SLOWER, Recipe, recipe
+from inception_lib.training.recipes import SLOWER, NetworkOptions, Recipe, network_options, recipe
+from inception_lib.training.train import train
 from inception_lib.weights.formats import save_weights
 from inception_lib.weights.loading import load_weights
 
-RECIPE = replace(recipe("tiny"), **SLOWER, dropout=True, epochs=10)
+RECIPE = replace(recipe("tiny"), **SLOWER, epochs=10)
+NETWORK = replace(network_options("tiny"), dropout=True)
 
 
-def train_seven(chosen: Recipe, data: str, work: Path, count: int = COUNT) -> list[Run]:
+def train_seven(
+    network: NetworkOptions, chosen: Recipe, data: str, work: Path, count: int = COUNT
+) -> list[Run]:
     """Train networks by one recipe as the paper trained its seven, each in a folder of `work` by its number.
 
     If interrupted, the same call goes on where it was.
@@ -36,7 +39,9 @@ def train_seven(chosen: Recipe, data: str, work: Path, count: int = COUNT) -> li
     runs = []
     for n in range(1, count + 1):
         folder = work / str(n)
-        runs.append(train(replace(chosen, seed=n, init_seed=0), data, folder, resume=folder.is_dir()))
+        runs.append(
+            train(network, data, replace(chosen, seed=n, init_seed=0), folder, resume=folder.is_dir())
+        )
     return runs
 
 
@@ -46,7 +51,7 @@ def main(work: Path = Path("runs/bundle")) -> int:
     Args:
         work: folder of the seven runs.
     """
-    runs = train_seven(RECIPE, "shapes", work)
+    runs = train_seven(NETWORK, RECIPE, "shapes", work)
     for n, done in enumerate(runs, 1):
         network, info = load_weights(done.weights, heads=False)
         info = replace(info, name=f"shapes-{n}", license="MIT, as the repository")

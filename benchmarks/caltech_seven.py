@@ -25,13 +25,13 @@ from inception_lib.console import run
 from inception_lib.data.datasets import CALTECH_TRAIN, caltech_split, class_pictures, data_folder
 from inception_lib.data.images import Preprocess
 from inception_lib.evaluation.plan import scheme
-from inception_lib.training.recipes import Recipe
+from inception_lib.training.recipes import NetworkOptions, Recipe
 
 TEST = 20  # pictures a class that test, at most
 VAL = 4  # of these, that are looked at after each epoch; nothing is decided by them
 
 
-def recipe(epochs: float, width: float) -> Recipe:
+def recipe(epochs: float) -> Recipe:
     """For two CPU cores: narrow, on small pictures, and without dropout, since so small a network underfits.
 
     With batch normalization, unlike the paper: without it, 60,000 pictures in, a network was right on 14 % of
@@ -39,11 +39,8 @@ def recipe(epochs: float, width: float) -> Recipe:
     """
     return Recipe(
         name="caltech",
-        variant="torchvision",
-        width=width,
         input_size=80,
         resize=91,
-        dropout=False,
         epochs=epochs,
         batch=32,
         lr=0.05,
@@ -64,7 +61,7 @@ def prepare(source: Path, folder: Path) -> None:
     if (folder / "test").is_dir():
         return
     found, seen = class_pictures(source), Counter()
-    side, work = scheme(144, recipe(1, 1).preprocess()).scales[-1], folder.with_name(folder.name + ".part")
+    side, work = scheme(144, recipe(1).preprocess()).scales[-1], folder.with_name(folder.name + ".part")
     chosen = {"train": caltech_split(found.labels, "train"), "val": [], "test": []}
     for i in caltech_split(found.labels, "val"):
         seen[found.labels[i]] += 1
@@ -101,7 +98,13 @@ def main(
     """
     folder = work / "caltech101"
     prepare(data or data_folder() / "caltech101" / "101_ObjectCategories", folder)
-    runs = train_seven(recipe(epochs, width), str(folder), work, networks)
+    runs = train_seven(
+        NetworkOptions(variant="torchvision", width=width, dropout=False),
+        recipe(epochs),
+        str(folder),
+        work,
+        networks,
+    )
     about = f"Training of {len(runs)} networks on Caltech-101, {CALTECH_TRAIN} pictures a class"
     print(record_run("caltech_seven", *runs, about=about))
     weights = tuple(str(done.weights) for done in runs)

@@ -23,46 +23,48 @@ from inception_lib.book import results
 from inception_lib.book.gradients import gradients, norms
 from inception_lib.console import run
 from inception_lib.data.datasets import open_data
-from inception_lib.data.loading import normalized, validation_batches
+from inception_lib.data.loading import Loader
 from inception_lib.files import replacing
 from inception_lib.nn.network import Network
 from inception_lib.training import checkpoint
 from inception_lib.training.logs import Run
-from inception_lib.training.loop import train
-from inception_lib.training.recipes import Recipe, recipe
+from inception_lib.training.recipes import NetworkOptions, Recipe, network_options, recipe
 from inception_lib.training.step import build
+from inception_lib.training.train import train
 
 BATCHES = 8
 
 
 def gradient_norms(network: Network, chosen: Recipe) -> dict[str, dict[str, float]]:
-    """By part and convolution, over the first pictures of the validation."""
-    batches = list(islice(validation_batches(open_data("shapes", "val"), chosen), BATCHES))
-    pictures = torch.cat([normalized(b.pictures, chosen.preprocess()) for b in batches])
+    """By part and convolution, over the first images of the validation."""
+    batches = list(islice(Loader(None, open_data("shapes", "val"), chosen).validation(), BATCHES))
+    images = torch.cat([chosen.preprocess().batch(b.pictures) for b in batches])
     labels = torch.cat([b.labels for b in batches])
-    return norms(gradients(network, pictures, labels, chosen.aux_weight))
+    weights = [head.loss_weight for head in network.architecture.heads]
+    return norms(gradients(network, images, labels, weights[0] if weights else 0.0))
 
 
-def train_one(chosen: Recipe, folder: Path) -> dict:
+def train_one(options: NetworkOptions, chosen: Recipe, folder: Path) -> dict:
     """One run; the norms lie beside its checkpoints until it has ended."""
     path = folder / "gradients.json"
+    architecture = options.architecture(10, chosen.input_size)
     if not path.exists():
-        first = [{"epoch": 0.0, **gradient_norms(build(chosen, 10), chosen)}]
+        first = [{"epoch": 0.0, **gradient_norms(build(architecture, chosen), chosen)}]
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(first))
 
     def look(done: Run) -> None:
-        network = build(chosen, len(done.classes))
+        network = build(architecture, chosen)
         network.load_state_dict(checkpoint.load_last(folder)["network"])
         known = [g for g in json.loads(path.read_text()) if g["epoch"] < done.history[-1]["epoch"]]
         known.append({"epoch": done.history[-1]["epoch"], **gradient_norms(network, chosen)})
         with replacing(path) as new:
             new.write_text(json.dumps(known))
 
-    done = train(chosen, "shapes", folder, resume=bool(checkpoint.saved(folder)), on_epoch=look)
+    done = train(options, "shapes", chosen, folder, resume=bool(checkpoint.saved(folder)), on_epoch=look)
     return {
-        "heads": chosen.heads,
-        "aux_weight": chosen.aux_weight if chosen.heads else 0.0,
+        "heads": options.heads,
+        "aux_weight": options.aux_weight if options.heads else 0.0,
         "seed": chosen.seed,
         "history": done.history,
         "gradients": json.loads(path.read_text()),
@@ -86,9 +88,9 @@ def main(
     runs = []
     for seed in range(seeds):
         for weight in weights:
-            chosen = replace(recipe("tiny"), seed=seed, heads=weight > 0)
-            chosen = replace(chosen, aux_weight=weight) if weight else chosen
-            runs.append(train_one(chosen, work / f"{weight:g}-{seed}"))
+            options = replace(network_options("tiny"), heads=weight > 0, aux_weight=weight)
+            chosen = replace(recipe("tiny"), seed=seed)
+            runs.append(train_one(options, chosen, work / f"{weight:g}-{seed}"))
             last = runs[-1]["history"][-1]
             print(
                 f"weight {weight:g}, seed {seed}: top-1 {last['top1']:.1%}, loss {last['loss']:.3f}",

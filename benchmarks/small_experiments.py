@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -30,8 +30,8 @@ from inception_lib.book import results
 from inception_lib.console import run
 from inception_lib.counting import count
 from inception_lib.networks.googlenet import PAPER_WIDTHS, Widths, naive_module, scaled
-from inception_lib.training.loop import train
-from inception_lib.training.recipes import SLOWER, Recipe, recipe
+from inception_lib.training.recipes import SLOWER, network_options, recipe
+from inception_lib.training.train import train
 
 MODULE = "inception_"
 
@@ -42,8 +42,7 @@ def exchanged(network: Architecture, part: Callable[[Layer], tuple[Layer, ...]])
 
 
 def connected(network: Architecture) -> Architecture:
-    outputs = network.layers[-3]  # the global pool
-    assert isinstance(outputs, GlobalPool)
+    (outputs,) = (layer for layer in network.layers if isinstance(layer, GlobalPool))
     width = count(network)[outputs.name].out_shape[0]
     fc = Linear(name="fc", out_features=width, relu=True)
     return exchanged(network, lambda layer: (fc,) if layer is outputs else (layer,))
@@ -134,16 +133,6 @@ ARMS: dict[str, Callable[[Architecture], Architecture]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Experiment(Recipe):
-    """A recipe for one of the arms."""
-
-    arm: str = "paper"
-
-    def architecture(self, classes: int) -> Architecture:
-        return ARMS[self.arm](super().architecture(classes))
-
-
 def main(
     seeds: int = 3,
     epochs: float = 5,
@@ -160,14 +149,14 @@ def main(
         work: Folder of the runs.
         record: Write them to data/results under this name.
     """
-    base = replace(recipe("tiny"), **SLOWER, heads=False, epochs=epochs)
+    base = replace(recipe("tiny"), **SLOWER, epochs=epochs)
+    paper = replace(network_options("tiny"), heads=False).architecture(10, base.input_size)
     runs = []
     for seed in range(seeds):
         for arm in arms:
-            chosen = Experiment(**base.to_dict() | {"seed": seed}, arm=arm)
-            folder = work / f"{arm}-{seed}"
-            done = train(chosen, "shapes", folder, resume=folder.is_dir())
-            counts, last = count(chosen.architecture(len(done.classes))), done.history[-1]
+            network, folder = ARMS[arm](paper), work / f"{arm}-{seed}"
+            done = train(network, "shapes", replace(base, seed=seed), folder, resume=folder.is_dir())
+            counts, last = count(network), done.history[-1]
             runs.append(
                 {
                     "arm": arm,

@@ -16,8 +16,8 @@ import tyro
 
 from inception_lib.book.results import record_run
 from inception_lib.console import run
-from inception_lib.training.loop import train
-from inception_lib.training.recipes import recipe
+from inception_lib.training.recipes import network_options, recipe
+from inception_lib.training.train import train
 
 
 def main(seeds: int = 5, work: Path = Path("runs/tiny_seeds"), record: str | None = None) -> int:
@@ -31,7 +31,15 @@ def main(seeds: int = 5, work: Path = Path("runs/tiny_seeds"), record: str | Non
     runs = []
     for seed in range(seeds):
         folder = work / str(seed)
-        runs.append(train(replace(recipe("tiny"), seed=seed), "shapes", folder, resume=folder.is_dir()))
+        runs.append(
+            train(
+                network_options("tiny"),
+                "shapes",
+                replace(recipe("tiny"), seed=seed),
+                folder,
+                resume=folder.is_dir(),
+            )
+        )
     for done in runs:
         last, minutes = done.history[-1], sum(r["seconds"] for r in done.history) / 60
         heads = ", ".join(f"{name} {last[name]:.2f}" for name in ("loss", "aux1", "aux2"))

@@ -114,7 +114,7 @@ def main(
         6 * count(googlenet(variant, input_size=size)).macs for variant in ("paper", "torchvision")
     )
     flops = {"ours, paper": paper, "ours, torchvision": other, "torchvision": other}
-    peak, rows = matmul_flops(str(chosen), precision), []
+    peak, rows = matmul_flops(str(chosen), torch.bfloat16 if precision == "bfloat16" else None), []
     for (name, how), found in took.items():
         each = batch / statistics.median(found)
         base = batch / statistics.median(took["torchvision", how])

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from inception_lib.data.images import Preprocess, read_picture
     from inception_lib.evaluation.ensemble import evaluate
     from inception_lib.nn import Network, Output, activations
-    from inception_lib.training.loop import train
     from inception_lib.training.recipes import Recipe, recipe
+    from inception_lib.training.train import train
     from inception_lib.weights import load_weights, save_weights
 
 #: Public names that need torch, numpy or pandas, and the modules that they come from.
@@ -43,7 +43,7 @@ _LAZY = {
     "read_picture": "data.images",
     "recipe": "training.recipes",
     "save_weights": "weights",
-    "train": "training.loop",
+    "train": "training.train",
 }
 
 __all__ = [

@@ -183,6 +183,15 @@ class Architecture:
         """Convolutions and fully connected layers on the longest path, the heads left out."""
         return sum(map(depth_of, self.layers))
 
+    def without_dropout(self) -> Architecture:
+        """The same network with no dropout."""
+
+        def kept(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+            return tuple(layer for layer in layers if not isinstance(layer, Dropout))
+
+        heads = tuple(replace(head, layers=kept(head.layers)) for head in self.heads)
+        return replace(self, layers=kept(self.layers), heads=heads)
+
     def without_heads(self) -> Architecture:
         """The same network as it is at test time."""
         return replace(self, heads=())

@@ -23,3 +23,7 @@ class TrainingError(InceptionError, ValueError):
 
 class DataError(InceptionError, ValueError):
     """A data set that is missing, empty, or damaged beyond the limit."""
+
+
+class TeamError(TrainingError):
+    """Another process of a run with several has ended."""

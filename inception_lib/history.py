@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from inception_lib.architecture import Architecture
 from inception_lib.counting import count
+from inception_lib.errors import ArchitectureError
 from inception_lib.networks.classic import alexnet, lenet5, nin, zfnet
 from inception_lib.networks.googlenet import googlenet
 from inception_lib.networks.inception import bn_inception, inception_v3, inception_v4
@@ -262,6 +264,21 @@ HUMAN_ERROR = Decimal("5.1")
 
 #: Classes and pictures of the classification task since 2012 (Russakovsky et al. 2015, Table 2).
 ILSVRC = {"classes": 1000, "training": 1_281_167, "validation": 50_000, "test": 100_000}
+
+
+def build(name: Name = "googlenet", **options: Any) -> Architecture:
+    """The network of that name as data; an option that is None is left to the network.
+
+    Raises:
+        ArchitectureError: the network has no such option, or cannot exist with it.
+    """
+    milestone = NETWORKS[name]
+    given = {option: value for option, value in options.items() if value is not None}
+    known = signature(milestone.make).parameters
+    for option in given:
+        if option not in known:
+            raise ArchitectureError(f"{option.replace('_', '-')} is not an option of {milestone.title}.")
+    return milestone.make(**given)
 
 
 def table() -> pandas.DataFrame:

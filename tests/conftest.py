@@ -1,9 +1,12 @@
-"""Fixtures shared by the tests that open the built book in Chromium."""
+"""Which tests belong to which tier, and fixtures shared by those that open the built book in Chromium."""
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import threading
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from tools.serve import serve
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "_build" / "html"
-MATHS = ".math"
+MATH = ".math"
 
 # the page knows of the color scheme, and shows it unless its reader chose a theme
 FOLLOWS = """scheme => {
@@ -21,6 +24,55 @@ FOLLOWS = """scheme => {
   return matchMedia(`(prefers-color-scheme: ${scheme})`).matches && (mode !== "auto" || theme === scheme);
 }"""
 FADED = "!document.getAnimations().some(a => a instanceof CSSTransition && a.playState !== 'finished')"
+
+
+WITHOUT_BOOK = importlib.util.find_spec("anywidget") is None
+OURS = ("benchmarks", "inception_lib", "tools")
+# fixtures, and the marker of the tests that use them, also by way of other fixtures
+TIERS = {"chromium": "browser", "pages": "built"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by the markers
+def pytest_collection_modifyitems(items):
+    for item in items:
+        for fixture in TIERS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(TIERS[fixture])
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("book") and WITHOUT_BOOK:
+        pytest.skip("needs the extra `book`")
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a GPU")
+
+
+@cache
+def of_the_book() -> dict[Path, str]:
+    """Without the extra `book`: the test modules that cannot be imported, and the package that each lacks."""
+    found = {}
+    for path in sorted(Path(__file__).parent.rglob("test_*.py")) if WITHOUT_BOOK else ():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        try:
+            exec(compile(tree, path, "exec"), {})
+        except ModuleNotFoundError as error:
+            if not str(error.name).startswith(OURS):
+                found[path] = str(error.name)
+    return found
+
+
+def pytest_ignore_collect(collection_path: Path):
+    return True if collection_path in of_the_book() else None
+
+
+def pytest_report_header():
+    return [
+        f"without the extra `book`: no {path.name}, which needs {name}"
+        for path, name in of_the_book().items()
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +152,7 @@ def open_page(chromium, url: str, *, width: int = 1280, scheme: str = "light") -
     seen.page.on("requestfailed", lambda request: seen.failed.append(request.url))
     seen.page.on("response", lambda r: seen.failed.append(r.url) if r.status >= 400 else None)
     seen.page.goto(url, wait_until="load")
-    if seen.page.locator(MATHS).count():
+    if seen.page.locator(MATH).count():
         seen.page.wait_for_selector("mjx-container", state="attached")
     if seen.page.locator('script[type="application/vnd.jupyter.widget-state+json"]').count():
         seen.page.wait_for_function("document.documentElement.dataset.widgetsReady === '1'")

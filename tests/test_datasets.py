@@ -1,8 +1,11 @@
 """Data sets: folders, the published ones' layouts, and pictures that cannot be read."""
 
+import itertools
+import pickle
 import random
 import re
 import urllib.error
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,18 +13,23 @@ import torch
 from PIL import Image
 
 from inception_lib import DataError
-from inception_lib.data import datasets, loading
+from inception_lib.data import datasets
 from inception_lib.data.datasets import open_data
+from inception_lib.data.imagenet import imagenet_classes
 from inception_lib.data.images import BVLC_PREPROCESS, TORCHVISION_PREPROCESS
-from inception_lib.data.loading import training_batches, validation_batches
+from inception_lib.data.loading import Loader, training_order, updates_per_epoch
 from inception_lib.training.recipes import Recipe
 
-SMALL = Recipe(name="test", width=0.25, input_size=80, resize=80, batch=4, epochs=2)
+SMALL = Recipe(name="test", input_size=80, resize=80, batch=4, epochs=2)
 
 
 def paint(path, color, size=(90, 100)):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, color).save(path)
+
+
+def training(data, recipe, epoch, skip=0, **more):
+    return Loader(data, None, recipe, **more).training(epoch, skip=skip)
 
 
 @pytest.fixture
@@ -48,9 +56,9 @@ def test_a_folder_of_class_folders(folder):
 
 def test_every_picture_is_seen_once_an_epoch_in_an_order_of_its_own(folder):
     data = open_data(str(folder), "train")
-    orders = [loading.training_order(len(data), SMALL, epoch).tolist() for epoch in (0, 1, 0)]
+    orders = [training_order(len(data), SMALL.seed, epoch).tolist() for epoch in (0, 1, 0)]
     assert orders[0] == orders[2] != orders[1] and sorted(orders[0]) == list(range(12))
-    labels = torch.cat([b.labels for b in training_batches(data, SMALL, 0)])
+    labels = torch.cat([b.labels for b in training(data, SMALL, 0)])
     assert labels.tolist() == [data.labels[i] for i in orders[0]]
 
 
@@ -58,10 +66,10 @@ def test_every_picture_is_seen_once_an_epoch_in_an_order_of_its_own(folder):
 def test_the_pictures_do_not_depend_on_who_reads_them(folder, workers):
     data = open_data(str(folder), "train")
     recipe = Recipe.from_dict(SMALL.to_dict() | {"workers": workers})
-    whole = [b.pictures for b in training_batches(data, SMALL, 3)]
-    later = [b.pictures for b in training_batches(data, recipe, 3, skip=1)]
+    whole = [b.pictures for b in training(data, SMALL, 3)]
+    later = [b.pictures for b in training(data, recipe, 3, skip=1)]
     assert len(whole) == 3 and all(torch.equal(a, b) for a, b in zip(whole[1:], later, strict=True))
-    halves = [list(training_batches(data, recipe, 3, rank=rank, world=2)) for rank in (0, 1)]
+    halves = [list(training(data, recipe, 3, rank=rank, world=2)) for rank in (0, 1)]
     for both, *parts in zip(whole, *halves, strict=True):
         assert torch.equal(both, torch.cat([p.pictures for p in parts]))
 
@@ -70,13 +78,15 @@ def test_the_pictures_do_not_depend_on_who_reads_them(folder, workers):
 def test_bytes_become_what_prediction_gives_the_network(preprocess):
     pictures = np.random.default_rng(0).integers(0, 256, (3, 20, 30, 3), np.uint8)
     one_by_one = torch.stack([preprocess.tensor(Image.fromarray(p)) for p in pictures])
-    batch = loading.normalized(torch.from_numpy(pictures), preprocess)
+    batch = preprocess.batch(torch.from_numpy(pictures))
     torch.testing.assert_close(batch, one_by_one, atol=1e-5, rtol=1e-5)
 
 
 def test_validation_sees_all_pictures_once(folder):
     data = open_data(str(folder), "val")
-    parts = [torch.cat([b.labels for b in validation_batches(data, SMALL, rank=r, world=2)]) for r in (0, 1)]
+    parts = [
+        torch.cat([b.labels for b in Loader(None, data, SMALL, rank=r, world=2).validation()]) for r in (0, 1)
+    ]
     assert sorted(torch.cat(parts).tolist()) == list(data.labels)
 
 
@@ -84,7 +94,7 @@ def test_a_bad_picture_is_named_and_the_others_go_on(folder):
     (folder / "train/cats/0.png").write_bytes(b"not a picture")
     (folder / "train/cats/1.png").write_bytes((folder / "train/cats/2.png").read_bytes()[:60])
     data = open_data(str(folder), "train")
-    batches = list(training_batches(data, SMALL, 0))
+    batches = list(training(data, SMALL, 0))
     bad = [sentence for b in batches for sentence in b.bad]
     assert len(bad) == 2 and all(re.search(r"train/cats/[01]\.png: ", s) for s in bad)
     assert sum(len(b.labels) for b in batches) == 10
@@ -98,23 +108,25 @@ def test_what_is_wrong_with_a_folder_is_said(folder, tmp_path):
     with pytest.raises(DataError, match="birds is in one only"):
         open_data(str(folder), "train")
     (folder / "train/birds").mkdir()
-    assert len(open_data(str(folder), "train").classes) == 3  # an empty class is allowed
+    with pytest.raises(DataError, match=r"train/birds: there is no image in it, so that its class cannot"):
+        open_data(str(folder), "train")
+    paint(folder / "train/birds/0.png", "green")
+    assert len(open_data(str(folder), "val").classes) == 3  # it need not be validated
     with pytest.raises(DataError, match="there is no such folder; a data set has train and val"):
         open_data(str(folder / "train"), "train")
     for split in ("train", "val"):
         for c in ("a", "b"):
             (tmp_path / "empty" / split / c).mkdir(parents=True)
-    with pytest.raises(DataError, match="there is no picture in it"):
+    with pytest.raises(DataError, match="there is no image in it"):
         open_data(str(tmp_path / "empty"), "val")
     Image.new("RGB", (8, 8)).save(tmp_path / "empty/val/loose.png")
-    with pytest.raises(DataError, match="there is no picture in its class folders"):
+    with pytest.raises(DataError, match="there is no image in its class folders"):
         open_data(str(tmp_path / "empty"), "val")
 
 
 def test_too_few_pictures_for_a_batch(folder):
-    large = Recipe.from_dict(SMALL.to_dict() | {"batch": 64})
-    with pytest.raises(DataError, match="12 training pictures do not fill one batch of 64"):
-        training_batches(open_data(str(folder), "train"), large, 0)
+    with pytest.raises(DataError, match="12 training images do not fill one batch of 64"):
+        updates_per_epoch(len(open_data(str(folder), "train")), 64)
 
 
 def test_imagenet_as_it_lies_on_a_disk(home):
@@ -127,19 +139,25 @@ def test_imagenet_as_it_lies_on_a_disk(home):
     train, val = (open_data("imagenet", split) for split in ("train", "val"))
     assert train.classes == ("tench", "goldfish") and len(val) == 2
     assert list(train.labels) == [0, 0, 0, 1, 1, 1]
-    batch = next(training_batches(train, SMALL, 0))
+    batch = next(training(train, SMALL, 0))
     assert batch.pictures.shape == (4, 80, 80, 3) and not batch.bad
 
 
-def test_imagenette_as_torchvision_lays_it_out(home):
+def test_imagenette_as_torchvision_lays_it_out(home, monkeypatch):
     from torchvision.datasets import Imagenette
 
+    monkeypatch.setattr(datasets, "_IMAGENETTE", {"train": 10, "val": 10})
     for split in ("train", "val"):
         for wnid in Imagenette._WNID_TO_CLASS:
             paint(home / "imagenette2" / split / wnid / f"{wnid}_1.JPEG", "green")
     data = open_data("imagenette", "val")
     assert data.classes[0] == "tench" and list(data.labels) == list(range(10))
     assert data.picture(3).size == (90, 100)
+    monkeypatch.setattr(datasets, "_IMAGENETTE", {"train": 11, "val": 10})
+    with pytest.raises(
+        DataError, match="10 of 11 images, as if its archive had not been extracted to the end"
+    ):
+        open_data("imagenette", "train")
 
 
 @pytest.mark.parametrize("name", ["imagenette", "caltech101", "cifar10", "imagenet"])
@@ -165,3 +183,97 @@ def test_caltechs_split_is_fixed_and_apart():
     assert sorted(train + val) == list(range(300))
     assert np.bincount([labels[i] for i in train]).tolist() == [30] * 4
     assert train == datasets.caltech_split(labels, "train")
+
+
+def test_imagenets_doubled_names_stay_apart(home):
+    """Two classes have the short name crane and two maillot; torchvision's list tells them apart."""
+    classes = imagenet_classes()
+    wnids = {f"n{i:08d}": (name.partition(",")[0],) for i, name in enumerate(classes)}
+    torch.save((wnids, []), home / "meta.bin")
+    for split in ("train", "val"):
+        for wnid in wnids:
+            paint(home / split / wnid / "1.JPEG", "red", (8, 8))
+    data = open_data("imagenet", "val")
+    assert data.classes == classes and len(set(data.classes)) == 1000
+    assert data.labels.tolist() == list(range(1000))
+
+
+@pytest.mark.parametrize("name", ["shapes", "folder", "cifar10"])
+def test_a_data_set_can_be_pickled_and_says_what_it_is(name, folder):
+    if name == "cifar10":
+        images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
+        data = datasets.Data(name, ("a", "b"), np.asarray([0, 1, 0, 1]), datasets.Arrays(images))
+    else:
+        data = open_data(str(folder) if name == "folder" else name, "train")
+    again = pickle.loads(pickle.dumps(data))
+    for i in (0, len(data) - 1):
+        assert again.picture(i).tobytes() == data.picture(i).tobytes() and again.label_of(i) == data.label_of(
+            i
+        )
+    assert again.fingerprint() == data.fingerprint() != data.subset(range(1, len(data))).fingerprint()
+    part = data.subset([2, 0]).subset([1])
+    assert part.picture(0).tobytes() == data.picture(0).tobytes() and part.labels.tolist() == [data.labels[0]]
+
+
+def test_a_million_files_cost_what_their_names_do(tmp_path):
+    paths = [tmp_path / "n01440764" / f"n01440764_{i}.JPEG" for i in range(1000)]
+    data = datasets.files_data("many", ("a",), tmp_path, paths, [0] * 1000)
+    assert len(pickle.dumps(data)) < 60 * 1000
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn", "forkserver"])
+def test_workers_started_in_any_way_give_the_same_batches(folder, start):
+    """macOS and Windows spawn, as Linux does where several processes train; Python 3.14 uses forkservers."""
+    train, val = (open_data(str(folder), split) for split in ("train", "val"))
+    alone = Loader(train, val, SMALL)
+    several = Loader(train, val, replace(SMALL, workers=2), start=start)
+    for epoch in (0, 1):  # the same processes go on
+        for batches in ("training", "validation"):
+            theirs = several.training(epoch) if batches == "training" else several.validation()
+            ours = alone.training(epoch) if batches == "training" else alone.validation()
+            for a, b in zip(ours, theirs, strict=True):
+                assert torch.equal(a.pictures, b.pictures) and torch.equal(a.labels, b.labels)
+
+
+def test_an_epoch_that_was_left_early_does_not_spill_into_the_next(folder):
+    loader = Loader(open_data(str(folder), "train"), None, replace(SMALL, workers=2))
+    next(loader.training(0))
+    whole = list(Loader(loader.train, None, SMALL).training(1))
+    for a, b in zip(whole, loader.training(1), strict=True):
+        assert torch.equal(a.pictures, b.pictures)
+
+
+def test_all_processes_get_as_many_batches(folder):
+    data = open_data(str(folder), "val").subset(range(5))
+    counts = [len(list(Loader(None, data, SMALL, rank=r, world=4).validation())) for r in range(4)]
+    assert len(set(counts)) == 1
+
+
+def test_augmentation_changes_with_the_epoch_and_the_seed(folder):
+    rng = np.random.default_rng(0)
+    for path in (folder / "train").rglob("*.png"):
+        Image.fromarray(rng.integers(0, 256, (90, 100, 3), np.uint8)).save(path)
+    data = open_data(str(folder), "train")
+
+    def first(seed, epoch):
+        batches = Loader(data, None, replace(SMALL, seed=seed, batch=12)).training(epoch)
+        (batch,) = batches
+        order = training_order(12, seed, epoch).tolist()
+        return batch.pictures[order.index(0)]  # of one and the same image
+
+    seen = [first(0, 0), first(0, 1), first(1, 0)]
+    assert torch.equal(seen[0], first(0, 0))
+    assert not any(torch.equal(a, b) for a, b in itertools.combinations(seen, 2))
+
+
+def test_folders_that_hold_no_class_are_passed_over_and_unreadable_ones_named(folder, monkeypatch):
+    (folder / "train" / ".ipynb_checkpoints").mkdir()
+    paint(folder / "train" / "cats" / ".hidden.png", "red")
+    assert len(open_data(str(folder), "train")) == 12
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(folder), "iterdir", refused)
+    with pytest.raises(DataError, match=r"train: the folder cannot be read \(Permission denied\)"):
+        open_data(str(folder), "train")

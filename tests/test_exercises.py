@@ -59,6 +59,8 @@ def chapter_before_the_exercises(notebook: nbformat.NotebookNode) -> dict:
     return scope
 
 
+@pytest.mark.book
+@pytest.mark.slow
 @every_chapter
 def test_solutions_pass_and_stubs_fail(path, monkeypatch, capsys):
     monkeypatch.chdir(path.parent)

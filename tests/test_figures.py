@@ -34,7 +34,7 @@ def test_a_shown_figure_has_its_alt_text_and_the_pages_color():
     data, metadata = picture._repr_mimebundle_()
     root = ElementTree.fromstring(data["text/html"]).find("{http://www.w3.org/2000/svg}svg")
     assert root.get("role") == "img" and root.get("aria-label") == 'two "bars" & more'
-    assert "currentColor" in data["text/html"] and figures._INK not in data["text/html"]
+    assert "currentColor" in data["text/html"] and figures.INK not in data["text/html"]
     assert metadata["image/png"]["alt"] == picture.alt
     assert not plt.get_fignums()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import inception_lib
 from inception_lib import count, googlenet
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -100,6 +101,16 @@ def test_the_wheel_holds_all_of_the_library_and_nothing_else(wheel):
     } <= names
 
 
+def test_the_wheel_says_its_version_its_pythons_and_its_paper(wheel):
+    with zipfile.ZipFile(wheel) as file:
+        (name,) = (name for name in file.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = file.read(name).decode()
+    said = metadata.partition("\n\n")[0].splitlines()
+    assert f"Version: {inception_lib.__version__}" in said
+    assert "Project-URL: Paper, https://arxiv.org/abs/1409.4842" in said
+    assert {f"Classifier: Programming Language :: Python :: 3.{n}" for n in (11, 12, 13, 14)} <= set(said)
+
+
 def test_the_installed_command_counts(installed, tmp_path):
     shown = run(installed / "inception", "count", cwd=tmp_path)
     assert f"{count(googlenet()).macs:,}" in shown
@@ -108,6 +119,7 @@ def test_the_installed_command_counts(installed, tmp_path):
     assert Path(where.strip()).is_relative_to(installed.parent)
 
 
+@pytest.mark.book
 def test_the_installed_widgets_have_their_scripts(installed, tmp_path):
     code = (
         "from inception_lib.book.widgets import InceptionWidget; w = InceptionWidget(); "
@@ -131,6 +143,7 @@ for ask in (lambda: results.load("tiny"), lambda: next(bundled())):
     assert "tiny.json" in missing and "come with the repository" in networks
 
 
+@pytest.mark.slow
 def test_users_of_the_library_get_its_types(installed, tmp_path):
     program = tmp_path / "program.py"
     program.write_text(

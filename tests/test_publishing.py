@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import shutil
@@ -16,7 +17,8 @@ import yaml
 from bs4 import BeautifulSoup
 from sphinx.errors import ConfigError
 
-from tools import colab, local_ext, notebooks
+import inception_lib
+from tools import colab, environments, local_ext, notebooks, pins, release
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -83,6 +85,7 @@ def addresses(page: Path) -> list[str]:
     return [a["href"] for a in soup.select("a[href^=http]")]
 
 
+@pytest.mark.slow
 def test_a_published_chapter_opens_in_binder_and_colab(published):
     found = addresses(published / "one.html")
     assert ADDRESS in found
@@ -90,11 +93,13 @@ def test_a_published_chapter_opens_in_binder_and_colab(published):
     assert "https://colab.research.google.com/github/someone/inception-book/blob/for-colab/one.ipynb" in found
 
 
+@pytest.mark.slow
 def test_a_page_that_is_no_notebook_has_the_repository_only(published):
     found = addresses(published / "intro.html")
     assert ADDRESS in found and not [a for a in found if "binder" in a or "colab" in a]
 
 
+@pytest.mark.slow
 def test_a_notebook_can_be_downloaded(published):
     soup = BeautifulSoup((published / "one.html").read_text(encoding="utf-8"), "html.parser")
     (link,) = {a["href"] for a in soup.select("a[href$='.ipynb']") if "://" not in a["href"]}
@@ -123,43 +128,78 @@ def test_notebooks_for_colab_fetch_the_library_first(tmp_path):
         nbformat.validate(nbformat.read(path, as_version=4))
 
 
-def names(requirements: list[str]) -> set[str]:
-    return {re.split(r"[<>=]", requirement)[0] for requirement in requirements}
-
-
-def test_binder_installs_what_the_chapters_need():
+def test_conda_binder_and_colab_get_what_pyproject_says():
+    for path, text in environments.written(PYPROJECT).items():
+        assert path.read_text() == text, "run `python tools/environments.py`"
     conda = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text())["dependencies"]
-    for_pages = {"jupyter-book", "nbclient", "sphinx-mathjax-offline"}
-    needed = names(PYPROJECT["project"]["dependencies"])
-    needed |= names(PYPROJECT["project"]["optional-dependencies"]["book"]) - for_pages
-    renamed = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
-    assert {renamed.get(name, name) for name in needed} <= names(conda)
-    # the bounds are those of the library
-    assert {"pytorch-cpu>=2.11", "torchvision>=0.26", "python=3.11"} <= set(conda)
+    assert {"pytorch-cpu>=2.11", "torchvision>=0.26", "python=3.11", "jupyterlab-myst"} <= set(conda)
+    assert environments.for_colab(PYPROJECT) == ["anywidget", "safetensors", "scikit-image", "tyro"]
     script = ROOT / "binder" / "postBuild"
     assert os.access(script, os.X_OK) and subprocess.run(["bash", "-n", script]).returncode == 0
 
 
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+def test_a_new_dependency_reaches_everybody():
+    more = copy.deepcopy(PYPROJECT)
+    more["project"]["dependencies"].append("a-new-one>=2")
+    assert "  - a-new-one>=2\n" in environments.written(more)[ROOT / "binder" / "environment.yml"]
+    assert "a-new-one>=2" in environments.for_colab(more)
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_workflows_are_in_order(path):
-    workflow = yaml.safe_load(path.read_text())
-    assert workflow["name"] == path.stem and workflow["permissions"] == {"contents": "read"}
-    assert workflow[True]["push"]["branches"] == ["main"]  # YAML takes `on` for true
+GITHUB = ROOT / ".github"
+WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (GITHUB / "workflows").glob("*.yml")}
+TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M)
+TRIGGERS = {
+    "tests": {"push": {"branches": ["main"]}, "pull_request": None},
+    "pages": {"push": {"branches": ["main"]}, "workflow_dispatch": None},
+    "release": {"push": {"tags": ["v*"]}},
+}
+
+
+def scripts(workflow: dict) -> list[str]:
+    """What a workflow runs in a shell."""
+    return [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+
+
+@pytest.mark.parametrize("name", TRIGGERS)
+def test_workflows_are_in_order(name):
+    workflow = WORKFLOWS[name]
+    assert workflow["name"] == name and workflow["permissions"] == {"contents": "read"}
+    assert workflow[True] == TRIGGERS[name]  # YAML takes `on` for true
     for job in workflow["jobs"].values():
         for step in job["steps"]:
-            assert re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"]) if "uses" in step else step["run"]
-            if command := re.match(r"make (\w+)$", step.get("run", "")):
-                assert f"\n{command[1]}:" in (ROOT / "Makefile").read_text()
+            assert ("uses" in step) != ("run" in step)
+            assert re.fullmatch(
+                r"(actions/[a-z-]+@|pypa/[a-z-]+@release/)v\d+", step.get("uses", "actions/x@v1")
+            )
+    for script in scripts(workflow):
+        assert subprocess.run(["bash", "-n"], input=script, text=True).returncode == 0, script
+        assert set(re.findall(r"^make ([\w-]+)", script, flags=re.M)) <= set(TARGETS)
+        for program in re.findall(r"(?:^|\s)(tools/\w+\.py|\.ci/\w+)", script):
+            assert (ROOT / program).is_file()
 
 
-def test_the_workflows_run_what_ci_runs_and_tell_the_build_its_address():
-    workflows = {path.stem: yaml.safe_load(path.read_text()) for path in WORKFLOWS}
-    assert ".ci/run" in [step.get("run") for step in workflows["tests"]["jobs"]["tests"]["steps"]]
-    told = workflows["pages"]["env"]
+def test_every_workflow_is_known():
+    assert WORKFLOWS.keys() == TRIGGERS.keys()
+
+
+def test_the_oldest_and_the_newest_python_are_tested_everywhere():
+    promised = pins.pythons(PYPROJECT)
+    jobs = WORKFLOWS["tests"]["jobs"]
+    for name, machine, script in (
+        ("everything", "ubuntu-latest", ".ci/run"),
+        ("macos", "macos-latest", "make test-fast"),
+    ):
+        assert jobs[name]["runs-on"] == machine and jobs[name]["steps"][-1] == {"run": script}
+        assert jobs[name]["strategy"]["matrix"] == {"python": [promised[0], promised[-1]]}
+        assert jobs[name]["steps"][1]["with"]["python-version"] == "${{ matrix.python }}"
+    assert jobs["lowest"]["steps"][-1] == {"run": "make test-lowest"}
+    assert jobs["lowest"]["steps"][1]["with"]["python-version"] == promised[0]
+
+
+def test_the_workflows_tell_the_build_and_the_release_their_address():
+    told = WORKFLOWS["pages"]["env"]
     assert set(told) == set(PUBLIC)
+    assert WORKFLOWS["release"]["env"].items() <= told.items()
     real = {
         name: value.replace("${{ github.server_url }}/${{ github.repository }}", ADDRESS).replace(
             "${{ github.ref_name }}", "main"
@@ -167,18 +207,79 @@ def test_the_workflows_run_what_ci_runs_and_tell_the_build_its_address():
         for name, value in told.items()
     }
     assert local_ext.publishing(real)["launch_buttons"]["colab_url"]
+    assert any(
+        'release.py "$GITHUB_REF_NAME" "$BOOK_REPOSITORY_URL"' in s for s in scripts(WORKFLOWS["release"])
+    )
+
+
+def test_dependabot_and_the_forms_for_issues_are_in_order():
+    dependabot = yaml.safe_load((GITHUB / "dependabot.yml").read_text())
+    assert [update["package-ecosystem"] for update in dependabot["updates"]] == ["github-actions", "pip"]
+    forms = sorted((GITHUB / "ISSUE_TEMPLATE").glob("[!c]*.yml"))
+    assert [path.stem for path in forms] == ["bug", "erratum"]
+    for form in (yaml.safe_load(path.read_text()) for path in forms):
+        assert {"name", "description", "body"} <= set(form)
+        for field in form["body"]:
+            assert field["type"] in ("input", "textarea") and field["id"] and field["attributes"]["label"]
 
 
 def test_the_citation_agrees_with_the_package_and_the_references():
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors"} <= set(cited)
-    assert (cited["version"], cited["license"]) == (
-        PYPROJECT["project"]["version"],
-        PYPROJECT["project"]["license"],
-    )
+    package = PYPROJECT["project"]
+    assert (cited["version"], cited["license"]) == (inception_lib.__version__, package["license"])
+    assert [a["name"] for a in cited["authors"]] == [a["name"] for a in package["authors"]]
+    assert package["urls"]["Paper"] == cited["references"][0]["url"]
     (paper,) = cited["references"]
     bib = (ROOT / "book" / "references.bib").read_text()
     entry = bib[bib.index("{szegedy2015going,") :].partition("\n}")[0]
     assert paper["doi"] in entry and f"{paper['start']}--{paper['end']}" in entry
     authors = " ".join(re.search(r"author\s*= \{(.*?)\},\n", entry, flags=re.S)[1].split()).split(" and ")
     assert [f"{a['family-names']}, {a['given-names']}" for a in paper["authors"]] == authors
+
+
+# -- releases -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """The files that a release looks at."""
+    (tmp_path / "inception_lib").mkdir()
+    for name in ("pyproject.toml", "CITATION.cff", "CHANGELOG.md", "inception_lib/__init__.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def test_the_version_stands_in_one_place():
+    assert PYPROJECT["project"]["dynamic"] == ["version"] and "version" not in PYPROJECT["project"]
+    assert PYPROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "inception_lib.__version__"}
+    # read as the build reads it, without an import
+    assert release.found("inception_lib/__init__.py", release.VERSION, ROOT) == inception_lib.__version__
+
+
+def test_a_release_has_its_notes(checkout):
+    text = release.notes("0.1.0", checkout)
+    assert text.startswith("The first version") and "[" not in text.partition("\n")[0]
+    (checkout / "CHANGELOG.md").write_text("## [0.1.0] - 2026-01-31\n\n## [0.0.1] - 2025-01-31\n\nOlder.\n")
+    with pytest.raises(SystemExit, match=r"nothing under a heading like `## \[0\.1\.0\] - "):
+        release.notes("0.1.0", checkout)
+
+
+@pytest.mark.parametrize("name", ["inception_lib/__init__.py", "CITATION.cff"])
+def test_a_tag_that_disagrees_is_refused(checkout, name):
+    path = checkout / name
+    path.write_text(path.read_text().replace("0.1.0", "0.2.0"))
+    with pytest.raises(SystemExit, match=rf"for version 0\.1\.0, and {re.escape(name)} says 0\.2\.0"):
+        release.notes("0.1.0", checkout)
+
+
+def test_a_release_names_the_repository(checkout):
+    for path, text in release.addressed(ADDRESS, checkout).items():
+        path.write_text(text)
+    urls = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["urls"]
+    assert urls["Repository"] == ADDRESS and urls["Issues"] == f"{ADDRESS}/issues"
+    assert urls["Paper"] == PYPROJECT["project"]["urls"]["Paper"]
+    assert yaml.safe_load((checkout / "CITATION.cff").read_text())["repository-code"] == ADDRESS
+    assert release.addressed(ADDRESS, checkout) == {}, "twice is once"
+    with pytest.raises(SystemExit, match="must be like"):
+        release.addressed("somewhere", checkout)

@@ -1,11 +1,12 @@
 """Recipes: what the paper and BVLC's solvers say, and what is refused."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from inception_lib import TrainingError
-from inception_lib.training.recipes import RECIPES, Recipe, recipe
+from inception_lib import ArchitectureError, TrainingError, googlenet, networks
+from inception_lib.training.recipes import RECIPES, NetworkOptions, Recipe, network_options, recipe
 
 IMAGENET = 1_281_167  # training pictures of ILSVRC 2012
 
@@ -17,7 +18,7 @@ def test_the_paper_recipe_lowers_the_rate_as_bvlcs_solver_does():
         expected = 0.01 * 0.96 ** (update * 32 // (8 * IMAGENET))
         assert paper.lr_at(epoch) == pytest.approx(expected)
     assert 320_000 * paper.batch / IMAGENET == pytest.approx(8, rel=2e-3)
-    assert (paper.momentum, paper.weight_decay, paper.bias_lr, paper.aux_weight) == (0.9, 2e-4, 2, 0.3)
+    assert (paper.momentum, paper.weight_decay, paper.bias_lr) == (0.9, 2e-4, 2)
     assert paper.epochs == pytest.approx(10_000_000 * 32 / IMAGENET, rel=2e-3)
 
 
@@ -40,22 +41,26 @@ def test_warm_up_then_cosine():
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_survives_being_written_down(name):
     assert Recipe.from_dict(recipe(name).to_dict()) == recipe(name)
-    architecture = recipe(name).architecture(10)
-    assert architecture.classes == 10 and len(architecture.heads) == 2
+    architecture = network_options(name).architecture(10, recipe(name).input_size)
+    assert architecture.classes == 10 and [head.loss_weight for head in architecture.heads] == [0.3, 0.3]
     assert recipe(name).preprocess().crop == recipe(name).input_size
 
 
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
-        ("lr", 0, "lr must be above 0"),
-        ("lr", math.nan, "lr must be above 0"),
-        ("epochs", -1, "epochs must be above"),
+        ("lr", 0, "lr must be a finite number above 0, not 0"),
+        ("lr", math.nan, "lr must be a finite number above 0"),
+        ("epochs", -1, "epochs must be"),
+        ("epochs", math.inf, "epochs must be a finite number"),
         ("schedule", "linear", "schedule is one of step, poly"),
-        ("momentum", 1.0, "momentum must be below 1"),
-        ("warmup", -1, "warmup must not be below 0"),
+        ("momentum", 1.0, "momentum must be at least 0 and below 1"),
+        ("warmup", -1, "warmup must be"),
+        ("clip", math.inf, "clip must be"),
+        ("seed", -1, "seed must be a whole number from 0"),
+        ("seed", 10**23, "seed must be a whole number from 0"),
+        ("init_seed", 10**26, "init_seed must be"),
         ("resize", 60, "raise resize"),
-        ("variant", "v3", "variant is one of"),
     ],
 )
 def test_impossible_recipes_are_refused_by_the_field(field, value, says):
@@ -68,3 +73,22 @@ def test_unknown_names_are_told_what_there_is():
         recipe("big")
     with pytest.raises(TrainingError, match="does not know: speed"):
         Recipe.from_dict(recipe("tiny").to_dict() | {"speed": 1})
+
+
+def test_network_options_become_the_network():
+    narrow = NetworkOptions(width=0.5, heads=False, dropout=False).architecture(10, 96)
+    assert narrow == googlenet(width=0.5, classes=10, heads=False, input_size=96).without_dropout()
+    weighted = NetworkOptions(aux_weight=0.1).architecture(10, 224)
+    assert [head.loss_weight for head in weighted.heads] == [0.1, 0.1]
+    assert NetworkOptions(network="vgg16").architecture(7, 64) == networks.vgg(16, classes=7, input_size=64)
+    with pytest.raises(ArchitectureError, match="width is not an option of VGG-16"):
+        NetworkOptions(network="vgg16", width=0.5).architecture(10, 224)
+    with pytest.raises(TrainingError, match="weight of a head's loss"):
+        NetworkOptions(aux_weight=-1)
+
+
+def test_warm_up_rises_within_an_update():
+    """The first update is not at rate 0, and the rate of an update is that of its middle."""
+    chosen = replace(recipe("tiny"), schedule="constant", lr=1, warmup=2)
+    rates = [chosen.lr_at(update / 4, 1 / 4) for update in range(9)]
+    assert rates == pytest.approx([*((2 * n + 1) / 16 for n in range(8)), 1])

@@ -58,8 +58,11 @@ def test_the_index_has_every_widget_its_chapter_and_its_settings():
     for name in widgets.__all__:
         section = index.partition(f"## {name}\n")[2].partition("\n## ")[0]
         assert "\n\nIn: [" in section, f"{name} stands in no chapter"
-        for setting in getattr(getattr(widgets, name), "_settings", dict)():
-            assert f"| `{setting}` |" in section
+        for field in getattr(getattr(widgets, name), "described", list)():
+            assert f"| `{field['name']}` | {field['label']} | {field['default']} |" in section
+    assert "| `epoch` | Epochs trained | 1 | 0 to 5 |" in index
+    assert "| `kernel` | Kernel, pixels a side | 5 | 1 to 11 in steps of 2 |" in index
+    assert "| `mirror` | Mirror image | False | yes or no |" in index
 
 
 def test_marks_are_replaced():

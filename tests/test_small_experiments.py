@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
+from small_experiments import ARMS
 
 from inception_lib import count
 from inception_lib.architecture import LRN, Branches, Conv, Linear, walk
 from inception_lib.book import results
 from inception_lib.nn.network import Network
-from inception_lib.training.recipes import recipe
+from inception_lib.training.recipes import network_options, recipe
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-from small_experiments import ARMS
-
-BASE = replace(recipe("tiny"), heads=False).architecture(10)
+BASE = replace(network_options("tiny"), heads=False).architecture(10, recipe("tiny").input_size)
 BUILT = {arm: make(BASE) for arm, make in ARMS.items()}
 
 

@@ -19,29 +19,31 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from tools import browser, build, install, local_ext, notebooks, pins, skips
 from tools.serve import serve
 
 ROOT = Path(__file__).resolve().parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text()
-TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, flags=re.M))
+TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, flags=re.M))
 
-
-def pinned() -> dict[str, str]:
-    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
-    return dict(line.split("==") for line in lines)
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CONSTRAINTS = (ROOT / "constraints.txt").read_text()
+PROMISED = pins.pythons(PYPROJECT)
+# what only another system or another Python needs may be installed there without a pin
+ELSEWHERE = {"appnope", "colorama", "exceptiongroup", "pywinpty", "tomli"}
 
 
 # -- versions -------------------------------------------------------------------------------------
 
 
 def test_everything_installed_for_the_project_is_pinned():
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    installed = pins.closure(pins.wanted(pyproject))
-    missing = {name for name in installed if name not in pinned() and not pins.NOT_PINNED.match(name)}
-    # what only another system or another Python needs may be installed there without a pin
-    assert missing <= {"appnope", "colorama", "exceptiongroup", "pywinpty", "tomli"}
+    installed = pins.closure(pins.wanted(PYPROJECT))
+    missing = {name for name in installed if not pins.NOT_PINNED.match(name)} - set(pins.pinned(CONSTRAINTS))
+    assert missing <= ELSEWHERE
 
 
 def test_what_is_installed_is_what_is_pinned():
@@ -53,10 +55,54 @@ def test_what_is_installed_is_what_is_pinned():
 
     differing = {
         name: (version, installed(name))
-        for name, version in pinned().items()
+        for name, version in pins.pinned(CONSTRAINTS).items()
         if installed(name) not in (None, version)
     }
     assert differing == {}
+
+
+def test_the_promise_is_the_same_everywhere():
+    assert PROMISED == ["3.11", "3.12", "3.13", "3.14"]
+    oldest = install.dotted(install.OLDEST)
+    assert PROMISED[0] == oldest == PYPROJECT["tool"]["mypy"]["python_version"] == pins.TESTED
+    assert PROMISED[-1] == install.dotted(install.NEWEST)
+    assert PYPROJECT["project"]["requires-python"] == f">={oldest}"
+    assert PYPROJECT["tool"]["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"
+    assert f"CPython {PROMISED[0]} to {PROMISED[-1]}" in " ".join(CONSTRAINTS.replace("\n# ", " ").split())
+
+
+@pytest.mark.parametrize("system", pins.SYSTEMS)
+@pytest.mark.parametrize("python", PROMISED)
+def test_the_pins_fit_every_promised_python(python, system):
+    there = pins.target(python, system)
+    pinned = pins.pinned(CONSTRAINTS, there)
+    needed = pins.closure(pins.wanted(PYPROJECT), there)
+    assert {name for name in needed if not pins.NOT_PINNED.match(name)} - set(pinned) <= ELSEWHERE
+    for name, version in pinned.items():
+        if needed.get(name) != version:
+            continue  # not needed there, or another version than here: its metadata is not at hand
+        metadata = importlib.metadata.metadata(name)
+        # the first release of a Python is the one that leaves out most
+        assert there["python_full_version"] in SpecifierSet(metadata.get("Requires-Python", "")), name
+        for other in map(Requirement, metadata.get_all("Requires-Dist") or ()):
+            applies = other.marker is None or other.marker.evaluate({**there, "extra": ""})
+            if applies and (pin := pinned.get(canonicalize_name(other.name))):
+                assert pin in other.specifier, f"{name} needs {other}, and {pin} is pinned"
+
+
+def test_an_older_python_gets_an_older_pin():
+    assert list(pins.lines_for("numpy", "2.4.6")) == ["numpy==2.4.6"]
+    lines = list(pins.lines_for("soupsieve", "4.1.2"))
+    for python, version in (("3.11", "2.10"), ("3.12", "4.1.2")):
+        assert pins.pinned("\n".join(lines), pins.target(python, "Linux")) == {"soupsieve": version}
+    assert list(pins.lines_for("soupsieve", "2.10")) == ["soupsieve==2.10"]
+
+
+def test_writing_the_pins_keeps_those_that_other_pythons_need(monkeypatch):
+    elsewhere = {"installed": "2", "other-python": None}
+    monkeypatch.setattr(pins, "closure", lambda names, there=None: elsewhere if there else {"installed": "2"})
+    text = pins.constraints(PYPROJECT, "installed==1\nother-python==3\ngone==4\n")
+    assert pins.pinned(text) == {"installed": "2", "other-python": "3"}
 
 
 def test_conda_users_get_the_same_versions():
@@ -66,10 +112,9 @@ def test_conda_users_get_the_same_versions():
     assert "--constraint constraints.txt" in pip and "--editable .[book,test]" in pip
     for line in [*conda, *pip]:
         name, _, version = line.replace("==", "=").partition("=")
-        assert name.lower() in ("python", "pip") or line.startswith("--") or pinned()[name.lower()] == version
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
-    assert "python=3.11" in conda and wanted == ">=3.11"
-    assert install.OLDEST == (3, 11)
+        pin = pins.pinned(CONSTRAINTS).get(name.lower())
+        assert name.lower() in ("python", "pip") or line.startswith("--") or pin == version
+    assert "python=3.11" in conda
 
 
 # -- the Makefile and the README ------------------------------------------------------------------
@@ -82,12 +127,19 @@ def make(*arguments: str) -> subprocess.CompletedProcess:
 def test_help_is_the_default_and_names_every_target():
     shown = make().stdout
     assert shown == make("help").stdout
-    told = set(re.findall(r"\bmake ([a-z]+)", shown))
+    told = set(re.findall(r"\bmake ([a-z-]+)", shown))
     assert TARGETS - {"help"} == told
 
 
+def test_the_tiers_are_marked(request):
+    for item in request.session.items:
+        fixtures = getattr(item, "fixturenames", ())
+        assert bool(item.get_closest_marker("browser")) >= ("chromium" in fixtures)
+        assert bool(item.get_closest_marker("built")) >= ("pages" in fixtures)
+
+
 def test_every_make_command_of_the_readme_can_be_run():
-    told = set(re.findall(r"\bmake ([a-z]+)", "\n".join(fenced("sh"))))
+    told = set(re.findall(r"\bmake ([a-z-]+)", "\n".join(fenced("sh"))))
     assert {"book", "serve", "test"} <= told <= TARGETS
     for target in told:
         assert make("--dry-run", target).returncode == 0
@@ -107,9 +159,10 @@ def test_links_of_the_readme_lead_somewhere():
 
 
 def test_no_source_names_somebodys_machine():
-    folders = (".ci", "book", "data", "inception_lib", "tests", "tools")
+    folders = (".ci", ".github", "book", "data", "inception_lib", "tests", "tools")
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*")]
-    paths = [path for path in [*paths, *ROOT.glob("*.*")] if path.is_file()]
+    paths = [path for path in [*paths, *ROOT.glob("[!.]*.*")] if path.is_file()]
+    paths = [path for path in paths if ".ruff_cache" not in path.parts]
     private = re.compile(rb"(?<![\w.~])/(?:work|root|opt|home|Users)/[a-z]")
     text = [path for path in paths if path.suffix in (".ipynb", ".json", ".md", ".py", ".toml", ".yml", "")]
     assert len(text) > 30
@@ -124,6 +177,7 @@ def test_the_python_of_the_readme_runs(capsys):
         assert capsys.readouterr().out.splitlines() == told
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_readme_print_what_it_shows(tmp_path):
     weights = ROOT.parent / "shared" / "weights"
     if not (weights / "bvlc_googlenet.caffemodel").is_file():
@@ -268,7 +322,7 @@ def test_a_full_disk_is_refused(project, monkeypatch):
 @pytest.mark.parametrize("module", ["ensurepip", "venv"])
 def test_debian_without_python3_venv_is_told(project, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(SystemExit, match="apt-get install python3-venv"):
+    with pytest.raises(SystemExit, match=rf"apt-get install python3\.{sys.version_info.minor}-venv"):
         install.main(project)
 
 
@@ -296,6 +350,64 @@ def test_the_venv_is_installed_again_only_when_a_pin_changed(project, monkeypatc
     monkeypatch.setattr(install, "runs", lambda path, code: True)
     install.main(project)
     assert done == ["make", "install", "install"]
+
+
+def made_by(monkeypatch, version: str, root: str, folder: str = ".venv") -> Path:
+    """A venv that says which Python it was made with, and has pip."""
+    monkeypatch.setattr(install, "runs", lambda *_: True)
+    venv = Path(root) / folder
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").symlink_to(sys.executable)
+    (venv / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = {version}.4\n")
+    install.write(str(venv / ".place"), str(venv))
+    return venv
+
+
+def test_a_venv_of_another_python_is_used_unless_a_python_is_named(project, monkeypatch):
+    monkeypatch.setattr(install, "install", lambda *_: None)
+    venv = made_by(monkeypatch, "3.99", project)
+    install.main(project)
+    install.main(project)
+    with pytest.raises(
+        SystemExit, match=r"\.venv was made with Python 3\.99, and Python 3\.\d+ is asked for"
+    ):
+        install.main(project, named=True)
+    assert (venv / "bin" / "python").exists()
+    assert "--named" in make("--dry-run", "lab", "PYTHON=python3").stdout
+    assert "--named" not in make("--dry-run", "lab").stdout
+
+
+@pytest.mark.parametrize(
+    ("version", "says"), [("3.12", "Is this machine online"), ("3.99", "3.11 to 3.14, and")]
+)
+def test_what_pip_cannot_install_is_said(project, monkeypatch, version, says):
+    venv = made_by(monkeypatch, version, project)
+    monkeypatch.setattr(subprocess, "call", lambda *_, **__: 1)
+    with pytest.raises(SystemExit, match=says):
+        install.install(project, str(venv))
+
+
+def test_a_full_disk_leaves_no_half_a_mark(project, monkeypatch):
+    mark = Path(project) / ".place"
+    install.write(str(mark), "whole")
+    monkeypatch.setattr(
+        os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+    with pytest.raises(OSError, match="No space"):
+        install.write(str(mark), "another")
+    assert mark.read_text() == "whole" and not list(Path(project).glob("*.part"))
+
+
+def test_the_lowest_versions_are_those_of_pyproject(project, monkeypatch):
+    done = []
+    monkeypatch.setattr(subprocess, "call", lambda command, **_: done.append(command) or 0)
+    venv = made_by(monkeypatch, "3.11", project, "_build/lowest")
+    install.main(project, low=True)
+    text = (venv / "constraints.txt").read_text()
+    low = {"torch": "2.11.*", "torchvision": "0.26.*", "setuptools": "77.*"}
+    assert pins.pinned(text) == pins.pinned(CONSTRAINTS) | low
+    assert done[-1][-4:] == ["-c", str(venv / "constraints.txt"), "-e", ".[test]"]
+    assert not (Path(project) / ".venv").exists()
 
 
 def test_somebody_elses_venv_is_not_deleted(project):
@@ -406,6 +518,7 @@ def test_a_failed_build_tells_the_chapters_error_and_no_more():
     assert build.news(log) == log[2:5]
 
 
+@pytest.mark.slow
 def test_a_failing_chapter_fails_the_build(tmp_path):
     for name in ("_config.yml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)

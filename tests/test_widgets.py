@@ -2,8 +2,12 @@
 
 import json
 import math
+import os
 import random
 import re
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from functools import cache
 
@@ -24,7 +28,12 @@ from inception_lib.book.widgets import (
     Quiz,
     ReductionWidget,
     TrainingWidget,
-    tables,
+    base,
+    heads,
+    inception,
+    network,
+    pooling,
+    reduction,
 )
 from inception_lib.evaluation import plan as crops
 
@@ -77,42 +86,42 @@ def drawn(cls, rng):
 def test_small_tables_multiply_to_what_the_library_counts(seed):
     rng = random.Random(seed)
     s = drawn(ReductionWidget, rng)
-    result, table = ReductionWidget(**s).result(), tables.reduction_table()
+    result, table = ReductionWidget(**s).result(), reduction.reduction_table()
     for form in ("direct", "reduced"):
         for what in ("macs", "weights"):
             assert total(table[form], what, s) == result[f"{form}_{what}"]
     s = drawn(InceptionWidget, rng)
-    result, table = InceptionWidget(**s).result(), tables.module_table()
+    result, table = InceptionWidget(**s).result(), inception.module_table()
     for form in ("reduced", "naive"):
         assert total(table[form], "macs", s) == result[f"{form}_macs"]
         assert sum(s[name] for name in table["channels"][form]) == result[f"{form}_channels"]
     s = drawn(PoolingWidget, rng)
-    result, table = PoolingWidget(**s).result(), tables.pooling_table()
+    result, table = PoolingWidget(**s).result(), pooling.pooling_table()
     assert total(table["connected"], "weights", s) == result["connected_weights"]
     assert total(table["pooled"], "weights", s) == result["pooled_weights"]
 
 
 def test_the_network_table_gives_every_total_of_a_network():
-    table = tables.network_table()
+    table = network.network_table()
     widget = NetworkWidget(size=336, width=0.35, variant="torchvision", stem="separable", heads=True)
-    network = table["networks"]["torchvision separable"]
+    counted = table["networks"]["torchvision separable"]
     size, width = table["sizes"].index(336), table["widths"].index(0.35)
-    values = {f"s{i}": column[size] for i, column in enumerate(network["size_columns"])}
-    values |= {f"w{i}": column[width] for i, column in enumerate(network["width_columns"])}
+    values = {f"s{i}": column[size] for i, column in enumerate(counted["size_columns"])}
+    values |= {f"w{i}": column[width] for i, column in enumerate(counted["width_columns"])}
     result = widget.result()
-    assert total(network["rows"], "macs", values) == result["macs"]
-    with_biases = sum(total(network["rows"], what, values) for what in ("weights", "biases", "norm"))
+    assert total(counted["rows"], "macs", values) == result["macs"]
+    with_biases = sum(total(counted["rows"], what, values) for what in ("weights", "biases", "norm"))
     assert with_biases == result["parameters"]
 
 
 def test_impossible_networks_come_with_their_sentence():
-    why = tables.network_table()["networks"]["paper plain"]["why"]
-    assert why[tables.SIZES.index(64)] == [
+    why = network.network_table()["networks"]["paper plain"]["why"]
+    assert why[network.SIZES.index(64)] == [
         "aux1/pool: a 5x5 kernel is larger than its padded input (4x4).",
         None,
     ]
-    assert why[tables.SIZES.index(32)][1].startswith("pool4: a 3x3 kernel")
-    assert why[tables.SIZES.index(224)] == [None, None]
+    assert why[network.SIZES.index(32)][1].startswith("pool4: a 3x3 kernel")
+    assert why[network.SIZES.index(224)] == [None, None]
 
 
 def test_presets_are_the_modules_of_table_1():
@@ -166,7 +175,7 @@ def test_each_widget_stands_alone(cls):
     source = str(widget._esm)
     network = r"^\s*import\s|import\(|fetch\(|XMLHttpRequest|https?://(?!www\.w3\.org)"
     assert not re.search(network, source, re.M)
-    assert source.count("export default") == 1
+    assert source.count("export ") == source.count("export default") == 1
     assert len(json.dumps(widget.table)) < 150_000
     assert repr(widget) == repr(cls()) and repr(widget).startswith(f"{cls.__name__}(")
     labels = [field["label"] for field in widget.fields]
@@ -178,6 +187,76 @@ def test_no_count_within_the_limits_is_too_large_for_a_browser(cls):
     largest = {f["name"]: f["options"][0][0] if "options" in f else f.get("max", True) for f in cls().fields}
     for value in cls(**largest).result().values():
         assert not isinstance(value, int) or value < 2**53
+
+
+def test_a_record_of_other_length_needs_no_other_widget(monkeypatch):
+    recorded = results.load("head_weight")
+    runs = [
+        run | {"history": run["history"][:3], "gradients": run["gradients"][:4]}
+        for run in recorded.outcome["runs"]
+    ]
+    outcome = recorded.outcome | {"runs": runs}
+    monkeypatch.setattr(results, "load", lambda name: replace(recorded, outcome=outcome))
+    heads.head_table.cache_clear()
+    try:
+        assert next(f for f in HeadsWidget().fields if f["name"] == "epoch")["max"] == 3
+        assert HeadsWidget(epoch=3).result()["top1"] == round(1e4 * runs[1]["history"][2]["top1"])
+        with pytest.raises(traitlets.TraitError, match="3 epochs were recorded, not 4"):
+            HeadsWidget(epoch=4)
+    finally:
+        heads.head_table.cache_clear()
+
+
+def run_python(code, **environment):
+    """The output of a new Python that runs `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | environment, check=True
+    )
+    return done.stdout
+
+
+def test_importing_the_widgets_loads_no_torch():
+    heavy = {"torch", "torchvision", "pandas", "matplotlib", "skimage"}
+    code = f"import sys, inception_lib.book.widgets; print({heavy} & set(sys.modules))"
+    assert run_python(code) == "set()\n"
+
+
+def test_widgets_whose_records_are_not_installed_say_so_in_a_sentence(tmp_path):
+    code = """
+from inception_lib import InceptionError
+from inception_lib.book import widgets
+for name in widgets.__all__:
+    try:
+        getattr(widgets, name)(*(["heads"] if name == "Quiz" else []))
+    except InceptionError as error:
+        print(name, error)
+"""
+    said = run_python(code, INCEPTION_RESULTS=str(tmp_path)).splitlines()
+    assert [line.partition(" ")[0] for line in said] == ["CropWidget", "EnsembleWidget", "HeadsWidget"]
+    records = ("crops_chelsea", "ablation_shapes", "head_weight")
+    for line, record in zip(said, records, strict=True):
+        assert f"{tmp_path}: does not hold {record}.json, the record that this widget shows" in line
+        assert "checkout of the repository" in line and line.endswith(".")
+
+
+def test_an_edited_script_shows_when_a_widget_is_made_again(monkeypatch, tmp_path):
+    for path in base.FOLDER.glob("*.[cj]s*"):
+        shutil.copy(path, tmp_path)
+    monkeypatch.setattr(base, "FOLDER", tmp_path)
+    before = PoolingWidget()
+    for name in ("pooling.js", "common.js", "parts.css"):
+        with (tmp_path / name).open("a") as file:
+            file.write(f"/* edited: {name} */")
+    after = PoolingWidget()
+    for name, text in (("pooling.js", "_esm"), ("common.js", "_esm"), ("parts.css", "_css")):
+        assert f"/* edited: {name} */" in getattr(after, text)
+        assert f"/* edited: {name} */" not in getattr(before, text)
+
+
+def test_the_defaults_in_the_browser_are_what_a_widget_was_made_with():
+    widget = ReductionWidget(kernel=3)
+    widget.kernel = 9
+    assert {f["name"]: f["default"] for f in widget.fields} == ReductionWidget(kernel=3).settings
 
 
 def test_every_widget_is_exported():
@@ -228,7 +307,7 @@ def test_the_heads_widget_shows_what_was_recorded():
     for run in results.load("head_weight").outcome["runs"]:
         if run["seed"]:
             continue
-        for epoch in range(tables.HEAD_EPOCHS + 1):
+        for epoch in range(len(run["history"]) + 1):
             found = HeadsWidget(weight=f"{run['aux_weight']:g}", epoch=epoch).result()
             main, last = run["gradients"][epoch]["main"], found["main_12"] / 1e6
             inside = [norm for conv, norm in main.items() if conv.startswith("inception_5b.")]
@@ -249,10 +328,14 @@ def test_the_heads_widget_shows_what_was_recorded():
 
 def test_a_record_for_other_weights_is_refused(monkeypatch):
     recorded = results.load("head_weight")
-    fewer = recorded.outcome | {"runs": [r for r in recorded.outcome["runs"] if r["aux_weight"] != 1]}
-    monkeypatch.setattr(results, "load", lambda name: replace(recorded, outcome=fewer))
-    with pytest.raises(InceptionError, match="other weights or epochs"):
-        tables.head_table.__wrapped__()
+    runs = recorded.outcome["runs"]
+    fewer = [run for run in runs if run["aux_weight"] != 1]
+    shorter = [run | {"history": run["history"][: 4 if run["aux_weight"] else 5]} for run in runs]
+    for damaged in (fewer, shorter):
+        outcome = recorded.outcome | {"runs": damaged}
+        monkeypatch.setattr(results, "load", lambda name, outcome=outcome: replace(recorded, outcome=outcome))
+        with pytest.raises(InceptionError, match=r"with the weights 0, 0\.1, 0\.3, 1, all of equally many"):
+            heads.head_table.__wrapped__()
 
 
 @pytest.mark.parametrize("name", history.NETWORKS)

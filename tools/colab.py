@@ -15,8 +15,11 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).resolve().parents[1]
-#: What the chapters import and Colab may lack; it brings torch, torchvision, pandas and matplotlib.
-PACKAGES = ("anywidget", "safetensors", "scikit-image", "tyro")
+sys.path.insert(0, str(ROOT))  # as a script this is no part of a package
+
+from inception_lib.files import replacing  # noqa: E402
+from tools import environments, pins  # noqa: E402
+
 FIRST_CELL = """\
 # Google Colab: fetch the library and the recorded results, and install what is missing here
 import sys
@@ -28,7 +31,8 @@ sys.path.insert(0, "/content/inception")"""
 
 def for_colab(notebook: nbformat.NotebookNode, address: str, revision: str) -> nbformat.NotebookNode:
     """The notebook with a first cell that makes it run in Colab."""
-    source = FIRST_CELL.format(address=address, revision=revision, packages=" ".join(PACKAGES))
+    packages = " ".join(environments.for_colab(pins.project_file()))
+    source = FIRST_CELL.format(address=address, revision=revision, packages=packages)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(source, id="colab"))
     return notebook
 
@@ -37,7 +41,8 @@ def main(folder: Path, address: str, revision: str = "main") -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted((ROOT / "book").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
-        nbformat.write(for_colab(notebook, address, revision), folder / path.name)
+        with replacing(folder / path.name) as new:
+            nbformat.write(for_colab(notebook, address, revision), new)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import inspect
 import pkgutil
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +20,7 @@ import nbformat
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 MARK = re.compile(r"^% generated: (\w+)$", re.M)
+QUIZZES = "inception_lib.book.quizzes."  # texts, a module for each chapter
 # the command line explains itself
 INNER = {
     "inception_lib.__main__",
@@ -44,7 +45,7 @@ def modules() -> Iterator[ModuleType]:
         for m in pkgutil.walk_packages(inception_lib.__path__, "inception_lib.")
         if m.name != "inception_lib.__main__"
     ):
-        if found not in INNER:
+        if found not in INNER and not found.startswith(QUIZZES):
             yield importlib.import_module(found)
 
 
@@ -159,14 +160,14 @@ def widgets() -> str:
         first, _, rest = docstring(cls).partition("\n\n")
         links = ", ".join(f"[{title}]({stem})" for stem, title in chapters_with(name))
         out.append(f"## {name}\n\n{first}\n\nIn: {links}." if links else f"## {name}\n\n{first}")
-        settings = cls._settings() if hasattr(cls, "_settings") else {}
+        settings = cls.described() if hasattr(cls, "described") else []
         if settings:
             head = "| setting | in the widget | opens on | values |\n| --- | --- | --- | --- |\n"
             out.append(
                 head
                 + "\n".join(
-                    f"| `{key}` | {trait.metadata['label']} | {trait.default_value} | {_values(trait)} |"
-                    for key, trait in settings.items()
+                    f"| `{field['name']}` | {field['label']} | {field['default']} | {_values(field)} |"
+                    for field in settings
                 )
             )
         if rest:
@@ -174,16 +175,13 @@ def widgets() -> str:
     return "\n\n".join(out)
 
 
-def _values(trait) -> str:
-    known = trait.metadata
-    if "options" in known:
-        return ", ".join(f"`{value}`" for value, _ in known["options"])
-    return (
-        "yes or no"
-        if "min" not in known
-        else f"{known['min']:,} to {known['max']:,}"
-        + ("" if known["step"] == 1 else f" in steps of {known['step']}")
-    )
+def _values(field: Mapping) -> str:
+    if "options" in field:
+        return ", ".join(f"`{value}`" for value, _ in field["options"])
+    if "min" not in field:
+        return "yes or no"
+    limits = f"{field['min']:,} to {field['max']:,}"
+    return limits if field["step"] == 1 else f"{limits} in steps of {field['step']}"
 
 
 def breakable(text: str) -> str:

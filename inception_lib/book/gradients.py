@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from inception_lib.book.norms import by_module as by_module
 from inception_lib.nn.network import Network
 from inception_lib.training.step import losses
 
@@ -59,15 +60,3 @@ def gradients(
 def norms(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, dict[str, float]]:
     """The Euclidean norm of each gradient."""
     return {part: {conv: float(g.norm()) for conv, g in of_part.items()} for part, of_part in parts.items()}
-
-
-def by_module(of_convs: Mapping[str, float]) -> dict[str, float]:
-    """Norms of convolutions, joined to those of modules: `conv1`, `conv2_reduce`, `conv2`, `3a` to `5b`.
-
-    The norm over several convolutions is the root of the sum of their squares.
-    """
-    squares: dict[str, float] = {}
-    for conv, norm in of_convs.items():
-        module = conv.partition(".")[0].removeprefix("inception_")
-        squares[module] = squares.get(module, 0.0) + norm**2
-    return {module: total**0.5 for module, total in squares.items()}

@@ -18,7 +18,7 @@ that scikit-image ships and writes `data/results/reductions_pca.json`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,12 +26,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from inception_lib.book.photographs import PHOTOGRAPHS as PHOTOGRAPHS
+from inception_lib.book.photographs import photographs as photographs
 from inception_lib.data.images import Preprocess
 from inception_lib.errors import InceptionError
 from inception_lib.nn.network import Network, activations
 
-#: Everyday photographs in color that are part of scikit-image itself: no download.
-PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket")
 SIDES = (256, 288, 320, 352)  #: shorter sides at which each photograph is looked at: the paper's test scales
 GRID = 3  #: 224x224 views per scale, along each side
 RESULT = "reductions_pca"
@@ -149,17 +149,6 @@ def reduction_paths(network: Network) -> list[str]:
         for layer in branch.layers
         if layer.name.endswith("_reduce")
     ]
-
-
-def photographs(names: Sequence[str] = PHOTOGRAPHS) -> dict[str, Image.Image]:
-    """Photographs out of scikit-image, by name, as RGB pictures."""
-    from skimage import data
-
-    found = {}
-    for name in names:
-        pixels = data.stereo_motorcycle()[0] if name == "motorcycle_left" else getattr(data, name)()
-        found[name] = Image.fromarray(pixels).convert("RGB")
-    return found
 
 
 @torch.inference_mode()

@@ -7,7 +7,6 @@ The book makes its tables and plots from these files, so that no measured number
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import subprocess
@@ -122,6 +121,15 @@ def record(
     return path
 
 
+def check_name(name: str) -> None:
+    """Refuse a name under which nothing can be recorded, before the work is done.
+
+    Raises:
+        InceptionError: it is empty, or has a folder in it.
+    """
+    _path(name)
+
+
 def load(name: str) -> Result:
     """Read a recorded result.
 
@@ -217,12 +225,13 @@ def _versions() -> dict[str, str]:
 def record_run(name: str, *runs: Run, about: str | None = None) -> Path:
     """Write what came of some runs of one recipe, which differ in their seeds, to `data/results/`.
 
-    The outcome holds the `recipe` of the first, the `seeds`, and each run's `history`.
+    The outcome holds the `recipe` of the first and its `network`, the `seeds`, and each run's `history`.
     """
     first = runs[0]
     about = about or f"Training by the recipe {first.recipe.name}: a record per epoch of each run"
     outcome = {
-        "recipe": {k: v for k, v in first.recipe.to_dict().items() if v != math.inf},
+        "recipe": first.recipe.to_dict(),
+        "network": dict(first.network),
         "seeds": [run.recipe.seed for run in runs],
         "histories": [run.history for run in runs],
     }

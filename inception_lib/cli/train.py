@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from inception_lib.errors import InceptionError
-from inception_lib.training.recipes import RECIPES, Recipe
+from inception_lib.training.recipes import RECIPES, NetworkOptions, Recipe, network_options
 
 
 def train_command(argv: Sequence[str]) -> Callable[..., int]:
@@ -25,11 +26,13 @@ def train_command(argv: Sequence[str]) -> Callable[..., int]:
         device: str | None = None,
         download: bool = False,
         record: str | None = None,
+        network: Annotated[NetworkOptions, tyro.conf.arg(name="")] = network_options(recipe_name),  # noqa: B008
         settings: Annotated[Recipe, tyro.conf.arg(name="")] = RECIPES[recipe_name](),  # noqa: B008
     ) -> int:
-        """Train GoogLeNet: with no options, a small one on the bundled data in some minutes.
+        """Train a network: with no options, a small GoogLeNet on the bundled data in some minutes.
 
-        Every field of the recipe is an option. Under torchrun, all its processes train together.
+        Every field of the network's options and of the recipe is an option here. Under torchrun, all its
+        processes train together.
 
         Args:
             recipe: From which the other options take their defaults.
@@ -37,20 +40,26 @@ def train_command(argv: Sequence[str]) -> Callable[..., int]:
                 val/CLASS.
             out: Folder of the run; runs/RECIPE-DATA by default.
             resume: Go on from the run's last checkpoint.
-            device: cpu, cuda, cuda:1; the GPU if there is one.
+            device: cpu, cuda, cuda:1, mps, xpu; the accelerator if there is one.
             download: Fetch the data set if it is not there.
             record: Write what came of it to data/results under this name.
+            network: Which network.
             settings: The recipe.
         """
-        from inception_lib.book.results import record_run
-        from inception_lib.training.loop import train as run_training
+        from inception_lib.book import results
+        from inception_lib.distributed import choose_device, tune_process
+        from inception_lib.training.train import train as run_training
 
         if recipe not in RECIPES:
             raise InceptionError(f"--recipe is one of {', '.join(RECIPES)}, not {recipe!r}.")
-        folder = out or Path("runs") / f"{recipe}-{Path(data).name}"
-        done = run_training(settings, data, folder, resume=resume, device=device, download=download)
+        if record:
+            results.check_name(record)
+        tune_process(choose_device(device))
+        folder = out or Path("runs") / f"{recipe}-{Path(data).resolve().name}"
+        done = run_training(network, data, settings, folder, resume=resume, device=device, download=download)
         if record and done.leads:
-            print(record_run(record, done))
+            done = replace(done, network={**done.network, **network.to_dict()})
+            print(results.record_run(record, done))
         return 0
 
     return train
@@ -58,7 +67,10 @@ def train_command(argv: Sequence[str]) -> Callable[..., int]:
 
 def _recipe_named(argv: Sequence[str]) -> str:
     """The recipe that a command line asks for, needed before it can be parsed."""
-    scan = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    scan.add_argument("--recipe", default=next(iter(RECIPES)))
-    name = scan.parse_known_args(list(argv))[0].recipe
-    return name if name in RECIPES else next(iter(RECIPES))  # the command itself refuses it
+    scan = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    scan.add_argument("--recipe", nargs="?")
+    try:
+        name = scan.parse_known_args(list(argv))[0].recipe
+    except argparse.ArgumentError:
+        name = None
+    return name if name in RECIPES else next(iter(RECIPES))  # the command itself refuses another

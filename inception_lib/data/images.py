@@ -186,6 +186,18 @@ class Preprocess:
         values = (pixels * np.float32(self.white / 255) - mean) / std
         return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
 
+    def batch(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Images (n, height, width, 3) in uint8 as the network takes them: float32 (n, 3, height, width)."""
+        import torch
+
+        if self.channels == "BGR":
+            pictures = pictures.flip(-1)
+        n, height, width, channels = pictures.shape
+        # a number for each value in a row of pixels, since arithmetic on three channels at a time is slow
+        mean, std = (torch.tensor(v, device=pictures.device).repeat(width) for v in (self.mean, self.std))
+        rows = (pictures.flatten(2).float() * (self.white / 255) - mean) / std
+        return rows.view(n, height, width, channels).permute(0, 3, 1, 2)  # channels last in memory
+
     def resized(self, width: int, height: int) -> tuple[int, int]:
         """Width and height that a picture of this width and height is resized to, in pixels."""
         short = min(width, height)

@@ -1,8 +1,14 @@
-"""From a data set to batches: reading, augmentation and order, the same for any number of processes."""
+"""From data sets to batches: order, reading and augmentation, the same for any number of processes.
+
+What a batch holds depends on the run's seed, the epoch and the image's number only; not on how many worker
+processes read, how they were started, or where a run was interrupted.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
 import random
+import signal
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
@@ -36,9 +42,10 @@ class Loading(Protocol):
 
 
 class Batch(NamedTuple):
-    """Pictures (n, size, size, 3) in uint8, labels (n,), and a sentence for each that could not be read.
+    """Images (n, size, size, 3) in uint8, labels (n,), and a sentence for each that could not be read.
 
-    Bytes, since they are a quarter of the floats on the way to a GPU; `normalized` makes the network's input.
+    Bytes, since they are a quarter of the floats on the way to a GPU; `Preprocess.batch` makes the network's
+    input of them there.
     """
 
     pictures: Tensor
@@ -46,42 +53,34 @@ class Batch(NamedTuple):
     bad: list[str]
 
 
+#: An image on its way: whether it trains, in which epoch, and its number.
+_Wanted = tuple[bool, int, int]
+
+
 class _Samples(Dataset):
-    """Samples by (epoch, index): the picture in uint8 and its label, or a sentence on why not."""
+    """The image asked for in uint8 and its label, or a sentence on why not."""
 
-    def __init__(self, data: Data, recipe: Loading, training: bool) -> None:
-        self.data, self.recipe, self.training = data, recipe, training
-        self.preprocess: Preprocess = recipe.preprocess()
+    def __init__(self, train: Data | None, val: Data | None, how: Loading) -> None:
+        self.train, self.val = train, val
+        self.preprocess = how.preprocess()
+        self.seed, self.augment, self.size, self.resize = how.seed, how.augment, how.input_size, how.resize
 
-    def __getitem__(self, which: tuple[int, int]) -> tuple[np.ndarray, int] | str:
-        epoch, index = which
+    def __getitem__(self, which: _Wanted) -> tuple[np.ndarray, int] | str:
+        training, epoch, index = which
+        data = self.train if training else self.val
+        assert data is not None
         try:
-            picture = self.data.picture(index)
+            picture = data.picture(index)
         except PictureError as error:
             return str(error)
         except OSError as error:
-            return f"{self.data.label_of(index)}: cannot be read ({error})."
-        if self.training:
-            rng = random.Random(f"{self.recipe.seed} {epoch} {index}")
-            picture = AUGMENTATIONS[self.recipe.augment](
-                picture, self.recipe.input_size, self.recipe.resize, rng
-            )
+            return f"{data.label_of(index)}: cannot be read ({error})."
+        if training:
+            rng = random.Random(f"{self.seed} {epoch} {index}")
+            picture = AUGMENTATIONS[self.augment](picture, self.size, self.resize, rng)
         else:
             picture = self.preprocess.frame(picture)
-        return np.asarray(picture), self.data.labels[index]
-
-
-def normalized(pictures: Tensor, preprocess: Preprocess) -> Tensor:
-    """Pictures (n, height, width, 3) in uint8 as `preprocess.tensor` makes them: (n, 3, height, width)."""
-    if preprocess.channels == "BGR":
-        pictures = pictures.flip(-1)
-    n, height, width, channels = pictures.shape
-    # a number for each value in a row of pixels, since arithmetic on three channels at a time is slow
-    mean, std = (
-        torch.tensor(v, device=pictures.device).repeat(width) for v in (preprocess.mean, preprocess.std)
-    )
-    rows = (pictures.flatten(2).float() * (preprocess.white / 255) - mean) / std
-    return rows.view(n, height, width, channels).permute(0, 3, 1, 2)  # channels last in memory
+        return np.asarray(picture), int(data.labels[index])
 
 
 def _collate(samples: list[tuple[np.ndarray, int] | str]) -> Batch:
@@ -91,54 +90,97 @@ def _collate(samples: list[tuple[np.ndarray, int] | str]) -> Batch:
     return Batch(torch.from_numpy(pictures), torch.tensor([label for _, label in good]), bad)
 
 
-def training_order(length: int, recipe: Loading, epoch: int) -> Tensor:
-    """The order of the pictures in one epoch; it depends on the seed and on nothing else."""
-    generator = torch.Generator().manual_seed(
-        int(np.random.SeedSequence([recipe.seed, epoch]).generate_state(1)[0])
-    )
-    return torch.randperm(length, generator=generator)
+def _leave_signals_to_the_trainer(worker: int) -> None:
+    """A stop goes to the whole process group; workers that died of it would take the last updates along."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def updates_per_epoch(length: int, recipe: Loading) -> int:
-    """Whole batches; the pictures left over are seen in another epoch.
+def training_order(length: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of the images in one epoch, (length,) in int64; it depends on the seed only."""
+    generator = torch.Generator().manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
+    return torch.randperm(length, generator=generator).numpy()
+
+
+def updates_per_epoch(length: int, batch: int) -> int:
+    """Whole batches; the images left over are seen in another epoch.
 
     Raises:
-        DataError: there are fewer pictures than a batch holds.
+        DataError: there are fewer images than a batch holds.
     """
-    if length < recipe.batch:
-        raise DataError(
-            f"{length} training pictures do not fill one batch of {recipe.batch}; use a smaller --batch."
-        )
-    return length // recipe.batch
+    if length < batch:
+        raise DataError(f"{length} training images do not fill one batch of {batch}; use a smaller --batch.")
+    return length // batch
 
 
-def training_batches(
-    data: Data, recipe: Loading, epoch: int, *, skip: int = 0, rank: int = 0, world: int = 1
-) -> Iterator[Batch]:
-    """The parts of one epoch's batches that belong to process `rank`, after the first `skip` batches."""
-    order, share = training_order(len(data), recipe, epoch), recipe.batch // world
-    parts = [
-        [(epoch, i) for i in order[step * recipe.batch + rank * share :][:share].tolist()]
-        for step in range(skip, updates_per_epoch(len(data), recipe))
-    ]
-    return _load(_Samples(data, recipe, training=True), parts, recipe)
+class Loader:
+    """The batches of a run, for process `rank` of `world`.
 
+    Worker processes are started once and kept from epoch to epoch, and read for training and validation both.
+    Where several processes train together, or a GPU is in use, workers are not forked: a fork copies locks
+    that threads of NCCL, gloo or CUDA may hold at that moment.
 
-def validation_batches(data: Data, recipe: Loading, *, rank: int = 0, world: int = 1) -> Iterator[Batch]:
-    """All pictures once, in order; process `rank` of `world` gets every `world`-th."""
-    mine = range(rank, len(data), world)
-    size = max(1, min(256, recipe.batch))
-    parts = [[(0, i) for i in mine[start : start + size]] for start in range(0, len(mine), size)]
-    return _load(_Samples(data, recipe, training=False), parts, recipe)
+    Args:
+        train: the split that trains, if there is one.
+        val: the split that validates, if there is one.
+        how: seed, batch, augmentation, sizes and the number of workers.
+        rank: of this process.
+        world: processes that share each batch.
+        pin: put batches into page-locked memory, from which a GPU copies while it computes.
+        start: how workers are started: `fork`, `spawn` or `forkserver`; chosen where None.
+    """
 
-
-def _load(samples: _Samples, parts: list[list[tuple[int, int]]], recipe: Loading) -> Iterator[Batch]:
-    return iter(
-        DataLoader(
-            samples,
-            batch_sampler=parts,
+    def __init__(
+        self,
+        train: Data | None,
+        val: Data | None,
+        how: Loading,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        pin: bool = False,
+        start: str | None = None,
+    ) -> None:
+        self.train, self.val, self.how, self.rank, self.world = train, val, how, rank, world
+        self._parts: list[list[_Wanted]] = []
+        default = multiprocessing.get_start_method(allow_none=False)
+        if start is None and default == "fork" and (world > 1 or pin):
+            start = "spawn"
+        self._loader = DataLoader(
+            _Samples(train, val, how),
+            batch_sampler=self._parts,
             collate_fn=_collate,
-            num_workers=recipe.workers,
-            pin_memory=torch.cuda.is_available(),
+            num_workers=how.workers,
+            pin_memory=pin,
+            persistent_workers=how.workers > 0,
+            multiprocessing_context=(start or default) if how.workers else None,
+            worker_init_fn=_leave_signals_to_the_trainer,
         )
-    )
+
+    def training(self, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
+        """This process's parts of one epoch's batches, after the first `skip` batches."""
+        assert self.train is not None
+        whole, share = self.how.batch, self.how.batch // self.world
+        order = training_order(len(self.train), self.how.seed, epoch)
+        starts = range(skip * whole, updates_per_epoch(len(self.train), whole) * whole, whole)
+        first = self.rank * share
+        return self._load(
+            [(True, epoch, int(i)) for i in order[start + first : start + first + share]] for start in starts
+        )
+
+    def validation(self) -> Iterator[Batch]:
+        """All images once, in order: every `world`-th for this process, as many batches for each process."""
+        assert self.val is not None
+        size = max(1, min(256, self.how.batch))
+        mine = range(self.rank, len(self.val), self.world)
+        longest = range(0, len(range(0, len(self.val), self.world)), size)
+        return self._load([(False, 0, i) for i in mine[start : start + size]] for start in longest)
+
+    def _load(self, parts: Iterator[list[_Wanted]]) -> Iterator[Batch]:
+        self._parts[:] = parts
+        return iter(self._loader)
+
+
+def normalized(pictures: Tensor, preprocess: Preprocess) -> Tensor:
+    """Images (n, height, width, 3) in uint8 as `preprocess.batch` makes them."""
+    return preprocess.batch(pictures)

@@ -6,17 +6,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
 from inception_lib.errors import DataError
+from inception_lib.evaluation.plan import POOLS, Pool
 
 Array = np.ndarray
-Pool = Literal["mean", "max"]
-POOLS: tuple[Pool, ...] = get_args(Pool)
 PART = 32  #: pictures between two files; what an interruption costs at most, for each process
 ABOUT, FORMAT = "test.json", 1
 

@@ -1,4 +1,4 @@
-"""Recipes: everything that decides how a network is trained, as one typed record.
+"""Recipes: everything that decides how a network is trained, and which network is trained by default.
 
 `RECIPES` holds functions that make them. What the paper does not say is taken from BVLC's Caffe
 definition and marked so in the function's docstring; what neither says is marked as ours.
@@ -8,35 +8,76 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from inception_lib.architecture import Architecture
 from inception_lib.data.augmentation import Augment
 from inception_lib.data.images import BVLC_PREPROCESS, IMAGENET_PREPROCESS, Preprocess
 from inception_lib.errors import TrainingError
-from inception_lib.networks.googlenet import Variant, googlenet
+from inception_lib.history import Name, build
+
+_LARGEST_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkOptions:
+    """Which network is trained. Where an option is None, it is as the network has it by default."""
+
+    network: Name = "googlenet"
+    """GoogLeNet, or one of the networks before and after it."""
+    variant: str | None = None
+    """Of GoogLeNet: `paper` has no batch normalization, `torchvision` has."""
+    width: float | None = None
+    """Multiplies all channel counts but the number of classes."""
+    heads: bool = True
+    """Train with the auxiliary heads, if the network has any."""
+    aux_weight: float | None = None
+    """Of each head's loss beside the main one; the paper: 0.3."""
+    dropout: bool = True
+    """The network's dropout; the paper: 0.4 before the classifier, 0.7 in the heads."""
+
+    def __post_init__(self) -> None:
+        if self.aux_weight is not None and not 0 <= self.aux_weight < math.inf:
+            raise TrainingError(f"The weight of a head's loss must be 0 or more, not {self.aux_weight}.")
+
+    def architecture(self, classes: int, input_size: int) -> Architecture:
+        """The network as data, for that many classes and images of that many pixels a side.
+
+        Raises:
+            ArchitectureError: the network cannot exist, or has no such option.
+        """
+        made = build(
+            self.network, variant=self.variant, width=self.width, classes=classes, input_size=input_size
+        )
+        if not self.heads:
+            made = made.without_heads()
+        if not self.dropout:
+            made = made.without_dropout()
+        if self.aux_weight is not None:
+            heads = tuple(replace(head, loss_weight=self.aux_weight) for head in made.heads)
+            made = replace(made, heads=heads)
+        return made
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as they are written beside a run."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is trained. Epochs count passes over the training pictures; steps count updates."""
+    """How a network is trained; which network, it does not say.
+
+    Epochs count passes over the training images, updates the steps of the optimizer.
+    """
 
     name: str
     """Of the recipe."""
-    variant: Variant = "paper"
-    """The network: `paper` has no batch normalization, `torchvision` has."""
-    width: float = 1.0
-    """Multiplies all channel counts but the number of classes."""
     input_size: int = 224
     """Pixels a side that the network sees."""
     resize: int = 256
     """Pixels of the shorter side, of which validation sees the middle and `bvlc` a random part."""
-    heads: bool = True
-    """Train with the two auxiliary heads."""
-    dropout: bool = True
-    """The paper's dropout: 0.4 before the classifier, 0.7 in the heads."""
     initial: Literal["xavier", "he"] = "xavier"
     """Initial weights. xavier: BVLC's. he: normal with variance 2 / fan_in, biases 0, small classifiers."""
     normalize: Literal["bvlc", "imagenet"] = "imagenet"
@@ -64,10 +105,8 @@ class Recipe:
     """On weights; never on biases and normalization."""
     bias_lr: float = 1.0
     """Multiplies the learning rate of biases."""
-    clip: float = math.inf
-    """Largest norm of the gradient; a larger one is scaled down to it."""
-    aux_weight: float = 0.3
-    """Of each head's loss beside the main one."""
+    clip: float | None = None
+    """Largest norm of the gradient; a larger one is scaled down to it. None: it is left as it is."""
     label_smoothing: float = 0.0
     """Share of the target that is spread over all classes."""
     average: Literal["none", "polyak", "ema"] = "none"
@@ -75,10 +114,11 @@ class Recipe:
     average_from: float = 0.5
     """polyak: the share of the training after which averaging begins."""
     ema_decay: float = 0.999
-    """ema: the share that the old average keeps at each update."""
+    """ema: the share that the old average keeps at each update, at most; in a short run it keeps less."""
 
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: autocast; normalization across channels stays in float32."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """bfloat16, float16: autocast; normalization across channels stays in float32. float16 scales its losses,
+    and stands in for bfloat16 on GPUs that compute it slowly (T4, V100)."""
     channels_last: bool = True
     """Memory order of pictures and weights; the same numbers, usually faster."""
     compile: bool = False
@@ -95,40 +135,29 @@ class Recipe:
     def __post_init__(self) -> None:
         for name, allowed in _choices().items():
             if getattr(self, name) not in allowed:
-                raise TrainingError(
-                    f"{self.name}: {name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}."
-                )
-        for name in ("epochs", "batch", "accumulate", "lr", "clip", "input_size", "width"):
-            if not getattr(self, name) > 0:
-                raise TrainingError(f"{self.name}: {name} must be above 0, not {getattr(self, name)}.")
-        for name in (
-            "warmup",
-            "momentum",
-            "weight_decay",
-            "bias_lr",
-            "aux_weight",
-            "label_smoothing",
-            "workers",
-            "bad_pictures",
-            "average_from",
-            "ema_decay",
-        ):
-            if not getattr(self, name) >= 0:
-                raise TrainingError(f"{self.name}: {name} must not be below 0, but is {getattr(self, name)}.")
+                self._refuse(name, f"is one of {', '.join(allowed)}")
+        for name in ("epochs", "batch", "accumulate", "lr", "input_size", "resize"):
+            if not 0 < getattr(self, name) < math.inf:
+                self._refuse(name, "must be a finite number above 0")
+        if self.clip is not None and not 0 < self.clip < math.inf:
+            self._refuse("clip", "must be a finite number above 0, or none")
+        for name in ("warmup", "weight_decay", "bias_lr", "workers", "bad_pictures"):
+            if not 0 <= getattr(self, name) < math.inf:
+                self._refuse(name, "must be a finite number of at least 0")
         for name in ("momentum", "label_smoothing", "average_from", "ema_decay"):
-            if not getattr(self, name) < 1:
-                raise TrainingError(f"{self.name}: {name} must be below 1, not {getattr(self, name)}.")
+            if not 0 <= getattr(self, name) < 1:
+                self._refuse(name, "must be at least 0 and below 1")
+        for name in ("seed", "init_seed"):
+            if not 0 <= (getattr(self, name) or 0) <= _LARGEST_SEED:
+                self._refuse(name, f"must be a whole number from 0 to {_LARGEST_SEED:,}")
         if self.resize < self.input_size:
             raise TrainingError(
                 f"{self.name}: a part of {self.input_size} pixels cannot be cut out of a side of "
                 f"{self.resize}; raise resize."
             )
 
-    def architecture(self, classes: int) -> Architecture:
-        """The network for that many classes."""
-        return googlenet(
-            self.variant, width=self.width, classes=classes, heads=self.heads, input_size=self.input_size
-        )
+    def _refuse(self, name: str, wanted: str) -> None:
+        raise TrainingError(f"{self.name}: {name} {wanted}, not {getattr(self, name)!r}.")
 
     def preprocess(self) -> Preprocess:
         """What validation, and later prediction, does to a picture."""
@@ -143,22 +172,26 @@ class Recipe:
             std=base.std,
         )
 
-    def lr_at(self, epoch: float) -> float:
-        """The learning rate after `epoch` epochs, which need not be whole."""
+    def lr_at(self, epoch: float, update: float = 0.0) -> float:
+        """The learning rate after `epoch` epochs, which need not be whole.
+
+        `update` is the length of one update in epochs: a warm-up rises to the update's middle, so that the
+        first one is not at rate 0.
+        """
         factor = {
             "step": lambda: 0.96 ** (epoch // 8),
             "poly": lambda: max(0.0, 1 - epoch / self.epochs) ** 0.5,
             "cosine": lambda: 0.5 * (1 + math.cos(math.pi * min(1.0, epoch / self.epochs))),
             "constant": lambda: 1.0,
         }[self.schedule]()
-        return self.lr * factor * min(1.0, epoch / self.warmup if self.warmup else 1.0)
+        return self.lr * factor * (min(1.0, (epoch + update / 2) / self.warmup) if self.warmup else 1.0)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they are written beside a run."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """The recipe of which `to_dict` gave `values`."""
         unknown = set(values) - {f.name for f in fields(cls)}
         if unknown:
@@ -201,7 +234,7 @@ def paper() -> Recipe:
     )
 
 
-#: Who says each value of the recipe `paper`; all others are ours.
+#: Who says each value of the recipe `paper`, and of its network; all others are ours.
 PAPER_SOURCES = {
     "the paper": (
         "schedule",
@@ -269,10 +302,8 @@ def tiny() -> Recipe:
     """
     return Recipe(
         name="tiny",
-        width=0.25,
         input_size=80,
         resize=80,
-        dropout=False,
         epochs=5,
         batch=24,
         lr=0.02,
@@ -292,6 +323,9 @@ SLOWER: dict[str, Any] = {"batch": 32, "lr": 0.025, "nesterov": False}
 #: Makers of recipes, by name.
 RECIPES: dict[str, Callable[[], Recipe]] = {f.__name__: f for f in (tiny, paper, bvlc_quick, modern)}
 
+#: The networks that recipes are made for, where it is not the paper's GoogLeNet as it is.
+_NETWORKS = {"tiny": NetworkOptions(width=0.25, dropout=False)}
+
 
 def recipe(name: str) -> Recipe:
     """The recipe of that name.
@@ -302,3 +336,22 @@ def recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise TrainingError(f"There is no recipe {name!r}; there are {', '.join(RECIPES)}.")
     return RECIPES[name]()
+
+
+def network_options(name: str) -> NetworkOptions:
+    """The network that the recipe of that name is made for.
+
+    Raises:
+        TrainingError: there is no such recipe.
+    """
+    recipe(name)
+    return _NETWORKS.get(name, NetworkOptions())
+
+
+def architecture(name: str, classes: int) -> Architecture:
+    """The network that the recipe of that name trains by default, for that many classes.
+
+    Raises:
+        TrainingError: there is no such recipe.
+    """
+    return network_options(name).architecture(classes, recipe(name).input_size)

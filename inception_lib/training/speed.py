@@ -3,45 +3,59 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
 from functools import cache
 
 import torch
 
+from inception_lib.architecture import Architecture
 from inception_lib.distributed import choose_device, processor
 from inception_lib.training.recipes import Recipe
-from inception_lib.training.step import build, losses, optimizer, total_loss
+from inception_lib.training.step import (
+    autocast_type,
+    build,
+    clip_gradients,
+    head_weights,
+    losses,
+    optimizer,
+    total_loss,
+)
 
 
 def devices() -> list[str]:
     """What this machine can train on, the one that is taken by default first; a sentence for each."""
-    gpus = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
-    found = [f"cuda:{i}: {gpu.name}, {gpu.total_memory / 2**30:.0f} GiB" for i, gpu in enumerate(gpus)]
+    found = []
+    if torch.cuda.is_available():
+        gpus = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+        found = [f"cuda:{i}: {gpu.name}, {gpu.total_memory / 2**30:.0f} GiB" for i, gpu in enumerate(gpus)]
+    elif torch.accelerator.is_available():
+        other = torch.accelerator.current_accelerator(check_available=True)
+        found = [f"{other.type}: {torch.accelerator.device_count()} device(s)"] if other else []
     return [*found, f"cpu: {processor()}"]
 
 
 def measure_speed(
-    recipe: Recipe, classes: int = 10, *, device: str | None = None, seconds: float = 5
+    architecture: Architecture, recipe: Recipe, *, device: str | None = None, seconds: float = 5
 ) -> float:
-    """Training pictures per second of one device, on noise: the network's part, without reading pictures.
+    """Training images per second of one device, on noise: the network's part, without reading images.
 
     It is the best of several short rounds, since other programs may keep the machine busy in some of them.
     """
     chosen = choose_device(device)
-    network = build(recipe, classes).to(chosen).to(memory_format=torch.channels_last).train()
+    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    network = build(architecture, recipe).to(chosen).to(memory_format=layout).train()
     step, rule = torch.compile(network) if recipe.compile else network, optimizer(network, recipe)
-    side, autocast = recipe.input_size, recipe.precision == "bfloat16"
-    x = torch.randn(recipe.batch // recipe.accumulate, 3, side, side, device=chosen).to(
-        memory_format=torch.channels_last
-    )
+    kind, weights = autocast_type(recipe.precision, chosen), head_weights(network)
+    x = torch.randn(recipe.batch // recipe.accumulate, *architecture.input, device=chosen)
+    x = x.to(memory_format=layout)
     y = torch.zeros(len(x), dtype=torch.long, device=chosen)
 
     def once() -> float:
-        with torch.autocast(chosen.type, torch.bfloat16) if autocast else nullcontext():
+        with torch.autocast(chosen.type, kind, enabled=kind is not None):
             output = step(x)
-        loss = total_loss(losses(output, y), recipe.aux_weight)
+        loss = total_loss(losses(output, y), weights)
         rule.zero_grad(set_to_none=True)
         loss.backward()
+        clip_gradients(network, recipe.clip)
         rule.step()
         return loss.item()  # waits for the device
 
@@ -62,15 +76,14 @@ def measure_speed(
 
 
 @cache
-def matmul_flops(device: str, precision: str) -> float:
+def matmul_flops(device: str, kind: torch.dtype | None = None) -> float:
     """FLOP/s that a product of two large matrices reaches here: what `flops_share` is a share of."""
-    kind = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    side = 8192 if device.startswith("cuda") else 1024
-    a, b = torch.randn(2, side, side, device=device).to(kind)
+    side = 1024 if device.startswith("cpu") else 8192
+    a, b = torch.randn(2, side, side, device=device).to(kind or torch.float32)
 
     def once() -> float:
         start = time.perf_counter()
-        (a @ b).sum().item()
+        (a @ b)[0, 0].item()  # waits for the device
         return time.perf_counter() - start
 
     once()

@@ -1,42 +1,67 @@
-"""What one update is made of: the network at its start, the optimizer, and the three losses."""
+"""What one update is made of: the network at its start, the optimizer, and the losses."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inception_lib.nn.network import Network, Output, initialize
+from inception_lib.architecture import Architecture
+from inception_lib.counting import count
+from inception_lib.errors import TrainingError
+from inception_lib.nn.network import Network, initialize
 from inception_lib.training.recipes import Recipe
 
-HEADS = ("logits", "aux1", "aux2")
+#: Of a head whose architecture does not say (the paper, section 5).
+HEAD_WEIGHT = 0.3
+_MOST_PARAMETERS = 10**10
 
 
-def build(recipe: Recipe, classes: int) -> Network:
-    """The network of a recipe with its initial weights, on the CPU."""
+def build(architecture: Architecture, recipe: Recipe) -> Network:
+    """The network with the initial weights of a recipe, on the CPU.
+
+    Raises:
+        TrainingError: the network does not fit into any memory.
+    """
+    parameters = count(architecture).parameters
+    if parameters > _MOST_PARAMETERS:
+        raise TrainingError(
+            f"{architecture.name}: {parameters:,} parameters are too many for one machine; lower --width."
+        )
     seed = recipe.seed if recipe.init_seed is None else recipe.init_seed
     generator = torch.Generator().manual_seed(seed)
-    network = Network(recipe.architecture(classes), generator=generator)
-    initialize(network, generator, recipe.initial)
-    if not recipe.dropout:
-        for module in network.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = 0.0
+    try:
+        network = Network(architecture, generator=generator)
+        initialize(network, generator, recipe.initial)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        raise TrainingError(
+            f"{architecture.name}: there is not enough memory for its {parameters:,} parameters."
+        ) from None
     return network
 
 
 def optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     """SGD with one group for the weights and one for biases and normalization, which do not decay.
 
-    Each group's `lr_scale` multiplies the recipe's learning rate.
+    Parameters that need no gradient are left out. Each group's `lr_scale` multiplies the recipe's rate.
     """
-    weights = [p for p in network.parameters() if p.dim() > 1]
-    others = [p for p in network.parameters() if p.dim() <= 1]
+    trained = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {
+            "params": [p for p in trained if p.dim() > 1],
+            "weight_decay": recipe.weight_decay,
+            "lr_scale": 1.0,
+        },
+        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0, "lr_scale": recipe.bias_lr},
+    ]
     return torch.optim.SGD(
-        [
-            {"params": weights, "weight_decay": recipe.weight_decay, "lr_scale": 1.0},
-            {"params": others, "weight_decay": 0.0, "lr_scale": recipe.bias_lr},
-        ],
+        [group for group in groups if group["params"]],
         lr=recipe.lr,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov and recipe.momentum > 0,
@@ -44,11 +69,78 @@ def optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     )
 
 
-def losses(output: Output, labels: Tensor, smoothing: float = 0.0) -> list[Tensor]:
+def named_outputs(output: Any) -> dict[str, Tensor]:
+    """What a network gave, by name: `logits` first, then the heads that ran.
+
+    Args:
+        output: a tensor of logits; or a named tuple, a mapping or an object with fields, of which one is
+            `logits` and the others are tensors or None (as torchvision's networks give in training).
+
+    Raises:
+        TrainingError: it is none of these.
+    """
+    if isinstance(output, Tensor):
+        return {"logits": output}
+    if isinstance(output, Mapping):
+        fields = dict(output)
+    elif hasattr(output, "_asdict"):
+        fields = output._asdict()
+    else:
+        fields = dict(getattr(output, "__dict__", {}))
+    found = {name: value for name, value in fields.items() if isinstance(value, Tensor)}
+    if "logits" not in found:
+        raise TrainingError(
+            f"A network must give its logits, as a tensor or in a field of that name; this one gave "
+            f"{type(output).__name__}."
+        )
+    return {"logits": found.pop("logits")} | found
+
+
+def losses(output: Any, labels: Tensor, smoothing: float = 0.0) -> list[Tensor]:
     """Cross-entropy of the classifier and of each head that ran, each a mean over the batch."""
-    return [F.cross_entropy(o.float(), labels, label_smoothing=smoothing) for o in output if o is not None]
+    return [
+        F.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
+        for logits in named_outputs(output).values()
+    ]
 
 
-def total_loss(parts: list[Tensor], aux_weight: float) -> Tensor:
-    """Main loss + aux_weight * (loss of the first head + loss of the second): the paper, section 5."""
-    return parts[0] + aux_weight * sum(parts[1:])
+def head_weights(network: nn.Module) -> tuple[float, ...] | None:
+    """The weights of the heads' losses, as the architecture of a `Network` has them; else None."""
+    if isinstance(network, Network):
+        return tuple(head.loss_weight for head in network.architecture.heads)
+    return None
+
+
+def total_loss(parts: Sequence[Tensor], weights: Sequence[float] | float | None = None) -> Tensor:
+    """Main loss + the sum over the heads of weight x loss: the paper, section 5.
+
+    Args:
+        parts: of `losses`.
+        weights: of each head, or of all of them; 0.3 each where None.
+    """
+    main, *heads = parts
+    if weights is None or isinstance(weights, int | float):
+        weights = [HEAD_WEIGHT if weights is None else weights] * len(heads)
+    total = main
+    for weight, loss in zip(weights, heads, strict=True):
+        total = total + weight * loss
+    return total
+
+
+def clip_gradients(network: nn.Module, most: float | None) -> Tensor | None:
+    """Scale all gradients down so that their common norm is at most `most`; gives the norm before."""
+    if most is None or math.isinf(most):
+        return None
+    return nn.utils.clip_grad_norm_([p for p in network.parameters() if p.requires_grad], most)
+
+
+def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
+    """The type that products are computed in under autocast; None for float32.
+
+    float16 takes the place of bfloat16 on CUDA devices that have no arithmetic for it (before Ampere).
+    """
+    if precision == "float32":
+        return None
+    if precision == "bfloat16" and device.type == "cuda" and torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    return torch.bfloat16 if precision == "bfloat16" else torch.float16

@@ -1,9 +1,10 @@
-// Shared by the widgets; Python puts it in front of each widget's own source.  No imports, no network.
+// Shared by the widgets. Python puts it in front of each widget's own script, in place of the import there.
+// No imports, no network. Colors: a branch's is its name; violet, olive and berry belong to anything else.
 
 const whole = new Intl.NumberFormat("en-US");
-const fmt = (n) => whole.format(n);
+export const fmt = (n) => whole.format(n);
 
-function short(n) {
+export function short(n) {
   if (n >= 1e9) return `${(n / 1e9).toFixed(2)} billion`;
   if (n >= 1e6) return `${(n / 1e6).toFixed(1)} million`;
   if (n >= 1e4) return `${(n / 1e3).toFixed(1)} thousand`;
@@ -11,11 +12,11 @@ function short(n) {
 }
 
 // The only arithmetic there is: look the factors up, multiply, add.
-const product = (factors, values) =>
+export const product = (factors, values) =>
   factors.length ? factors.reduce((p, f) => p * (typeof f === "number" ? f : values[f]), 1) : 0;
-const total = (rows, what, values) => rows.reduce((sum, row) => sum + product(row[what], values), 0);
+export const total = (rows, what, values) => rows.reduce((sum, row) => sum + product(row[what], values), 0);
 
-function make(tag, attributes = {}, ...children) {
+export function make(tag, attributes = {}, ...children) {
   const svg = ["svg", "rect", "line", "path", "circle", "text"].includes(tag);
   const el = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -28,7 +29,7 @@ function make(tag, attributes = {}, ...children) {
 }
 
 // A bar with its text beside it, so that the text never has to be read on a color.
-function bar(share, color, parts = null) {
+export function bar(share, color, parts = null) {
   const track = make("div", { class: "iw-track", "aria-hidden": "true" });
   for (const [size, shade] of parts || [[share, color]]) {
     const piece = make("div", { class: `iw-bar iw-${shade}` });
@@ -38,7 +39,9 @@ function bar(share, color, parts = null) {
   return track;
 }
 
-let serial = 0;
+// An id that no other widget on the page has: each widget's module is its own, but the page is one.
+const ids = globalThis[Symbol.for("inception widgets")] ??= { last: 0 };
+export const newId = () => `iw-${++ids.last}`;
 
 // What a number box may hold; a sentence where it holds something else.
 function problem(field, text) {
@@ -46,8 +49,10 @@ function problem(field, text) {
   const unit = field.step === 1 ? "a whole number" : `a number in steps of ${field.step}`;
   const range = `from ${fmt(field.min)} to ${fmt(field.max)}`;
   const steps = (value - field.min) / field.step;
-  if (text.trim() === "" || !Number.isFinite(value) || value < field.min || value > field.max
-      || Math.abs(steps - Math.round(steps)) > 1e-6) {
+  if (
+    text.trim() === "" || !Number.isFinite(value) || value < field.min || value > field.max ||
+    Math.abs(steps - Math.round(steps)) > 1e-6
+  ) {
     const odd = field.step === 2 && field.min % 2 === 1 ? "an odd number" : unit;
     return `${field.label} must be ${odd} ${range}.`;
   }
@@ -62,7 +67,7 @@ class Field {
   constructor(field, changed) {
     this.field = field;
     this.error = null;
-    const id = `iw-${++serial}`;
+    const id = newId();
     const label = make("label", { for: id }, field.label);
     this.root = make("div", { class: `iw-field${field.branch ? ` iw-of-${field.branch}` : ""}` }, label);
     if (field.options) {
@@ -79,8 +84,13 @@ class Field {
       const limits = { min: field.min, max: field.max, step: field.step };
       const note = make("span", { id: `${id}-note`, class: "iw-note", hidden: true });
       this.note = note;
-      this.input = make("input", { id, type: "number", inputmode: field.step < 1 ? "decimal" : "numeric", ...limits,
-        "aria-describedby": note.id });
+      this.input = make("input", {
+        id,
+        type: "number",
+        inputmode: field.step < 1 ? "decimal" : "numeric",
+        ...limits,
+        "aria-describedby": note.id,
+      });
       this.slider = make("input", { type: "range", ...limits, "aria-label": `${field.label}, slider` });
       // JupyterLab would take the arrow keys for itself
       for (const input of [this.input, this.slider]) input.dataset.lmSuppressShortcuts = "true";
@@ -129,12 +139,12 @@ class Field {
 }
 
 // widget: { layout(root, ctx) -> paint(values) -> words }.  paint draws and returns the result in words.
-function run(widget, { model, el }) {
+export function run(widget, { model, el }) {
   const about = model.get("about");
   const fields = model.get("fields");
-  const onPage = Boolean(model.get("_on_page"));
+  const page = model.get("_page"); // on a built page: the widget's key in the address, and its first settings
   const names = fields.map((f) => f.name);
-  const defaults = Object.fromEntries(names.map((n) => [n, model.get(n)]));
+  const defaults = Object.fromEntries(fields.map((f) => [f.name, f.default]));
   const values = () => Object.fromEntries(names.map((n) => [n, model.get(n)]));
 
   const root = make("section", { class: "inception-widget", "aria-label": about.title });
@@ -143,9 +153,15 @@ function run(widget, { model, el }) {
   const results = make("div", { class: "iw-results" });
   const status = make("p", { class: "iw-status", role: "status", "aria-live": "polite" });
   const actions = make("div", { class: "iw-actions" });
-  root.append(make("p", { class: "iw-title", "aria-hidden": "true" }, about.title), controls, results, status, actions);
+  root.append(
+    make("p", { class: "iw-title", "aria-hidden": "true" }, about.title),
+    controls,
+    results,
+    status,
+    actions,
+  );
 
-  let quiet = false;   // several settings change at once: paint when all have
+  let quiet = false; // several settings change at once: paint when all have
   const set = (changes) => {
     quiet = true;
     for (const [name, value] of Object.entries(changes)) model.set(name, value);
@@ -176,32 +192,40 @@ function run(widget, { model, el }) {
   // the sentence is for eyes at once, for a screen reader when the reader has stopped moving
   const say = (words) => {
     clearTimeout(timer);
-    timer = setTimeout(() => { if (status.textContent !== words) status.textContent = words; }, 150);
+    timer = setTimeout(() => {
+      if (status.textContent !== words) status.textContent = words;
+    }, 150);
   };
 
   const paint = () => {
     if (quiet) return;
     const now = values();
-    for (const name of names) if (!boxes[name].error || document.activeElement !== boxes[name].input) boxes[name].show(now[name]);
+    for (const name of names) {
+      if (!boxes[name].error || document.activeElement !== boxes[name].input) boxes[name].show(now[name]);
+    }
     const { words, data, impossible } = draw(now);
     root.classList.toggle("iw-impossible", Boolean(impossible));
     for (const [name, value] of Object.entries(data || {})) root.dataset[name] = value;
     root.dataset.settings = JSON.stringify(now);
     if (!mark()) say(words);
-    if (onPage) write(now);
+    if (page) write(now);
   };
 
   // The reader's settings live in the page's address; other widgets' settings and the anchor stay.
   const write = (now) => {
     const query = new URLSearchParams(location.search);
     for (const name of names) {
-      const key = `${about.key}.${name}`;
-      if (now[name] === defaults[name]) query.delete(key);
+      const key = `${page.key}.${name}`;
+      if (now[name] === page.settings[name]) query.delete(key);
       else query.set(key, typeof now[name] === "boolean" ? Number(now[name]) : now[name]);
     }
     const text = query.toString();
     try {
-      history.replaceState(history.state, "", `${location.pathname}${text ? `?${text}` : ""}${location.hash}`);
+      history.replaceState(
+        history.state,
+        "",
+        `${location.pathname}${text ? `?${text}` : ""}${location.hash}`,
+      );
     } catch { /* some browsers allow no change of a file's address */ }
   };
 
@@ -209,16 +233,22 @@ function run(widget, { model, el }) {
     const query = new URLSearchParams(location.search);
     const found = {}, wrong = [];
     for (const name of names) {
-      const text = query.get(`${about.key}.${name}`);
+      const text = query.get(`${page.key}.${name}`);
       if (text === null) continue;
       const value = boxes[name].parse(text);
       if (value === undefined) wrong.push(boxes[name].field.label);
       else found[name] = value;
     }
     if (wrong.length) {
-      root.insertBefore(make("p", { class: "iw-warning", role: "alert" },
-        `The page's address holds values that cannot be used here, so these stay as they were: ${wrong.join(", ")}.`),
-      controls);
+      root.insertBefore(
+        make(
+          "p",
+          { class: "iw-warning", role: "alert" },
+          "The page's address holds values that cannot be used here, so these stay as they were: " +
+            `${wrong.join(", ")}.`,
+        ),
+        controls,
+      );
     }
     return found;
   };
@@ -230,7 +260,7 @@ function run(widget, { model, el }) {
     set(defaults);
   });
   actions.append(reset);
-  if (onPage) {
+  if (page) {
     const copy = make("button", { type: "button" }, "Copy link to these settings");
     copy.addEventListener("click", async () => {
       try {
@@ -250,5 +280,9 @@ function run(widget, { model, el }) {
   for (const name of names) model.on(`change:${name}`, paint);
   paint();
   el.append(root);
-  return () => { for (const name of names) model.off(`change:${name}`, paint); };
+  return () => {
+    clearTimeout(timer);
+    for (const name of names) model.off(`change:${name}`, paint);
+    root.remove();
+  };
 }

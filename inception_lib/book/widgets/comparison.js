@@ -1,14 +1,26 @@
 // Two networks stage by stage, and one stage layer by layer.  The counts come from Python; this adds them up.
+import { bar, fmt, make, run, short } from "./common.js";
 
 const COUNTS = ["parameters", "macs", "activations", "depth"];
 const SAID = { parameters: "parameters", macs: "MACs", activations: "activations", depth: "layers deep" };
-const SIDES = [["left", "1x1"], ["right", "3x3"]];
+const SIDES = [["left", "violet"], ["right", "olive"]];
 
 function layout(results, { table }) {
-  const read = ([name, stage, text, output, parameters, macs, activations, depth]) =>
-    ({ name, stage, text, output, parameters, macs, activations, depth });
-  const networks = Object.fromEntries(Object.entries(table.networks).map(([name, network]) =>
-    [name, { ...network, units: network.units.map(read) }]));
+  const read = ([name, stage, text, output, parameters, macs, activations, depth]) => ({
+    name,
+    stage,
+    text,
+    output,
+    parameters,
+    macs,
+    activations,
+    depth,
+  });
+  const networks = Object.fromEntries(
+    Object.entries(table.networks).map((
+      [name, network],
+    ) => [name, { ...network, units: network.units.map(read) }]),
+  );
   const sum = (units, what) => units.reduce((n, unit) => n + unit[what], 0);
 
   const verdict = make("p", { class: "iw-verdict" });
@@ -24,17 +36,31 @@ function layout(results, { table }) {
   });
   const sums = COUNTS.map((what) => {
     const cells = { left: make("td"), right: make("td") };
-    const words = what === "depth" ? "Depth" : what === "macs" ? "MACs" : what[0].toUpperCase() + what.slice(1);
-    body.append(make("tr", { class: "iw-sum" }, make("th", { scope: "row" }, `${words}, all`), cells.left, cells.right));
+    const words = what === "depth"
+      ? "Depth"
+      : what === "macs"
+      ? "MACs"
+      : what[0].toUpperCase() + what.slice(1);
+    body.append(
+      make("tr", { class: "iw-sum" }, make("th", { scope: "row" }, `${words}, all`), cells.left, cells.right),
+    );
     return [what, cells];
   });
-  const grid = make("table", { class: "iw-table iw-two iw-stages" }, caption,
-    make("thead", {}, make("tr", {}, make("td"), heads.left, heads.right)), body);
+  const grid = make(
+    "table",
+    { class: "iw-table iw-two iw-stages" },
+    caption,
+    make("thead", {}, make("tr", {}, make("td"), heads.left, heads.right)),
+    body,
+  );
   const lists = { left: make("div"), right: make("div") };
   const listed = make("p", { class: "iw-key" });
-  results.append(verdict,
+  results.append(
+    verdict,
     make("div", { class: "iw-scroll", tabindex: "0", role: "region", "aria-label": "Stages, table" }, grid),
-    listed, make("div", { class: "iw-lists iw-layers" }, lists.left, lists.right));
+    listed,
+    make("div", { class: "iw-lists iw-layers" }, lists.left, lists.right),
+  );
 
   return (s) => {
     const data = {}, stages = {};
@@ -50,13 +76,21 @@ function layout(results, { table }) {
       data[`${side}Units`] = stages[side][s.stage - 1].units.length;
     }
     const most = Math.max(...SIDES.flatMap(([side]) => stages[side].map((stage) => stage.value)));
-    caption.textContent = `${s.what === "depth" ? "Layers on the longest path" : SAID[s.what]} by stage, and the grid and channels it hands on`;
+    const counted = s.what === "depth" ? "Layers on the longest path" : SAID[s.what];
+    caption.textContent = `${counted} by stage, and the grid and channels it hands on`;
     rows.forEach((row, i) => {
       row.tr.classList.toggle("iw-chosen", i + 1 === s.stage);
       for (const [side, color] of SIDES) {
         const { units, value, output } = stages[side][i];
-        row[side].replaceChildren(...(units.length ? [make("span", { class: "iw-figure" }, fmt(value)),
-          make("span", { class: "iw-small" }, output), bar(value / most, color)] : ["–"]));
+        row[side].replaceChildren(
+          ...(units.length
+            ? [
+              make("span", { class: "iw-figure" }, fmt(value)),
+              make("span", { class: "iw-small" }, output),
+              bar(value / most, color),
+            ]
+            : ["–"]),
+        );
       }
     });
     for (const [what, cells] of sums) {
@@ -69,25 +103,42 @@ function layout(results, { table }) {
     listed.textContent = `Stage ${s.stage}, layer by layer, in the order of the network:`;
     for (const [side, color] of SIDES) {
       const { units } = stages[side][s.stage - 1];
-      const top = Math.max(1, ...SIDES.flatMap(([other]) => stages[other][s.stage - 1].units.map((unit) => unit[s.what])));
-      lists[side].replaceChildren(make("p", { class: "iw-name" }, networks[s[side]].title),
-        ...(units.length ? units.map((unit) => make("div", { class: "iw-line" },
-          make("span", { class: "iw-name" }, unit.name), make("strong", {}, fmt(unit[s.what])),
-          make("span", { class: "iw-small iw-made" }, `${unit.text}: ${unit.output}`),
-          make("div", {}, bar(unit[s.what] / top, color))))
-          : [make("p", { class: "iw-small" }, "It has no layer in this stage.")]));
+      const top = Math.max(
+        1,
+        ...SIDES.flatMap(([other]) => stages[other][s.stage - 1].units.map((unit) => unit[s.what])),
+      );
+      lists[side].replaceChildren(
+        make("p", { class: "iw-name" }, networks[s[side]].title),
+        ...(units.length
+          ? units.map((unit) =>
+            make(
+              "div",
+              { class: "iw-line" },
+              make("span", { class: "iw-name" }, unit.name),
+              make("strong", {}, fmt(unit[s.what])),
+              make("span", { class: "iw-small iw-made" }, `${unit.text}: ${unit.output}`),
+              make("div", {}, bar(unit[s.what] / top, color)),
+            )
+          )
+          : [make("p", { class: "iw-small" }, "It has no layer in this stage.")]),
+      );
     }
     const total = SIDES.map(([side]) => sum(networks[s[side]].units, s.what));
     const [first, second] = SIDES.map(([side]) => networks[s[side]].title);
     const same = s.left === s.right;
     const ratio = total[1] / total[0];
-    verdict.textContent = same ? `${first} beside itself: choose another network.`
-      : `${first}: ${short(total[0])} ${SAID[s.what]}. ${second}: ${short(total[1])}, `
-        + `${ratio >= 1 ? `${ratio < 100 ? ratio.toFixed(1) : fmt(Math.round(ratio))} times as many` : `${(100 * ratio).toFixed(ratio < 0.1 ? 1 : 0)}% of that`}. `
-        + `They differ most ${of(data.apart - 1)}.`;
+    const times = ratio >= 1
+      ? `${ratio < 100 ? ratio.toFixed(1) : fmt(Math.round(ratio))} times as many`
+      : `${(100 * ratio).toFixed(ratio < 0.1 ? 1 : 0)}% of that`;
+    verdict.textContent = same
+      ? `${first} beside itself: choose another network.`
+      : `${first}: ${short(total[0])} ${SAID[s.what]}. ${second}: ${short(total[1])}, ${times}. ` +
+        `They differ most ${of(data.apart - 1)}.`;
     const [here, there] = SIDES.map(([side]) => stages[side][s.stage - 1].value);
     return {
-      words: `${verdict.textContent} Stage ${s.stage}: ${fmt(here)} and ${fmt(there)} ${SAID[s.what]}.`, data, impossible: same,
+      words: `${verdict.textContent} Stage ${s.stage}: ${fmt(here)} and ${fmt(there)} ${SAID[s.what]}.`,
+      data,
+      impossible: same,
     };
   };
 }

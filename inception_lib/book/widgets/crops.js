@@ -1,8 +1,9 @@
 // The crops of one photograph and what the network said of each.  Boxes and probabilities come from Python.
+import { bar, make, run } from "./common.js";
 
 const MILLION = 1e6, TOP = 5;
 const PLOT = { width: 320, height: 170, left: 32, right: 8, top: 10, bottom: 30 };
-const SHADES = ["1x1", "3x3", "5x5", "pool", "accent"];
+const SHADES = ["violet", "olive", "berry", "accent", "ink"];
 const percent = (millionths) => `${(millionths / 1e4).toFixed(1)} %`;
 
 // The best classes of a row of millionths: pairs of class and millionths, the first of equals first.
@@ -15,7 +16,7 @@ function layout(results, { table }) {
   // sums[n]: of the first n crops, by class
   const sums = [table.classes.map(() => 0)];
   for (const v of table.views) sums.push(sums[sums.length - 1].map((sum, k) => sum + v.p[k]));
-  const mean = (n) => sums[n].map((sum) => Math.floor((2 * sum + n) / (2 * n)));   // rounded to nearest
+  const mean = (n) => sums[n].map((sum) => Math.floor((2 * sum + n) / (2 * n))); // rounded to nearest
 
   const frame = make("rect", { class: "iw-frame" }), halo = make("rect", { class: "iw-halo" });
   const overlay = make("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, halo, frame);
@@ -23,9 +24,12 @@ function layout(results, { table }) {
   whole.style.aspectRatio = `${width} / ${height}`;
   const cutout = make("img", { src, alt: "" }), cut = make("div", { class: "iw-cut", role: "img" }, cutout);
   const place = make("span"), number = make("span");
-  const photos = make("div", { class: "iw-photos" },
+  const photos = make(
+    "div",
+    { class: "iw-photos" },
     make("figure", {}, whole, make("figcaption", { class: "iw-small" }, place)),
-    make("figure", {}, cut, make("figcaption", { class: "iw-small" }, number)));
+    make("figure", {}, cut, make("figcaption", { class: "iw-small" }, number)),
+  );
 
   const list = (title) => {
     const head = make("p", { class: "iw-small" }, title), lines = make("div");
@@ -36,24 +40,38 @@ function layout(results, { table }) {
   const plot = make("svg", { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, role: "img", class: "iw-plot" });
   results.append(photos, make("div", { class: "iw-lists" }, here.root, together.root), verdict, plot);
 
-  const fill = (into, found) => into.replaceChildren(...found.map(([k, p]) =>
-    make("div", { class: "iw-line" }, make("span", { class: "iw-name" }, table.classes[k]),
-      make("strong", {}, percent(p)), make("div", {}, bar(p / MILLION, shades.get(k) || "muted")))));
+  const fill = (into, found) =>
+    into.replaceChildren(
+      ...found.map(([k, p]) =>
+        make(
+          "div",
+          { class: "iw-line" },
+          make("span", { class: "iw-name" }, table.classes[k]),
+          make("strong", {}, percent(p)),
+          make("div", {}, bar(p / MILLION, shades.get(k) || "muted")),
+        )
+      ),
+    );
 
   return (s) => {
     const index = at.get([s.scale, s.square, s.crop, s.mirror].join()), view = table.views[index];
     const [left, top, right, bottom] = view.box;
     for (const rect of [halo, frame]) {
-      rect.setAttribute("x", left); rect.setAttribute("y", top);
-      rect.setAttribute("width", right - left); rect.setAttribute("height", bottom - top);
+      rect.setAttribute("x", left);
+      rect.setAttribute("y", top);
+      rect.setAttribute("width", right - left);
+      rect.setAttribute("height", bottom - top);
     }
-    const zoom = 100 / (right - left);   // percent of the cutout's side for one pixel of the picture
+    const zoom = 100 / (right - left); // percent of the cutout's side for one pixel of the picture
     cutout.style.width = `${width * zoom}%`;
     cutout.style.left = `${-left * zoom}%`;
     cutout.style.top = `${-top * zoom}%`;
     cut.classList.toggle("iw-mirrored", s.mirror);
     cut.setAttribute("aria-label", `The part of the photograph in the box${s.mirror ? ", mirrored" : ""}`);
-    place.textContent = `The box: ${left.toFixed(1)} to ${right.toFixed(1)} across, ${top.toFixed(1)} to ${bottom.toFixed(1)} down, of ${width} x ${height} pixels.`;
+    const [across, down] = [[left, right], [top, bottom]].map((ends) =>
+      ends.map((n) => n.toFixed(1)).join(" to ")
+    );
+    place.textContent = `The box: ${across} across, ${down} down, of ${width} x ${height} pixels.`;
     number.textContent = `Crop ${index + 1} of ${table.views.length}, as the network gets it.`;
 
     const now = best(view.p), average = best(mean(s.averaged));
@@ -69,11 +87,20 @@ function layout(results, { table }) {
       : `The first crop alone: ${table.classes[winner]}, ${percent(average[0][1])}.`;
     curves(plot, table, mean, s.averaged, shades);
     const data = { number: index + 1, agree };
-    ["left", "top", "right", "bottom"].forEach((name, i) => { data[name] = Math.round(view.box[i] * 100); });
-    now.forEach(([k, p], i) => { data[`class${i + 1}`] = k; data[`p${i + 1}`] = p; });
-    average.forEach(([k, p], i) => { data[`meanclass${i + 1}`] = k; data[`meanp${i + 1}`] = p; });
+    ["left", "top", "right", "bottom"].forEach((name, i) => {
+      data[name] = Math.round(view.box[i] * 100);
+    });
+    now.forEach(([k, p], i) => {
+      data[`class${i + 1}`] = k;
+      data[`p${i + 1}`] = p;
+    });
+    average.forEach(([k, p], i) => {
+      data[`meanclass${i + 1}`] = k;
+      data[`meanp${i + 1}`] = p;
+    });
     return {
-      words: `Crop ${index + 1}: ${table.classes[now[0][0]]}, ${percent(now[0][1])}. ${verdict.textContent}`, data,
+      words: `Crop ${index + 1}: ${table.classes[now[0][0]]}, ${percent(now[0][1])}. ${verdict.textContent}`,
+      data,
     };
   };
 }
@@ -81,7 +108,7 @@ function layout(results, { table }) {
 function curves(plot, table, mean, averaged, shades) {
   const most = table.views.length;
   const rows = Array.from({ length: most }, (_, i) => mean(i + 1));
-  const step = 2e5, steps = Math.ceil(Math.max(...rows.flat()) / step), highest = steps * step;   // every 20 %
+  const step = 2e5, steps = Math.ceil(Math.max(...rows.flat()) / step), highest = steps * step; // every 20 %
   const x = (n) => PLOT.left + (PLOT.width - PLOT.left - PLOT.right) * (n - 1) / (most - 1);
   const y = (p) => PLOT.height - PLOT.bottom - (PLOT.height - PLOT.top - PLOT.bottom) * p / highest;
   const text = (left, up, words, anchor) => make("text", { x: left, y: up, "text-anchor": anchor }, words);
@@ -90,17 +117,28 @@ function curves(plot, table, mean, averaged, shades) {
   plot.replaceChildren(
     make("line", { class: "iw-axis", x1: PLOT.left, x2: PLOT.width - PLOT.right, y1: foot, y2: foot }),
     ...ticks.map((p) => text(PLOT.left - 4, y(p) + 4, `${p / 1e4} %`, "end")),
-    text(PLOT.left, foot + 14, "1", "start"), text(PLOT.width - PLOT.right, foot + 14, String(most), "end"),
+    text(PLOT.left, foot + 14, "1", "start"),
+    text(PLOT.width - PLOT.right, foot + 14, String(most), "end"),
     text((PLOT.left + PLOT.width - PLOT.right) / 2, foot + 26, "crops averaged", "middle"),
     make("line", { class: "iw-even", x1: x(averaged), x2: x(averaged), y1: PLOT.top, y2: foot }),
     ...table.mean_classes.flatMap((k) => [
-      make("path", { class: `iw-curve iw-${shades.get(k)}`,
-        d: rows.map((row, i) => `${i ? "L" : "M"}${x(i + 1).toFixed(1)} ${y(row[k]).toFixed(1)}`).join("") }),
-      make("circle", { class: `iw-dot iw-${shades.get(k)}`, cx: x(averaged), cy: y(rows[averaged - 1][k]), r: 4 }),
+      make("path", {
+        class: `iw-curve iw-${shades.get(k)}`,
+        d: rows.map((row, i) => `${i ? "L" : "M"}${x(i + 1).toFixed(1)} ${y(row[k]).toFixed(1)}`).join(""),
+      }),
+      make("circle", {
+        class: `iw-dot iw-${shades.get(k)}`,
+        cx: x(averaged),
+        cy: y(rows[averaged - 1][k]),
+        r: 4,
+      }),
     ]),
   );
-  plot.setAttribute("aria-label", `The average over the first crops, from 1 to ${most}, of the five best classes. At ${averaged}: ` +
-    table.mean_classes.map((k) => `${table.classes[k]} ${percent(rows[averaged - 1][k])}`).join(", ") + ".");
+  plot.setAttribute(
+    "aria-label",
+    `The average over the first crops, from 1 to ${most}, of the five best classes. At ${averaged}: ` +
+      table.mean_classes.map((k) => `${table.classes[k]} ${percent(rows[averaged - 1][k])}`).join(", ") + ".",
+  );
 }
 
 export default { render: (context) => run({ layout }, context) };

@@ -1,4 +1,5 @@
 // The whole network, row by row of Table 1, beside what the paper prints.
+import { bar, fmt, make, newId, product, run, total } from "./common.js";
 
 const at224 = (s) => s.size === 224 && s.width === 1 && s.variant === "paper";
 
@@ -6,17 +7,44 @@ function layout(results, { table }) {
   const body = make("tbody");
   const rows = new Map();
   const heading = ["row", "output", "MACs", "printed", "", "weights", "printed"];
-  const id = `iw-${++serial}`;
+  const id = newId();
   // not the table's caption, which would scroll away with it
-  const caption = make("p", { id, class: "iw-small" }, "Counted, beside what the paper prints for 224 pixels and width 1");
-  const grid = make("table", { class: "iw-table iw-network", "aria-labeledby": id },
-    make("thead", {}, make("tr", {}, ...heading.map((text) => (text ? make("th", { scope: "col" }, text) : make("td"))))), body);
+  const caption = make(
+    "p",
+    { id, class: "iw-small" },
+    "Counted, beside what the paper prints for 224 pixels and width 1",
+  );
+  const grid = make(
+    "table",
+    { class: "iw-table iw-network", "aria-labeledby": id },
+    make(
+      "thead",
+      {},
+      make("tr", {}, ...heading.map((text) => (text ? make("th", { scope: "col" }, text) : make("td")))),
+    ),
+    body,
+  );
   const verdict = make("p", { class: "iw-verdict" });
-  results.append(verdict, caption, make("div", { class: "iw-scroll", tabindex: "0", role: "region", "aria-label": "Table 1, counted" }, grid));
+  results.append(
+    verdict,
+    caption,
+    make(
+      "div",
+      { class: "iw-scroll", tabindex: "0", role: "region", "aria-label": "Table 1, counted" },
+      grid,
+    ),
+  );
 
   const row = (name, type) => {
-    const cells = ["output", "macs", "ops", "share", "weights", "params"].map((what) => make("td", { class: `iw-${what}` }));
-    const tr = make("tr", {}, make("th", { scope: "row", title: type }, name.replace("inception_", "")), ...cells);
+    const cells = ["output", "macs", "ops", "share", "weights", "params"].map((what) =>
+      make("td", { class: `iw-${what}` })
+    );
+    const tr = make(
+      "tr",
+      {},
+      make("th", { scope: "row", title: type }, name.replace("inception_", "")),
+      ...cells,
+    );
     const [output, macs, ops, track, weights, params] = cells;
     rows.set(name, { tr, output, macs, ops, track, weights, params });
     body.append(tr);
@@ -31,16 +59,25 @@ function layout(results, { table }) {
 
   return (s) => {
     const network = table.networks[`${s.variant} ${s.stem}`];
-    const size = table.sizes.indexOf(s.size), width = table.widths.findIndex((w) => Math.abs(w - s.width) < 1e-9);
+    const size = table.sizes.indexOf(s.size),
+      width = table.widths.findIndex((w) => Math.abs(w - s.width) < 1e-9);
     const why = network.why[size][s.heads ? 0 : 1];
     grid.hidden = caption.hidden = Boolean(why);
     if (why) {
       verdict.textContent = `There is no such network. ${why}`;
-      return { words: verdict.textContent, data: { macs: "", weights: "", parameters: "", rows: "{}" }, impossible: true };
+      return {
+        words: verdict.textContent,
+        data: { macs: "", weights: "", parameters: "", rows: "{}" },
+        impossible: true,
+      };
     }
     const values = {};
-    network.size_columns.forEach((column, i) => { values[`s${i}`] = column[size]; });
-    network.width_columns.forEach((column, i) => { values[`w${i}`] = column[width]; });
+    network.size_columns.forEach((column, i) => {
+      values[`s${i}`] = column[size];
+    });
+    network.width_columns.forEach((column, i) => {
+      values[`w${i}`] = column[width];
+    });
     const lookup = (f) => (typeof f === "number" ? f : values[f]);
 
     const used = network.rows.filter((r) => s.heads || r.head === null);
@@ -49,7 +86,9 @@ function layout(results, { table }) {
       const sum = sums.get(r.row) || { macs: 0, weights: 0 };
       sum.macs += product(r.macs, values);
       sum.weights += product(r.weights, values);
-      sum.output = r.grid === null ? fmt(lookup(r.channels)) : `${lookup(r.grid)}x${lookup(r.grid)}x${lookup(r.channels)}`;
+      sum.output = r.grid === null
+        ? fmt(lookup(r.channels))
+        : `${lookup(r.grid)}x${lookup(r.grid)}x${lookup(r.channels)}`;
       sums.set(r.row, sum);
     }
     const most = Math.max(...[...sums.values()].map((sum) => sum.macs));
@@ -64,17 +103,26 @@ function layout(results, { table }) {
       cell.weights.textContent = sum.weights ? fmt(sum.weights) : "–";
       cell.ops.textContent = printed.ops || "";
       cell.params.textContent = printed.params || "";
-      cell.track.replaceChildren(...(sum.macs ? [bar(sum.macs / most, "1x1")] : []));
+      cell.track.replaceChildren(...(sum.macs ? [bar(sum.macs / most, "violet")] : []));
     }
     const macs = total(used, "macs", values), weights = total(used, "weights", values);
     const parameters = weights + total(used, "biases", values) + total(used, "norm", values);
-    verdict.textContent = `${fmt(macs)} MACs, ${fmt(weights)} weights, ${fmt(parameters)} parameters with biases`
-      + `${s.variant === "torchvision" ? " and batch normalization" : ""}.`
-      + (same ? "" : " The printed figures are for another network than this one.");
+    verdict.textContent =
+      `${fmt(macs)} MACs, ${fmt(weights)} weights, ${fmt(parameters)} parameters with biases` +
+      `${s.variant === "torchvision" ? " and batch normalization" : ""}.` +
+      (same ? "" : " The printed figures are for another network than this one.");
     return {
       words: verdict.textContent,
-      data: { macs, weights, parameters,
-        rows: JSON.stringify(Object.fromEntries([...sums].map(([name, sum]) => [name, { macs: sum.macs, weights: sum.weights }]))) },
+      data: {
+        macs,
+        weights,
+        parameters,
+        rows: JSON.stringify(
+          Object.fromEntries(
+            [...sums].map(([name, sum]) => [name, { macs: sum.macs, weights: sum.weights }]),
+          ),
+        ),
+      },
     };
   };
 }

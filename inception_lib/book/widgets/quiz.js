@@ -1,15 +1,18 @@
 // A quiz: questions with answers to choose from, and a sentence on each answer.
+import { make, newId } from "./common.js";
 
 function ask(question, number, changed) {
-  const id = `iw-${++serial}`;
+  const id = newId();
   const box = make("fieldset", { class: "iw-question" }, make("legend", {}, `${number}. ${question.text}`));
   const said = make("p", { class: "iw-said", role: "status", "aria-live": "polite" });
   const check = make("button", { type: "button" }, "Check");
   const inputs = question.answers.map((answer, i) => {
     const input = make("input", { type: "radio", name: id, id: `${id}-${i}`, value: i });
-    input.dataset.lmSuppressShortcuts = "true";   // JupyterLab would take the arrow keys for itself
+    input.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the arrow keys for itself
     input.addEventListener("change", () => show(null));
-    input.addEventListener("keydown", (event) => { if (event.key === "Enter") check.click(); });
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") check.click();
+    });
     box.append(make("div", { class: "iw-answer" }, input, make("label", { for: input.id }, answer.text)));
     return input;
   });
@@ -24,11 +27,17 @@ function ask(question, number, changed) {
   };
   check.addEventListener("click", () => {
     const chosen = inputs.findIndex((input) => input.checked);
-    if (chosen < 0) { show(null, "Choose an answer first."); return; }
+    if (chosen < 0) {
+      show(null, "Choose an answer first.");
+      return;
+    }
     const { right, feedback } = question.answers[chosen];
     show(right, `${right ? "✓ Right." : "✗ No."} ${feedback}`);
   });
-  state.reset = () => { for (const input of inputs) input.checked = false; show(null); };
+  state.reset = () => {
+    for (const input of inputs) input.checked = false;
+    show(null);
+  };
   box.append(make("div", { class: "iw-actions" }, check), said);
   return state;
 }
@@ -48,9 +57,12 @@ export default {
     };
     for (const question of model.get("questions")) questions.push(ask(question, questions.length + 1, tally));
     const again = make("button", { type: "button" }, "Start again");
-    again.addEventListener("click", () => { for (const q of questions) q.reset(); });
+    again.addEventListener("click", () => {
+      for (const q of questions) q.reset();
+    });
     root.append(...questions.map((q) => q.root), make("div", { class: "iw-actions" }, score, again));
     tally();
     el.append(root);
+    return () => root.remove();
   },
 };

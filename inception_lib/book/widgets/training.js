@@ -1,4 +1,5 @@
 // What a training run costs, before it is begun: updates, arithmetic, time, money.
+import { fmt, make, run } from "./common.js";
 
 function span(seconds) {
   const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
@@ -10,8 +11,15 @@ function span(seconds) {
 
 function layout(results, { table }) {
   const lines = {};
-  for (const [key, text] of [["updates", "Updates of the weights"], ["images", "Pictures seen"], ["tflops", "Arithmetic"],
-    ["seconds", "Time"], ["cents", "Cost"]]) {
+  for (
+    const [key, text] of [
+      ["updates", "Updates of the weights"],
+      ["images", "Pictures seen"],
+      ["tflops", "Arithmetic"],
+      ["seconds", "Time"],
+      ["cents", "Cost"],
+    ]
+  ) {
     lines[key] = make("strong");
     results.append(make("div", { class: "iw-line" }, make("span", { class: "iw-name" }, text), lines[key]));
   }
@@ -30,7 +38,8 @@ function layout(results, { table }) {
     lines.tflops.textContent = `${fmt(data.tflops)} TFLOP`;
     lines.seconds.textContent = span(data.seconds);
     lines.cents.textContent = s.price ? fmt(data.cents / 100) : "nothing but patience";
-    verdict.textContent = data.updates ? `${s.recipe} on ${s.data}: ${span(data.seconds)} at ${fmt(s.rate)} pictures a second.`
+    verdict.textContent = data.updates
+      ? `${s.recipe} on ${s.data}: ${span(data.seconds)} at ${fmt(s.rate)} pictures a second.`
       : "No batch is full: this data set has fewer pictures than the recipe's batch.";
     return { words: verdict.textContent, data, impossible: !data.updates };
   };

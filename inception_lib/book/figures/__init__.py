@@ -1,0 +1,45 @@
+"""Drawings and plots of the book, made from the data, with one palette and one style."""
+
+import matplotlib.pyplot as plt
+
+from inception_lib.book.figures.drawings import draw_module, draw_network
+from inception_lib.book.figures.plots import (
+    bars,
+    picture_grid,
+    plot_arms,
+    plot_audit,
+    plot_errors,
+    plot_gradients,
+    plot_training,
+)
+from inception_lib.book.figures.style import (
+    COLORS,
+    INK,
+    LOSSES,
+    Picture,
+    branch_color,
+    show,
+    to_svg,
+    use_style,
+)
+
+__all__ = [
+    "COLORS",
+    "INK",
+    "LOSSES",
+    "Picture",
+    "bars",
+    "branch_color",
+    "draw_module",
+    "draw_network",
+    "picture_grid",
+    "plot_arms",
+    "plot_audit",
+    "plot_errors",
+    "plot_gradients",
+    "plot_training",
+    "plt",
+    "show",
+    "to_svg",
+    "use_style",
+]

@@ -1,0 +1,156 @@
+"""One palette and one style for every drawing and plot, and figures as inline SVG.
+
+A figure is shown as inline SVG whose text and lines take the color of the page around them, so it
+can be read in light and in dark; photographs inside it stay as they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+from cycler import cycler
+from matplotlib.figure import Figure
+
+#: One color per branch, everywhere in the book (Okabe and Ito's palette, safe for color-blind readers), and
+#: those of all else. Violet, olive and berry were searched for: apart from each other for all kinds of color
+#: vision, apart from the branches' colors, and clear on white as on the page's dark ground.
+COLORS = {
+    "1x1": "#0072B2",
+    "3x3": "#E69F00",
+    "5x5": "#009E73",
+    "pool": "#CC79A7",
+    "violet": "#B069F6",
+    "olive": "#708E36",
+    "berry": "#C50078",
+    "accent": "#D55E00",
+    "muted": "#8A8A8A",
+}
+
+#: The losses of the three classifiers, as a training's records name them: color and line.
+LOSSES = {
+    "loss": (COLORS["violet"], "o-"),
+    "aux1": (COLORS["olive"], "s--"),
+    "aux2": (COLORS["berry"], "^:"),
+}
+
+#: A branch of a later network has the color of the one it stands for.
+_STANDS_FOR = {
+    "double3x3": "5x5",
+    "3x3dbl": "5x5",
+    "7x7": "3x3",
+    "7x7dbl": "5x5",
+    "7x7x3": "5x5",
+    "residual": "accent",
+}
+
+INK = "#010203"  # stands for "the color of the page's text" until the SVG is written
+
+_STYLE: dict[Any, Any] = {
+    "figure.figsize": (7.2, 3.6),
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "inception_lib",
+    "font.family": "sans-serif",
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+    "hatch.color": INK,
+    "axes.prop_cycle": cycler(color=[COLORS[k] for k in ("violet", "olive", "berry", "accent", "muted")]),
+}
+
+
+def use_style() -> None:
+    """Set the book's style for every plot that follows, and let matplotlib show nothing by itself."""
+    matplotlib.use("agg")
+    plt.rcParams.update(_STYLE)
+
+
+def to_svg(fig: Figure, alt: str) -> str:
+    """The figure as an SVG element with `alt` as its accessible name; text follows the page's color."""
+    with io.StringIO() as buffer:
+        fig.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+        svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = without_family(svg)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg)
+    assert size is not None, "matplotlib writes the size of its SVG in points"
+    width, height = map(float, size.groups())
+    start = (
+        f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" '
+        f'style="width:100%;max-width:{width * 4 / 3:.0f}px;height:auto" '
+        f'viewBox="0 0 {width:g} {height:g}" '
+    )
+    return re.sub(r"<svg [^>]*?(?=xmlns)", start, re.sub(r' viewBox="[^"]*"', "", svg, count=1), count=1)
+
+
+def without_family(svg: str) -> str:
+    """An SVG of matplotlib's without its fonts, so that its text takes the page's own typeface.
+
+    Up to 3.9 matplotlib wrote `font: 700 12px family`; since 3.10 it writes the parts one by one.
+    """
+    svg = re.sub(r"font: ([^;\"]*?)([\d.]+px) [^;\"]*", _parts_of_font, svg)
+    return re.sub(r" ?font-family: [^;\"]*;?", "", svg)
+
+
+def _parts_of_font(found: re.Match[str]) -> str:
+    """`italic 700 ` and `12px` as declarations of their own."""
+    parts = []
+    for word in found[1].split():
+        kind = "style" if word in ("italic", "oblique") else "variant" if word == "small-caps" else "weight"
+        parts.append(f"font-{kind}: {word}; ")
+    return "".join(parts) + f"font-size: {found[2]}"
+
+
+class Picture:
+    """A shown figure: inline SVG for pages and notebooks, PNG where only images can be shown."""
+
+    def __init__(self, fig: Figure, alt: str):
+        self.alt = alt
+        self._svg = to_svg(fig, alt)
+        with io.BytesIO() as buffer:
+            fig.savefig(buffer, format="png", dpi=120, bbox_inches="tight", facecolor="white")
+            self._png = buffer.getvalue()
+
+    def __repr__(self) -> str:
+        return f"Figure: {self.alt}"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
+        bundle = {
+            "text/plain": repr(self),
+            "text/html": f'<figure class="inception-figure">{self._svg}</figure>',
+            "image/png": base64.b64encode(self._png).decode(),
+        }
+        return bundle, {"image/png": {"alt": self.alt}}
+
+
+def show(fig: Figure, alt: str) -> Picture:
+    """Show `fig` with the text `alt` for those who cannot see it. Call it last in a cell."""
+    if not alt.strip():
+        raise ValueError("a figure needs a text that says what it shows")
+    picture = Picture(fig, alt)
+    plt.close(fig)
+    return picture
+
+
+def branch_color(name: str) -> str:
+    """The color of a branch by its name, gray where it has none."""
+    return COLORS.get(_STANDS_FOR.get(name, name), COLORS["muted"])

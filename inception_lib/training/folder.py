@@ -1,0 +1,99 @@
+"""The folder of a run: taken by one run at a time; what is written there at its beginning and end."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import nn
+
+from inception_lib.errors import TrainingError
+from inception_lib.files import replacing
+from inception_lib.nn.network import Network
+from inception_lib.training import checkpoint
+from inception_lib.training.logs import Run
+from inception_lib.weights.formats import save_weights
+from inception_lib.weights.info import Weights
+
+
+def take(folder: Path, stack: ExitStack) -> None:
+    """Make the folder, and keep other runs out of it until the stack is closed.
+
+    Raises:
+        TrainingError: another run has it, or it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(FileLock(folder / ".lock", timeout=0))
+    except Timeout:
+        raise TrainingError(f"{folder}: another run is writing there; --out names another folder.") from None
+    except OSError as error:
+        raise TrainingError(f"{folder}: the run's folder cannot be made ({error.strerror}).") from None
+
+
+def check(run: Run, resume: bool) -> bool:
+    """Whether there is a checkpoint to go on from.
+
+    Raises:
+        TrainingError: the folder holds a run that is not to be resumed, or none that could be.
+    """
+    folder, there = run.folder, bool(checkpoint.saved(run.folder))
+    if not resume and (there or run.weights.exists()):
+        raise TrainingError(
+            f"{folder}: holds a run already; --resume goes on with it, --out names another folder."
+        )
+    if resume and not there and run.weights.exists():
+        raise TrainingError(
+            f"{folder}: holds the weights of a run that has ended, and no checkpoint to go on from; --out "
+            f"names another folder."
+        )
+    return resume and there
+
+
+def write_about(run: Run) -> None:
+    """Write `recipe.json`: all settings, resolved."""
+    about = {
+        "recipe": run.recipe.to_dict(),
+        "network": dict(run.network),
+        "data": run.data,
+        "classes": [text(name) for name in run.classes],
+        "pictures": run.pictures,
+        "torch": torch.__version__,
+    }
+    content = json.dumps(about, indent=1, allow_nan=False) + "\n"
+    checkpoint.write(run.folder / "recipe.json", content.encode())
+
+
+def write_weights(run: Run, network: nn.Module, updates: int) -> None:
+    """Write the result with all that prediction needs; of a module that is no `Network`, its tensors."""
+    source = f"inception train, recipe {run.recipe.name}, {updates} updates on {run.data}"
+    if isinstance(network, Network):
+        info = Weights(
+            name=f"{run.recipe.name}-{run.data}",
+            architecture=network.architecture,
+            preprocess=run.recipe.preprocess(),
+            classes=tuple(map(text, run.classes)),
+            source=source,
+        )
+        save_weights(network, run.weights, info)
+        return
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    try:
+        with replacing(run.weights) as new:
+            save_file(state, new, metadata={"source": source})
+    except (OSError, SafetensorError) as error:
+        said = " ".join(str(error).split())
+        raise TrainingError(
+            f"{run.weights}: cannot be written ({said}); {checkpoint.rest(run.folder)}."
+        ) from None
+
+
+def text(name: str | os.PathLike) -> str:
+    """A name as text that any file can hold, whatever bytes a folder's name has."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

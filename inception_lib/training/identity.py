@@ -1,0 +1,66 @@
+"""Which run a checkpoint belongs to: what must be the same for going on with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from inception_lib.data.datasets import Data
+from inception_lib.errors import TrainingError
+from inception_lib.nn.network import Network
+from inception_lib.training.recipes import Recipe
+
+#: Settings that may change when a run is resumed, since they do not change what comes out.
+FREE = {"name", "workers", "compile", "bad_pictures"}
+
+
+def identity(network: nn.Module, data_name: str, data: Data, recipe: Recipe) -> dict[str, Any]:
+    """What a checkpoint says of its run, in plain values."""
+    if isinstance(network, Network):
+        described = repr(network.architecture)
+    else:
+        shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        described = f"{type(network).__name__} {shapes}"
+    return {
+        "recipe": recipe.to_dict(),
+        "network": described,
+        "data": data_name,
+        "classes": list(data.classes),
+        "images": len(data),
+        "fingerprint": data.fingerprint(),
+    }
+
+
+def compare(folder: Path, then: dict[str, Any], now: dict[str, Any], recipe: Recipe) -> None:
+    """Refuse to go on with another run.
+
+    Raises:
+        TrainingError: the recipe, the network or the data is another; the sentence says which.
+        KeyError: `then` is no identity.
+    """
+    # with these schedules the number of epochs decides the run's end and nothing before it
+    longer = recipe.schedule in ("step", "constant") and recipe.average != "polyak"
+    free = FREE | ({"epochs"} if longer else set())
+    before = then["recipe"]
+    changed = sorted(k for k in now["recipe"] if k not in free and before.get(k) != now["recipe"][k])
+    if changed:
+        raise TrainingError(
+            f"{folder}: this run was begun with other settings "
+            f"({', '.join(f'{k} {before.get(k)}' for k in changed)}); resume it with the same."
+        )
+    if then["network"] != now["network"]:
+        raise TrainingError(f"{folder}: this run was begun with another network; resume it with the same.")
+    if then["classes"] != now["classes"]:
+        same = set(then["classes"]) == set(now["classes"])
+        has = "the same in another order" if same else f"{len(now['classes'])} others"
+        raise TrainingError(
+            f"{folder}: this run was begun on {then['data']} with {len(then['classes'])} classes, and "
+            f"{now['data']} has {has}."
+        )
+    if (then["images"], then["fingerprint"]) != (now["images"], now["fingerprint"]):
+        raise TrainingError(
+            f"{folder}: this run was begun on {then['data']} with {then['images']:,} training images, and "
+            f"{now['data']} with its {now['images']:,} is not the same data."
+        )
