@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inception_lib.data.images import Preprocess
-from inception_lib.data.loading import normalized
 from inception_lib.evaluation.plan import View, kept_parts
 
 
@@ -85,7 +84,7 @@ def views_of(
         device: where to.
     """
     resized = levels(pixels(picture).to(device), sorted({view.scale for view in views}), preprocess)
-    return normalized(cut(resized, views, preprocess), preprocess)
+    return preprocess.batch(cut(resized, views, preprocess))
 
 
 def _resize(pictures: Tensor, size: tuple[int, int], interpolation: str) -> Tensor:

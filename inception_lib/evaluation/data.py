@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from inception_lib.data.datasets import NAMES, Data, Split, class_pictures, open_data
+import numpy as np
+
+from inception_lib.data.datasets import NAMES, Arrays, Data, Files, Split, class_pictures, open_data
 from inception_lib.data.imagenet import imagenet_classes
 from inception_lib.errors import DataError
 from inception_lib.weights.info import Weights
@@ -34,7 +38,7 @@ def open_test_data(name: str, split: str = "val", *, download: bool = False) -> 
     try:
         if root.is_dir():
             found = class_pictures(root / split if (root / split).is_dir() else root)
-            return replace(found, name=root.name)
+            return replace(found, name=root.name or root.resolve().name)
     except OSError as error:
         raise DataError(f"{error.filename or root}: cannot be read ({error.strerror or error}).") from None
     raise DataError(
@@ -56,7 +60,8 @@ def relabeled(data: Data, info: Weights) -> Data:
     to = _outputs(data, info)
     # without names the network is matched by order, so that the data's classes name all outputs, or none
     classes = info.classes or data.classes or tuple(f"class {i}" for i in range(info.architecture.classes))
-    return replace(data, classes=classes, labels=[to[n] if n >= 0 else -1 for n in data.labels])
+    # one more at the end, which is what the label -1 finds
+    return replace(data, classes=classes, labels=np.asarray([*to, -1], np.int64)[data.labels])
 
 
 def _outputs(data: Data, info: Weights) -> list[int]:
@@ -101,10 +106,23 @@ def evenly(data: Data, count: int) -> Data:
     """
     if not 1 <= count <= len(data):
         raise DataError(f"{data.name}: has {len(data)} pictures, and {count} of them are wanted.")
-    which = [i * len(data) // count for i in range(count)]
-    return replace(
-        data,
-        labels=[data.labels[i] for i in which],
-        picture=lambda i: data.picture(which[i]),
-        label_of=lambda i: data.label_of(which[i]),
-    )
+    return data.subset([i * len(data) // count for i in range(count)])
+
+
+def stamp(data: Data, which: Iterable[int]) -> str:
+    """A digest of some of the images by which one sees later whether they have changed.
+
+    Of files it is made from the size and the time of the last change, of images in memory from the pixels;
+    images that are made when they are asked for do not change.
+    """
+    digest = hashlib.sha256()
+    for i in which:
+        if isinstance(data.source, Files):
+            try:
+                found = os.stat(data.label_of(i))
+                digest.update(f"{found.st_size} {found.st_mtime_ns} ".encode())
+            except OSError:
+                digest.update(b"none ")
+        elif isinstance(data.source, Arrays):
+            digest.update(data.picture(i).tobytes())
+    return digest.hexdigest()
