@@ -31,13 +31,15 @@ def run(command: Callable[[], int], name: str = "inception") -> int:
             return 1
         except OSError as error:
             what = "stdout" if stdout.failed else os.fsdecode(error.filename or "a file")
-            said = f"{what}: cannot be {'' if stdout.failed else 'read or '}written ({error.strerror or error})."
+            said = (
+                f"{what}: cannot be {'' if stdout.failed else 'read or '}written ({error.strerror or error})."
+            )
         print(f"{name}: {printable(said)}", file=sys.stderr)
         return 1
 
 
 def printable(text: object) -> str:
-    """A text for a terminal: what is not printable, such as an escape sequence in a file's name, is escaped."""
+    """A text for a terminal: what is not printable, an escape sequence in a file's name say, is escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
@@ -86,15 +88,15 @@ def _streams() -> Iterator[_Stream]:
         try:
             os.fstat(number)
         except OSError:
-            # else the next file that is opened gets this number, and what is printed; read only for stdout, so
-            # that printing fails
+            # else the next file that is opened gets this number, and with it what is printed; printing to a
+            # closed stdout must fail
             os.open(os.devnull, os.O_RDWR if number == 2 else os.O_RDONLY)
     before = sys.stdout, sys.stderr
     stdout = _Stream(before[0] or open(1, "w", encoding="utf-8", closefd=False), patient=False)  # noqa: SIM115
     stderr = _Stream(before[1] or open(2, "w", encoding="utf-8", closefd=False), patient=True)  # noqa: SIM115
     if hasattr(stdout, "reconfigure"):
         stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
-    sys.stdout, sys.stderr = stdout, stderr  # type: ignore[assignment]
+    sys.stdout, sys.stderr = stdout, stderr
     try:
         yield stdout
     finally:

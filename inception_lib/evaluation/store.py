@@ -169,7 +169,7 @@ def write_part(path: Path, tensors: Mapping[str, Tensor], skipped: Mapping[int, 
     Raises:
         DataError: the file cannot be written.
     """
-    said = {"skipped": json.dumps(skipped), "stamp": stamp, "checksum": _checksum(tensors)}
+    said = {"skipped": json.dumps(skipped, allow_nan=False), "stamp": stamp, "checksum": _checksum(tensors)}
     try:
         with replacing(path) as new:
             save_file(dict(tensors), new, metadata=said)
