@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
 
 from inception_lib.errors import DataError
 from inception_lib.evaluation.plan import POOLS, Pool
+from inception_lib.files import replacing
 
 Array = np.ndarray
-PART = 32  #: pictures between two files; what an interruption costs at most, for each process
-ABOUT, FORMAT = "test.json", 1
+PART = 32  #: images between two files; what an interruption costs at most, for each process
+ABOUT, FORMAT = "test.json", 2
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,8 @@ def open_test(folder: Path) -> Tested:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise DataError(f"{folder}: holds no test.") from None
+    if not isinstance(about, dict) or about.get("format") not in (1, FORMAT):
+        raise DataError(f"{folder / ABOUT}: is not of a test, or of a version that cannot be read here.")
     n, read, skipped = len(about["labels"]), [], {}
     for network in about["networks"]:
         paths = part_paths(folder / network, n)
@@ -93,9 +101,80 @@ def open_test(folder: Path) -> Tested:
     )
 
 
+@contextmanager
+def claimed(folder: Path, about: dict[str, Any], resume: bool) -> Iterator[None]:
+    """Begin a test in a folder, or go on with it, and keep other tests out until the block ends.
+
+    Args:
+        folder: is made if need be.
+        about: what the folder says of the test; all but `networks` must be the same for going on with it.
+        resume: whether the folder may hold a test.
+
+    Raises:
+        DataError: it holds a test that is not to be resumed, or another one; another process is writing
+            there; it cannot be written.
+    """
+    path, lock = folder / ABOUT, FileLock(folder / ".lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+        _compare(path, about, resume)
+        for key in about["networks"]:
+            (folder / key).mkdir(exist_ok=True)
+        with replacing(path) as new:
+            new.write_text(json.dumps(about, allow_nan=False), encoding="utf-8")
+    except Timeout:
+        raise DataError(f"{folder}: another test is writing there; --out names another folder.") from None
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror or error}).") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _compare(path: Path, about: dict[str, Any], resume: bool) -> None:
+    if not path.exists():
+        return
+    if not resume:
+        raise DataError(
+            f"{path.parent}: holds a test already; --resume goes on with it, --out names another folder."
+        )
+    try:
+        old = json.loads(path.read_text(encoding="utf-8"))
+        changed = [key for key in about if key != "networks" and old.get(key) != about[key]]
+    except (OSError, ValueError, AttributeError):
+        raise DataError(f"{path}: is damaged; --out names another folder.") from None
+    if changed:
+        raise DataError(
+            f"{path.parent}: holds a test of other data or with other crops (another "
+            f"{', '.join(changed)}); --out names another folder."
+        )
+
+
 def part_paths(folder: Path, pictures: int) -> list[Path]:
     """The files of one network's answers, a file for each `PART` pictures."""
     return [folder / f"{start:08d}.safetensors" for start in range(0, pictures, PART)]
+
+
+def write_part(path: Path, tensors: Mapping[str, Tensor], skipped: Mapping[int, str], stamp: str) -> None:
+    """Write one network's answers for one part of the images.
+
+    Args:
+        path: where to.
+        tensors: on the CPU, by name.
+        skipped: why images of this part could not be read.
+        stamp: of the images (see `data.stamp`).
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    said = {"skipped": json.dumps(skipped, allow_nan=False), "stamp": stamp, "checksum": _checksum(tensors)}
+    try:
+        with replacing(path) as new:
+            save_file(dict(tensors), new, metadata=said)
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: cannot be written ({' '.join(str(error).split()).rstrip('.')}).") from None
 
 
 def read_part(path: Path, keys: Sequence[str]) -> dict[str, Any]:
@@ -108,5 +187,27 @@ def read_part(path: Path, keys: Sequence[str]) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             found = {key: file.get_tensor(key) for key in keys}
             return found | {"skipped": json.loads(file.metadata()["skipped"])}
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: cannot be read ({' '.join(str(error).split()).rstrip('.')}).") from None
+    except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
+        said = " ".join(str(error).split()).rstrip(".")
+        raise DataError(f"{path}: cannot be read ({said}); --resume makes it anew.") from None
+
+
+def why_anew(path: Path, stamp: str) -> str | None:
+    """Why a part that was written must be made anew, as the end of a sentence; None if it need not be."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            said = file.metadata() or {}
+            if said.get("stamp") != stamp:
+                return "its images have changed since"
+            whole = said.get("checksum") == _checksum({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
+            return None if whole else "it is damaged"
+    except (OSError, SafetensorError):
+        return "it is damaged"
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for key in sorted(tensors):
+        digest.update(f"{key} {tuple(tensors[key].shape)} ".encode())
+        digest.update(tensors[key].contiguous().numpy().tobytes())
+    return digest.hexdigest()
