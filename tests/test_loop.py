@@ -6,18 +6,23 @@ import csv
 import json
 import math
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+import torchvision
 from PIL import Image
 from runs import QUICK, changed, run_on, two_classes, weights_of
+from safetensors.torch import load_file
+from torch import nn
 
 from inception_lib import DataError, TrainingError, googlenet
 from inception_lib.cli import main
+from inception_lib.history import build as networks_of
 from inception_lib.training import checkpoint, loop
 from inception_lib.training.logs import alarms
-from inception_lib.training.recipes import Recipe, recipe
+from inception_lib.training.recipes import NetworkOptions, Recipe, recipe
 from inception_lib.training.speed import devices, matmul_flops, measure_speed
 from inception_lib.training.step import build, optimizer
 from inception_lib.training.train import train
@@ -71,6 +76,76 @@ def test_it_learns(data, tmp_path):
     assert run.history[-1]["loss"] < 0.3 < math.log(2) < run.history[0]["loss"] + 0.2
     assert run.history[-1]["top1"] == 1
     assert run.history[-1]["aux1"] < 0.5 and run.history[-1]["aux2"] < 0.5
+
+
+def test_a_moving_average_of_a_short_run_is_as_good_as_its_weights(data, tmp_path):
+    """With the decay of `modern`, thirty updates without a warm-up would leave 99 % of the start."""
+    fields = {"augment": "none", "dropout": False, "lr": 0.02}
+    run = run_on(data, changed(epochs=5, average="ema", ema_decay=0.9998, **fields), tmp_path / "ema")
+    raw = run_on(data, changed(epochs=5, average="none", **fields), tmp_path / "raw")
+    assert run.history[-1]["updates"] == 30
+    assert run.history[-1]["top1"] >= raw.history[-1]["top1"] - 0.01
+    assert run.history[-1]["val_loss"] < run.history[0]["val_loss"] < math.log(2) + 0.1
+
+
+def test_a_module_of_anybody_can_be_trained(data, tmp_path):
+    """One of torchvision, whose heads come in a named tuple of other names, and one that gives a tensor."""
+    recipe = changed(epochs=1, dropout=False).recipe
+    theirs = torchvision.models.googlenet(num_classes=2, aux_logits=True, init_weights=False)
+    run = train(theirs, str(data), recipe, tmp_path / "theirs", device="cpu", progress=False)
+    assert {"loss", "aux_logits1", "aux_logits2"} <= run.history[0].keys()
+    assert load_file(run.weights).keys() == theirs.state_dict().keys()
+    plain = nn.Sequential(
+        nn.Conv2d(3, 4, 7, 4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    )
+    run = train(plain, str(data), recipe, tmp_path / "plain", device="cpu", progress=False)
+    assert math.isfinite(run.history[0]["val_loss"]) and "aux1" not in run.history[0]
+    again = train(plain, str(data), recipe, tmp_path / "plain", resume=True, device="cpu", progress=False)
+    assert again.history == run.history
+    with pytest.raises(TrainingError, match="must give its logits, as a tensor or in a field"):
+        train(Nothing(), str(data), recipe, tmp_path / "nothing", device="cpu", progress=False)
+
+
+class Nothing(nn.Linear):
+    """Gives no logits."""
+
+    def __init__(self):
+        super().__init__(1, 2)
+
+    def forward(self, x):
+        return [x]
+
+
+def test_networks_of_the_lineage_train(data, tmp_path):
+    recipe = replace(changed(epochs=1 / 6, batch=2).recipe, input_size=64, resize=64)
+    for name in ("resnet50", "nin"):
+        network = networks_of(name, classes=2, input_size=64)
+        run = train(network, str(data), recipe, tmp_path / name, device="cpu", progress=False)
+        assert math.isfinite(run.history[0]["loss"]) and load_weights(run.weights).network
+
+
+@pytest.mark.parametrize(
+    ("network", "says"),
+    [
+        (googlenet(classes=3, width=0.1, input_size=80), "has 3 outputs, and the data has 2 classes"),
+        (
+            googlenet(classes=2, width=0.1, input_size=96),
+            r"takes images of 96x96 pixels, and the recipe .*80x80",
+        ),
+        (NetworkOptions(width=500), r"parameters are too many for one machine; lower --width"),
+    ],
+)
+def test_a_network_that_does_not_go_with_the_rest_is_refused(data, tmp_path, network, says):
+    with pytest.raises(TrainingError, match=says):
+        train(network, str(data), QUICK.recipe, tmp_path / "run", device="cpu", progress=False)
+
+
+def test_the_callers_random_numbers_are_left_alone(data, tmp_path):
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    run_on(data, changed(epochs=1 / 6), tmp_path / "run")
+    assert torch.equal(torch.rand(3), expected)
 
 
 def test_imagenet_from_its_folders_to_a_prediction(tmp_path, monkeypatch):
