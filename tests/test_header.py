@@ -15,9 +15,7 @@ from weights_helpers import SMALL, TINY, one_sentence, tiny
 
 from inception_lib import WeightsError
 from inception_lib.architecture import LRN, Architecture, Conv, GlobalPool, Linear, Tanh
-from inception_lib.data.images import (
-    BVLC_PREPROCESS,
-)
+from inception_lib.data.images import BVLC_PREPROCESS, Preprocess
 from inception_lib.weights import header
 from inception_lib.weights.formats import save_weights
 from inception_lib.weights.info import Weights
