@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from caffemodel import caffemodel
-from weights_helpers import Site, one_sentence, same, serving, tiny
+from weights_helpers import Site, as_caffe, one_sentence, same, serving, tiny
 
 from inception_lib import InceptionError, WeightsError, googlenet
 from inception_lib.data.decoding import read_picture
@@ -21,6 +21,7 @@ from inception_lib.data.images import (
 from inception_lib.weights import loading
 from inception_lib.weights import published as published_weights
 from inception_lib.weights.caffe import read_caffemodel
+from inception_lib.weights.formats import save_weights
 from inception_lib.weights.loading import load_weights
 from inception_lib.weights.published import cached, published
 
@@ -173,3 +174,36 @@ def test_published_weights_are_described_without_being_fetched():
     assert bvlc.license and bvlc.source and theirs.license and theirs.source
     with pytest.raises(InceptionError, match=r"no published weights named 'vgg'; there are bvlc and "):
         published("vgg")
+
+
+def test_another_file_in_the_place_of_the_published_one_does_not_get_its_name(site, monkeypatch, tmp_path):
+    serve_bvlc(monkeypatch, site)
+    load_weights("bvlc", progress=False)
+    path = cached("bvlc")
+    other = caffemodel(as_caffe(tiny(googlenet(width=0.05, heads=False), seed=1).state_dict()), "old")
+    path.write_bytes(other)
+    info = load_weights("bvlc", progress=False).info
+    assert info.name == "model" and info.source == "model.caffemodel, which is not the published file"
+    assert info.urls == info.checksums == () and info.license == "not stated in the file"
+
+
+@needs_bvlc
+def test_bvlcs_numbers_are_known_in_any_container(monkeypatch, tmp_path, bvlc):
+    monkeypatch.setenv("INCEPTION_CACHE", str(tmp_path))
+    (tmp_path / "bvlc_googlenet.caffemodel").symlink_to(BVLC)
+    info = load_weights("bvlc").info
+    assert info.name == "bvlc" and info.urls == published("bvlc").urls
+    fine_tuned = load_weights(BVLC).network
+    fine_tuned.classifier.linear.bias.data[0] += 1e-4
+    read = load_weights(save_weights(fine_tuned, tmp_path / "x.safetensors", info)).info
+    assert read.name == "fine-tuned from bvlc" and read.urls == read.checksums == ()
+    read = load_weights(save_weights(bvlc.network, tmp_path / "y.safetensors", info)).info
+    assert read == info
+
+
+def test_classes_that_everybody_knows_are_where_they_are():
+    # from ILSVRC-2012's list of synsets, in the order of WordNet's ids
+    classes = imagenet_classes()
+    known = {0: "tench", 1: "goldfish", 207: "golden retriever", 281: "tabby", 388: "giant panda"}
+    known |= {134: "crane bird", 517: "crane", 954: "banana", 985: "daisy", 999: "toilet tissue"}
+    assert len(classes) == 1000 and {i: classes[i] for i in known} == known
