@@ -70,8 +70,8 @@ def evaluate(
         with members.leader_first():  # what it fetches, the others find
             networks = _networks(weights, data)
             pictures = _pictures(data, split, download, networks[0])
-        named = pictures.labels[0] < 0
-        if named and (table or record):
+        unlabeled = pictures.labels[0] < 0
+        if unlabeled and (table or record):
             raise InceptionError(f"{data}: its pictures have no classes, so that nothing can be written.")
         done = ensemble.evaluate(
             networks,
@@ -88,7 +88,7 @@ def evaluate(
         for why in done.skipped.values():
             print(f"inception: skipped: {printable(why)}", file=sys.stderr)
         found = done.probabilities(crops, pool)
-        if named:
+        if unlabeled:
             for i, p in zip(done.read, found, strict=True):
                 best = p.argmax()
                 said = f"{done.classes[best]}  {pictures.label_of(int(i))}"

@@ -256,9 +256,9 @@ def _run(
                 for preprocess, cuts in waiting.items():
                     cuts.append(_cut(found, schemes[preprocess], preprocess, device))
                     if sum(len(c.pixels) for c in cuts) >= batch:
-                        _answer(networks, answers, by_preprocess[preprocess], cuts, preprocess, batch)
+                        _answer(networks, answers, by_preprocess[preprocess], cuts, batch)
             for preprocess, cuts in waiting.items():
-                _answer(networks, answers, by_preprocess[preprocess], cuts, preprocess, batch)
+                _answer(networks, answers, by_preprocess[preprocess], cuts, batch)
             index = torch.tensor([i for i in part.which if i not in skipped], dtype=torch.int64)
             for key, got in answers.items():
                 classes = networks[key].info.architecture.classes
@@ -335,25 +335,31 @@ def _answer(
     answers: dict[str, list[Tensor]],
     keys: Sequence[str],
     cuts: list[_Cut],
-    preprocess: Preprocess,
     batch: int,
 ) -> None:
     """Run the networks on the views of some pictures, and add (tests, pools, classes) for each picture."""
     if not cuts:
         return
+    mine = [key for key in keys if key in answers]
     views = torch.cat([c.pixels for c in cuts])
-    found: dict[str, list[Tensor]] = {key: [] for key in keys if key in answers}
-    for some in views.split(batch):
-        x = preprocess.batch(some)
-        for key, seen in found.items():
-            seen.append(networks[key].network(x).logits.float().softmax(1))
-    for key, seen in found.items():
+    for key, found in zip(mine, _softmax([networks[key] for key in mine], views, batch), strict=True):
         # the device is waited for here, once for all these pictures
-        for p, c in zip(torch.cat(seen).cpu().split([len(c.pixels) for c in cuts]), cuts, strict=True):
+        for p, c in zip(found.cpu().split([len(c.pixels) for c in cuts]), cuts, strict=True):
             if not p.isfinite().all():
-                raise DataError(
-                    f"{key}: its answer for {c.name} is not a number, so that it cannot be tested."
-                )
+                raise DataError(f"{key}: its answer for {c.name} is not a number.")
             best = torch.stack([p[w > 0].amax(0) for w in c.weights])
             answers[key].append(torch.stack([c.weights @ p, best], 1))
     cuts.clear()
+
+
+def _softmax(networks: Sequence[Loaded], views: Tensor, batch: int) -> list[Tensor]:
+    """What networks of one pre-processing answer to views (n, crop, crop, 3) in uint8.
+
+    For each (n, classes) in float32, on the device of the views.
+    """
+    found: list[list[Tensor]] = [[] for _ in networks]
+    for some in views.split(batch):
+        x = networks[0].info.preprocess.batch(some)
+        for own, (network, _) in zip(found, networks, strict=True):
+            own.append(network(x).logits.float().softmax(1))
+    return [torch.cat(own) for own in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from inception_lib.errors import DataError
@@ -50,7 +50,7 @@ class Tested:
         if str(crops) not in self.crops or network not in self.networks or pool not in POOLS:
             raise DataError(f"{self.folder}: holds no {pool} over {crops} crops of {network!r}.")
         key = f"{crops}.{pool}"
-        found = [read_part(path, (key,))[key] for path in part_paths(self.folder / network, self.pictures)]
+        found = [read_part(path)[0][key] for path in part_paths(self.folder / network, self.pictures)]
         return torch.cat(found).numpy()
 
     def stacked(self, crops: str | int, pool: Pool = "mean") -> Array:
@@ -78,14 +78,17 @@ def open_test(folder: Path) -> Tested:
         raise DataError(f"{folder}: holds no test.") from None
     if not isinstance(about, dict) or about.get("format") not in (1, FORMAT):
         raise DataError(f"{folder / ABOUT}: is not of a test, or of a version that cannot be read here.")
-    n, read, skipped = len(about["labels"]), [], {}
+    n, read = len(about["labels"]), []
+    skipped: dict[int, str] = {}
     for network in about["networks"]:
-        paths = part_paths(folder / network, n)
+        paths, seen = part_paths(folder / network, n), []
         if not all(path.exists() for path in paths):
             raise DataError(f"{folder}: the test is not finished; --resume goes on with it.")
-        parts = [read_part(path, ("index",)) for path in paths]
-        read.append(np.concatenate([part["index"].numpy() for part in parts]))
-        skipped = {int(i): why for part in parts for i, why in part["skipped"].items()}
+        for path in paths:
+            tensors, why = read_part(path, check=True)
+            seen.append(tensors["index"].numpy().copy())
+            skipped |= why
+        read.append(np.concatenate(seen))
     if not all(np.array_equal(index, read[0]) for index in read):
         raise DataError(f"{folder}: the networks have not seen the same pictures; test them in a new folder.")
     return Tested(
@@ -172,37 +175,47 @@ def write_part(path: Path, tensors: Mapping[str, Tensor], skipped: Mapping[int, 
     said = {"skipped": json.dumps(skipped, allow_nan=False), "stamp": stamp, "checksum": _checksum(tensors)}
     try:
         with replacing(path) as new:
-            save_file(dict(tensors), new, metadata=said)
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: cannot be written ({' '.join(str(error).split()).rstrip('.')}).") from None
+            new.write_bytes(save(dict(tensors), said))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror or error}).") from None
 
 
-def read_part(path: Path, keys: Sequence[str]) -> dict[str, Any]:
-    """The tensors named, and why pictures of this part were skipped.
+def read_part(path: Path, *, check: bool = False) -> tuple[dict[str, Tensor], dict[int, str]]:
+    """The tensors of a part, and why images of it were skipped.
+
+    Args:
+        path: of the file.
+        check: whether its numbers are still those that were written.
 
     Raises:
         DataError: the file cannot be read.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            found = {key: file.get_tensor(key) for key in keys}
-            return found | {"skipped": json.loads(file.metadata()["skipped"])}
-    except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
-        said = " ".join(str(error).split()).rstrip(".")
-        raise DataError(f"{path}: cannot be read ({said}); --resume makes it anew.") from None
+        tensors, said = _read(path)
+        if check and said.get("checksum", "") not in ("", _checksum(tensors)):
+            raise ValueError("it is damaged")
+        return tensors, {int(i): why for i, why in json.loads(said["skipped"]).items()}
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        said_of = error.strerror if isinstance(error, OSError) else " ".join(str(error).split()).rstrip(".")
+        raise DataError(f"{path}: cannot be read ({said_of}); --resume makes it anew.") from None
 
 
 def why_anew(path: Path, stamp: str) -> str | None:
     """Why a part that was written must be made anew, as the end of a sentence; None if it need not be."""
     try:
-        with safe_open(path, framework="pt") as file:
-            said = file.metadata() or {}
-            if said.get("stamp") != stamp:
-                return "its images have changed since"
-            whole = said.get("checksum") == _checksum({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
-            return None if whole else "it is damaged"
-    except (OSError, SafetensorError):
+        tensors, said = _read(path)
+    except (OSError, SafetensorError, ValueError):
         return "it is damaged"
+    if said.get("checksum") != _checksum(tensors):
+        return "it is damaged"
+    return None if said.get("stamp") == stamp else "its images have changed since"
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    content = path.read_bytes()  # safetensors opens no file whose name is not text
+    tensors = load(content)
+    length = int.from_bytes(content[:8], "little")
+    return tensors, json.loads(content[8 : 8 + length]).get("__metadata__", {})
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:
