@@ -16,6 +16,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import tyro
 
@@ -33,7 +34,7 @@ from inception_lib.weights.loading import load_weights
 def one_of_each(data: Data) -> Data:
     """Pictures without classes as one of each class, in the order of their names."""
     names = [Path(data.label_of(i)).stem for i in range(len(data))]
-    return replace(data, classes=tuple(names), labels=range(len(names)))
+    return replace(data, classes=tuple(names), labels=np.arange(len(names)))
 
 
 def main(
@@ -56,6 +57,7 @@ def main(
         device: cpu or cuda; the GPU if there is one.
         record: Name of the result in data/results.
     """
+    results.check_name(record)
     networks = [load_weights(w, heads=False) for w in weights] or list(bundled())
     found = open_test_data(data, split)
     found = relabeled(one_of_each(found) if found.labels[0] < 0 else found, networks[0].info)

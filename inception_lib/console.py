@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
 
 from inception_lib.errors import InceptionError
 
@@ -12,23 +14,95 @@ from inception_lib.errors import InceptionError
 def run(command: Callable[[], int], name: str = "inception") -> int:
     """Run a command and turn what goes wrong into one sentence on stderr; returns the exit status.
 
-    0: done. 1: something was wrong with the input. 2: the command line was not understood. 130:
-    interrupted.
+    0: done. 1: something was wrong with the input, or a file or stdout could not be read or written. 2: the
+    command line was not understood. 130: interrupted. Where stderr cannot be written, nothing is said, and
+    the work goes on.
     """
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
+    with _streams() as stdout:
+        try:
+            status = _status(command)
+            sys.stdout.flush()  # here, where what it raises is still caught
+            return status
+        except InceptionError as error:
+            said = str(error)
+        except KeyboardInterrupt:
+            return 130
+        except BrokenPipeError:  # the reader (`| head`) has what it wanted
+            return 1
+        except OSError as error:
+            what = "stdout" if stdout.failed else os.fsdecode(error.filename or "a file")
+            said = (
+                f"{what}: cannot be {'' if stdout.failed else 'read or '}written ({error.strerror or error})."
+            )
+        print(f"{name}: {printable(said)}", file=sys.stderr)
+        return 1
+
+
+def printable(text: object) -> str:
+    """A text for a terminal: what is not printable, an escape sequence in a file's name say, is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def _status(command: Callable[[], int]) -> int:
     try:
-        status = command()
-        sys.stdout.flush()  # here, where a closed pipe is still caught
-        return status
+        return command()
     except SystemExit as stop:  # --help, or an argument that is not understood
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except InceptionError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # the reader (`| head`) has what it wanted; Python must not complain again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+
+
+class _Stream:
+    """A stream that remembers whether it could be written, and that is silent about it if `patient`."""
+
+    def __init__(self, stream: TextIO, patient: bool) -> None:
+        self._stream, self._patient, self.failed = stream, patient, False
+
+    def write(self, text: str) -> int:
+        with self._watched():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._watched():
+            self._stream.flush()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self.failed = True
+            if not self._patient:
+                raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _streams() -> Iterator[_Stream]:
+    """Give streams that a command can print to; stdout is given, and stderr never fails.
+
+    In the end, what could not be written is thrown away: Python would complain of it again when it exits.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            # else the next file that is opened gets this number, and with it what is printed; printing to a
+            # closed stdout must fail
+            os.open(os.devnull, os.O_RDWR if number == 2 else os.O_RDONLY)
+    before = sys.stdout, sys.stderr
+    stdout = _Stream(before[0] or open(1, "w", encoding="utf-8", closefd=False), patient=False)  # noqa: SIM115
+    stderr = _Stream(before[1] or open(2, "w", encoding="utf-8", closefd=False), patient=True)  # noqa: SIM115
+    if hasattr(stdout, "reconfigure"):
+        stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
+    sys.stdout, sys.stderr = stdout, stderr
+    try:
+        yield stdout
+    finally:
+        sys.stdout, sys.stderr = before
+        for stream in (stdout, stderr):
+            with suppress(OSError):
+                stream.flush()
+            if stream.failed:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

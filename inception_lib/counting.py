@@ -270,6 +270,7 @@ class Counts:
                 "layers": self.records(),
             },
             indent=1,
+            allow_nan=False,
         )
 
     def to_text(self, *, formulas: bool = False) -> str:

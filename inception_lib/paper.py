@@ -182,7 +182,7 @@ class Audit:
         return pandas.DataFrame([asdict(f) for f in self.findings])[columns]
 
     def to_json(self) -> str:
-        return json.dumps([asdict(finding) for finding in self.findings], indent=1)
+        return json.dumps([asdict(finding) for finding in self.findings], indent=1, allow_nan=False)
 
     def to_text(self) -> str:
         """A table for the terminal, and how many cells got which verdict."""

@@ -1,7 +1,11 @@
 """Shares, their intervals, and changes: against arithmetic done another way."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +55,15 @@ def test_what_does_not_go_together_is_refused(probabilities, labels, sentence):
     with pytest.raises(InceptionError) as error:
         ranks(probabilities, labels)
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_the_first_k_are_torchs_topk(k):
+    rng = np.random.default_rng(k)
+    probabilities, labels = rng.dirichlet(np.ones(9), 200), rng.integers(0, 9, 200)
+    best = torch.from_numpy(probabilities).topk(k).indices
+    right = (best == torch.from_numpy(labels)[:, None]).any(1)
+    assert np.array_equal(ranks(probabilities, labels) < k, right.numpy()) and 0 < right.sum() < 200
 
 
 # -------------------------------------------------------------------------------------------- rate
@@ -130,3 +143,22 @@ def test_a_row_per_class():
     assert cat["pictures"] == 0 and np.isnan(cat["top1"]) and table["pictures"].sum() == 4
     with pytest.raises(InceptionError, match="2 names for 4 classes"):
         per_class(probabilities, np.zeros(4, int), ["a", "b"])
+
+
+def test_the_top_5_of_a_class_are_torchs():
+    rng = np.random.default_rng(0)
+    probabilities, labels = rng.dirichlet(np.ones(9), 300), rng.integers(0, 9, 300)
+    table = per_class(probabilities, labels, [f"c{n}" for n in range(9)])
+    best = torch.from_numpy(probabilities).topk(5).indices.numpy()
+    for label in range(9):
+        own = (best[labels == label] == label).any(1)
+        assert table["top5"][label] == pytest.approx(own.mean()) and 0 < own.mean() < 1
+
+
+def test_shares_need_no_pandas():
+    code = (
+        "import sys, numpy as np; from inception_lib.evaluation.metrics import ranks, rate;"
+        "rate(ranks(np.eye(3), np.arange(3)) < 1); print({'pandas', 'torch'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

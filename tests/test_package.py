@@ -140,7 +140,7 @@ for ask in (lambda: results.load("tiny"), lambda: next(bundled())):
         print(error)
 """
     missing, networks = run(installed / "python", "-c", code, cwd=tmp_path).splitlines()
-    assert "tiny.json" in missing and "come with the repository" in networks
+    assert "INCEPTION_RESULTS" in missing and "come with the repository" in networks
 
 
 @pytest.mark.slow

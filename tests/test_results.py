@@ -102,10 +102,50 @@ def test_the_arms_of_an_experiment_are_summed_up_over_their_seeds():
     assert list(found.index) == ["first", "second"] and found.loc["second", "top-1, %"] == 70
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "../a"])
+@pytest.mark.parametrize("name", ["", "a/b", "../a", "a\0b"])
 def test_a_name_with_a_folder_is_refused(folder, name):
-    with pytest.raises(InceptionError, match="without its folder"):
-        results.load(name)
+    for refuse in (results.load, results.check_name, lambda n: results.record(n, 1, about="b", data="c")):
+        with pytest.raises(InceptionError, match="name"):
+            refuse(name)
+    assert not folder.exists()
+
+
+def test_an_installed_library_records_only_where_it_is_told(tmp_path, monkeypatch):
+    """In a virtual environment that lies in another repository, as most do."""
+    site = tmp_path / "project" / ".venv" / "site-packages"
+    site.mkdir(parents=True)
+    for words in (
+        ["init", "-q"],
+        ["-c", "user.name=a", "-c", "user.email=b", "commit", "-q", "--allow-empty", "-mx"],
+    ):
+        subprocess.run(["git", "-C", str(tmp_path / "project"), *words], check=True)
+    monkeypatch.setattr(results, "_CHECKOUT", site)
+    monkeypatch.delenv("INCEPTION_RESULTS", raising=False)
+    for ask in (
+        lambda: results.record("one", 1, about="A test", data="none"),
+        lambda: results.check_name("one"),
+        lambda: results.load("one"),
+    ):
+        with pytest.raises(InceptionError, match="INCEPTION_RESULTS"):
+            ask()
+    assert not list(site.iterdir())
+    monkeypatch.setenv("INCEPTION_RESULTS", str(tmp_path / "results"))
+    results.record("one", 1, about="A test", data="none")
+    assert results.load("one").provenance["commit"] == "unknown", "that of the other repository"
+
+
+def test_a_checkout_inside_another_repository_says_nothing_of_its_commit(tmp_path, monkeypatch):
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "vendored").mkdir()
+    (tmp_path / "vendored" / "pyproject.toml").touch()
+    monkeypatch.setattr(results, "_CHECKOUT", tmp_path / "vendored")
+    assert results._commit() == "unknown"
+
+
+def test_a_home_that_is_not_there_is_said(monkeypatch):
+    monkeypatch.setenv("INCEPTION_RESULTS", "~nobody-of-that-name/x")
+    with pytest.raises(InceptionError, match="~nobody-of-that-name"):
+        results.folder()
 
 
 @pytest.mark.parametrize("path", sorted(RECORDED.glob("*.json")), ids=lambda p: p.stem)

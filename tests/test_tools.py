@@ -183,11 +183,12 @@ def test_no_source_names_somebodys_machine():
     assert [str(path) for path in text if private.search(path.read_bytes())] == []
 
 
-def test_the_python_of_the_readme_runs(capsys):
+def test_the_python_of_the_readme_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # it trains, and so leaves a run
     names: dict = {}
     for block in fenced("python"):
         exec(compile(block, "README.md", "exec"), names)
-        told = re.findall(r"^# > (.*)$", block, flags=re.M)
+        told = re.findall(r"^#> (.*)$", block, flags=re.M)
         assert capsys.readouterr().out.splitlines() == told
 
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from inception_lib import paper
 from inception_lib.errors import DataError
 from inception_lib.evaluation.metrics import change, ranks, rate
-from inception_lib.evaluation.store import Array
+
+if TYPE_CHECKING:
+    import pandas
+
+    from inception_lib.evaluation.store import Array
 
 #: The recorded ablations, by a short name of their data.
 RECORDED = {"shapes": "ablation_shapes", "caltech": "ablation_caltech", "photographs": "ablation_photographs"}
 
 
-def errors(rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame:
+def errors(rows: Sequence[Mapping[str, Any]] | pandas.DataFrame) -> pandas.DataFrame:
     """The rows of an ablation as errors in percent, one row for each test, with its cost.
 
     Columns: `pool`, `models`, `crops`, `passes` (through a network, for each picture), `choices` (of that
@@ -29,8 +32,10 @@ def errors(rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame:
     Args:
         rows: of `grid`, or the outcome's `rows` of a recorded ablation.
     """
-    given = pd.DataFrame(rows)
-    out = pd.DataFrame(given[["models", "crops", "choices"]]).assign(pool=given.get("pool", "mean"))
+    import pandas
+
+    given = pandas.DataFrame(rows)
+    out = pandas.DataFrame(given[["models", "crops", "choices"]]).assign(pool=given.get("pool", "mean"))
     out["passes"] = out["models"] * out["crops"]
     other = {"": "", "_low": "_high", "_high": "_low", "_mean": "_mean", "_least": "_most", "_most": "_least"}
     for top in (1, 5):
@@ -41,10 +46,12 @@ def errors(rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> pd.DataFrame:
     return out.replace(-0.0, 0.0)
 
 
-def errors_of_paper() -> pd.DataFrame:
+def errors_of_paper() -> pandas.DataFrame:
     """Table 3 in the same columns, as far as it is printed; changes are the differences of printed errors."""
+    import pandas
+
     first = paper.TABLE3[0].error
-    return pd.DataFrame(
+    return pandas.DataFrame(
         [
             {
                 "pool": "mean",
@@ -64,7 +71,7 @@ def grid(
     labels: Array,
     crops: Sequence[int] = (1, 10, 144),
     models: Sequence[int] = (1, 7),
-) -> pd.DataFrame:
+) -> pandas.DataFrame:
     """The paper's Table 3 for other networks and pictures: each number of models with each number of crops.
 
     `top1` and `top5` are of the first k networks, with their intervals (see `metrics.rate`). Which k are
@@ -81,6 +88,8 @@ def grid(
     Raises:
         DataError: there are no such crops, or not so many networks.
     """
+    import pandas
+
     for n in crops:
         if n not in probabilities:
             raise DataError(f"There are no probabilities over {n} crops.")
@@ -109,4 +118,4 @@ def grid(
                     f"change{top}_high": moved.high,
                 }
             rows.append(row)
-    return pd.DataFrame(rows)
+    return pandas.DataFrame(rows)

@@ -57,8 +57,26 @@ class Result:
 
 
 def folder() -> Path:
-    """Where results are kept: `INCEPTION_RESULTS`, else `data/results/` of the checkout."""
-    return Path(os.environ.get("INCEPTION_RESULTS") or _CHECKOUT / "data" / "results").expanduser()
+    """Where results are kept: `INCEPTION_RESULTS`, else `data/results/` of the checkout.
+
+    Raises:
+        InceptionError: neither is there, since the library was installed; or the home directory that
+            `INCEPTION_RESULTS` speaks of is not known.
+    """
+    named = os.environ.get("INCEPTION_RESULTS")
+    if not named and not _is_checkout():
+        raise InceptionError(
+            "This library is installed and not a checkout of the repository; set INCEPTION_RESULTS to the "
+            "folder of the results."
+        )
+    try:
+        return Path(named).expanduser() if named else _CHECKOUT / "data" / "results"
+    except RuntimeError:
+        raise InceptionError(f"INCEPTION_RESULTS: {named}: there is no such home directory.") from None
+
+
+def _is_checkout() -> bool:
+    return (_CHECKOUT / "pyproject.toml").is_file()
 
 
 def record(
@@ -125,7 +143,7 @@ def check_name(name: str) -> None:
     """Refuse a name under which nothing can be recorded, before the work is done.
 
     Raises:
-        InceptionError: it is empty, or has a folder in it.
+        InceptionError: it is empty or has a folder in it, or there is no folder for it.
     """
     _path(name)
 
@@ -181,7 +199,7 @@ def by_arm(runs: Sequence[Mapping[str, Any]], arms: Mapping[str, str]) -> pandas
 
 
 def _path(name: str) -> Path:
-    if not name or Path(name).name != name:
+    if not name or Path(name).name != name or "\0" in name:
         raise InceptionError(f"{name!r}: a result's name is a file's name without its folder.")
     return folder() / f"{name}.json"
 
@@ -200,12 +218,16 @@ def _command() -> str:
 
 
 def _commit() -> str:
+    """Of this library's own repository, not of another one in which the library happens to lie."""
+
     def git(*words: str) -> str:
         return subprocess.run(
             ["git", "-C", str(_CHECKOUT), *words], capture_output=True, text=True, check=True, timeout=30
         ).stdout.strip()
 
     try:
+        if not _is_checkout() or Path(git("rev-parse", "--show-toplevel")) != _CHECKOUT:
+            return "unknown"
         changed = git("status", "--porcelain", "--untracked-files=no", "--", "*.py")
         return git("rev-parse", "HEAD") + "+" * bool(changed)
     except (OSError, subprocess.SubprocessError):

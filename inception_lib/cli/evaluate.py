@@ -5,20 +5,26 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from inception_lib.console import printable
 from inception_lib.errors import InceptionError
 
 if TYPE_CHECKING:
+    from inception_lib.data.datasets import Data
+    from inception_lib.evaluation.metrics import Array
     from inception_lib.evaluation.store import Tested
+    from inception_lib.weights.info import Loaded
 
 
 def evaluate(
     weights: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
-    data: str = "shapes",
+    data: str | None = None,
     crops: Literal[1, 10, 144] = 144,
     pool: Literal["mean", "max"] = "mean",
     split: str = "val",
@@ -38,107 +44,164 @@ def evaluate(
 
     Args:
         weights: `bvlc` or `torchvision` (fetched once and kept), or the path of a weights file; give the
-            option once for every network. BVLC's where none is given.
+            option once for every network. Where none is given: the bundled networks for shapes, else BVLC's.
         data: shapes, imagenette, caltech101, cifar10, imagenet; or a folder with SPLIT/CLASS or CLASS in it;
-            or a folder of pictures without classes, for which the most probable class is printed.
+            or a folder of pictures without classes, for which the most probable class is printed. Networks
+            that know the classes of shapes are tested on shapes where nothing is given.
         crops: 1: the center. 10: corners, center and mirror images at one scale. 144: the paper's.
         pool: Over crops: the mean, or the maximum, which the paper tried as well.
         split: Of the data.
         out: Folder in which probabilities are kept, of each network apart; without it nothing is kept.
         resume: Go on with the test in that folder.
-        device: cpu, cuda, cuda:1; the GPU if there is one.
-        batch: Crops that go through a network at once; 32, or 256 on a GPU.
+        device: cpu, cuda, cuda:1, mps, xpu; the accelerator if there is one.
+        batch: Crops that go through a network at once; 32, or 256 on an accelerator.
         workers: Threads that read pictures.
         download: Fetch the data set if it is not there.
         table: Write one row for every class to this CSV file.
         record: Write what came of it to data/results under this name.
     """
-    if out is None:
-        if resume:
-            raise InceptionError("--resume needs --out, the folder of the test to go on with.")
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise InceptionError("Several processes need --out, a folder that all of them can write to.")
-        with tempfile.TemporaryDirectory() as folder:
-            return evaluate(
-                weights,
-                data,
-                crops,
-                pool,
-                split,
-                Path(folder) / "test",
-                False,
-                device,
-                batch,
-                workers,
-                download,
-                table,
-                record,
-            )
+    _refuse(weights, data, out, resume, table, record)
 
-    from inception_lib.book import results
-    from inception_lib.distributed import choose_device
-    from inception_lib.evaluation import ensemble, metrics
-    from inception_lib.evaluation.data import open_test_data, relabeled
-    from inception_lib.weights.loading import load_weights
+    from inception_lib.distributed import device_name, team, tune_process
+    from inception_lib.evaluation import ensemble
 
-    chosen = choose_device(device)
-    networks = [load_weights(w, heads=False) for w in weights or ("bvlc",)]
-    pictures = relabeled(open_test_data(data, split, download=download), networks[0].info)
-    done = ensemble.evaluate(
-        networks, pictures, out, crops=(crops,), resume=resume, device=device, batch=batch, workers=workers
-    )
-    if int(os.environ.get("RANK", "0")):
-        return 0
-    for why in done.skipped.values():
-        print(f"inception: skipped: {why}", file=sys.stderr)
-    found = done.probabilities(crops, pool)
-    if done.labels[0] < 0:
-        if table or record:
-            raise InceptionError(f"{data}: its pictures have no classes, so that there is nothing to write.")
-        for i, p in zip(done.read, found, strict=True):
-            print(f"{100 * p.max():5.1f} %  {done.classes[p.argmax()]}  {pictures.label_of(int(i))}")
-        return 0
-    places = metrics.ranks(found, done.labels)
-    top1, top5 = metrics.rate(places == 0), metrics.rate(places < 5)
-    print(_summary(done, crops, pool))
-    print(f"top-1  {top1}\ntop-5  {top5}")
-    if table:
-        try:
-            metrics.per_class(found, done.labels, done.classes).to_csv(table, index=False)
-        except OSError as error:
-            raise InceptionError(f"{table}: cannot be written ({error.strerror or error}).") from None
-    if record:
-        import torch
+    with team(device) as members, _folder(out) as folder:
+        tune_process(members.device)
+        with members.leader_first():  # what it fetches, the others find
+            networks = _networks(weights, data)
+            pictures = _pictures(data, split, download, networks[0])
+        unlabeled = pictures.labels[0] < 0
+        if unlabeled and (table or record):
+            raise InceptionError(f"{data}: its pictures have no classes, so that nothing can be written.")
+        done = ensemble.evaluate(
+            networks,
+            pictures,
+            folder,
+            crops=(crops,),
+            resume=resume,
+            device=members,
+            batch=batch,
+            workers=workers,
+        )
+        if not members.leads:
+            return 0
+        for why in done.skipped.values():
+            print(f"inception: skipped: {printable(why)}", file=sys.stderr)
+        found = done.probabilities(crops, pool)
+        if unlabeled:
+            for i, p in zip(done.read, found, strict=True):
+                best = p.argmax()
+                said = f"{done.classes[best]}  {pictures.label_of(int(i))}"
+                print(f"{100 * p[best]:5.1f} %  {printable(said)}")
+            return 0
+        said, outcome = _report(done, found, crops, pool)
+        if table:
+            _write_table(table, done, found)
+        if record:
+            from inception_lib.book import results
 
-        gpu = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else None
-        outcome = {
-            "networks": list(done.networks),
-            "crops": crops,
-            "pool": pool,
-            "pictures": len(done.read),
-            "skipped": len(done.skipped),
-            "top1": top1._asdict(),
-            "top5": top5._asdict(),
-        }
-        print(
-            results.record(
+            path = results.record(
                 record,
                 outcome,
                 about="Shares of right answers, with 95 % intervals (Wilson)",
                 data=f"{done.data}, {split}: {len(done.read):,} pictures",
-                device=gpu,
+                device=None if members.device.type == "cpu" else device_name(members.device),
             )
-        )
+            said += f"\n{printable(path)}"
+        print(said)  # at last, so that nothing is lost where it cannot be printed
     return 0
 
 
-def _summary(done: Tested, crops: int, pool: str) -> str:
+def _refuse(
+    weights: tuple[str, ...],
+    data: str | None,
+    out: Path | None,
+    resume: bool,
+    table: Path | None,
+    record: str | None,
+) -> None:
+    """Refuse what can be known to go wrong, before anything is fetched or tested."""
+    from inception_lib.book import results
+
+    if out is None and resume:
+        raise InceptionError("--resume needs --out, the folder of the test to go on with.")
+    if out is None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InceptionError("Several processes need --out, a folder that all of them can write to.")
+    if data is None and any(w in ("bvlc", "torchvision") for w in weights or ("bvlc",)):
+        which = " and ".join(weights) or "--weights (bvlc, torchvision or a file) and on"
+        raise InceptionError(
+            f"What to test {which} on must be said: --data names a data set or a folder "
+            f"(--data shapes tests the networks that come with the repository)."
+        )
+    if table is not None and (table.is_dir() or not table.parent.is_dir()):
+        raise InceptionError(f"{table}: cannot be written; --table names a file in a folder that is there.")
+    if record is not None:
+        results.check_name(record)
+
+
+@contextmanager
+def _folder(out: Path | None) -> Iterator[Path]:
+    if out is not None:
+        yield out
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / "test"
+
+
+def _networks(weights: tuple[str, ...], data: str | None) -> list[Loaded]:
+    from inception_lib.book.bundled import bundled
+    from inception_lib.weights.loading import load_weights
+
+    if data == "shapes" and not weights:
+        return list(bundled())
+    return [load_weights(w, heads=False) for w in weights or ("bvlc",)]
+
+
+def _pictures(data: str | None, split: str, download: bool, first: Loaded) -> Data:
+    from inception_lib.data.shapes import CLASSES
+    from inception_lib.evaluation.data import open_test_data, relabeled
+
+    if data is None and first.info.classes != CLASSES:
+        raise InceptionError(
+            f"What to test {first.info.name} on must be said: --data names a data set or a folder."
+        )
+    return relabeled(open_test_data(data or "shapes", split, download=download), first.info)
+
+
+def _report(done: Tested, found: Array, crops: int, pool: str) -> tuple[str, dict[str, Any]]:
+    """The shares of right answers: as lines, and as what is recorded of them."""
+    from inception_lib.evaluation import metrics
+
     def several(n: int, what: str) -> str:
         return f"{n:,} {what}{'s' * (n != 1)}"
 
+    places = metrics.ranks(found, done.labels)
+    top1, top5 = metrics.rate(places < 1), metrics.rate(places < 5)
     skipped = f" ({len(done.skipped):,} skipped)" if done.skipped else ""
     over = "1 crop" if crops == 1 else f"the {pool} over {crops} crops"
-    return (
-        f"{done.data}: {several(len(done.read), 'picture')}{skipped}, "
-        f"{several(len(done.networks), 'network')}, {over}"
+    said = (
+        f"{printable(done.data)}: {several(len(done.read), 'picture')}{skipped}, "
+        f"{several(len(done.networks), 'network')}, {over}\ntop-1  {top1}\ntop-5  {top5}"
     )
+    return said, {
+        "networks": list(done.networks),
+        "crops": crops,
+        "pool": pool,
+        "pictures": len(done.read),
+        "skipped": len(done.skipped),
+        "top1": top1._asdict(),
+        "top5": top5._asdict(),
+    }
+
+
+def _write_table(path: Path, done: Tested, found: Array) -> None:
+    """Write a row for every class, whole or not at all; what of a name is not text is escaped."""
+    from inception_lib.evaluation import metrics
+    from inception_lib.files import replacing
+
+    rows = metrics.per_class(found, done.labels, done.classes)
+    try:
+        with replacing(path) as new:
+            rows.to_csv(new, index=False, errors="backslashreplace")
+    except OSError as error:
+        raise InceptionError(f"{path}: cannot be written ({error.strerror or error}).") from None

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from inception_lib.errors import InceptionError
+from inception_lib.console import printable
+from inception_lib.errors import InceptionError, PictureError
 
 
 def predict(
@@ -45,23 +46,26 @@ def predict(
         results.append(result)
         try:
             picture = info.preprocess(read_picture(photo))
+            with torch.inference_mode():
+                probabilities = network(picture[None]).logits[0].softmax(0)
+            if not probabilities.isfinite().all():
+                raise PictureError(f"{photo}: what {info.name} answers is not a number.")
         except InceptionError as error:
             bad += 1
             result["error"] = str(error)
             sys.stdout.flush()
-            print(f"inception: {error}", file=sys.stderr)
+            print(f"inception: {printable(error)}", file=sys.stderr)
             continue
-        with torch.inference_mode():
-            probabilities = network(picture[None]).logits[0].softmax(0)
         best = probabilities.topk(min(top, len(probabilities)))
         result["predictions"] = [
             {"class": info.classes[i] if info.classes else f"class {i}", "output": i, "probability": p}
             for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         ]
         if format == "text":
-            print(photo)
+            print(printable(photo))
             for line in result["predictions"]:
-                print(f"  {100 * line['probability']:5.1f} %  {line['class']}")
+                print(f"  {100 * line['probability']:5.1f} %  {printable(line['class'])}")
     if format == "json":
-        print(json.dumps({"weights": info.name, "source": info.source, "pictures": results}, indent=1))
+        answer = {"weights": info.name, "source": info.source, "pictures": results}
+        print(json.dumps(answer, indent=1, allow_nan=False))
     return 1 if bad else 0

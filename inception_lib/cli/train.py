@@ -58,7 +58,7 @@ def train_command(argv: Sequence[str]) -> Callable[..., int]:
         folder = out or Path("runs") / f"{recipe}-{Path(data).resolve().name}"
         done = run_training(network, data, settings, folder, resume=resume, device=device, download=download)
         if record and done.leads:
-            done = replace(done, network=done.network | network.to_dict())
+            done = replace(done, network={**done.network, **network.to_dict()})
             print(results.record_run(record, done))
         return 0
 

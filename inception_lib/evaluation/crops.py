@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inception_lib.data.images import Preprocess
-from inception_lib.data.loading import normalized
 from inception_lib.evaluation.plan import View, kept_parts
 
 
@@ -54,23 +53,21 @@ def cut(resized: dict[int, Tensor], views: Sequence[View], preprocess: Preproces
         views: of a picture of this size.
         preprocess: gives the input size and the filter.
     """
-    size = preprocess.crop
-    some = next(iter(resized.values()))
-    out = torch.empty(len(views), size, size, 3, dtype=torch.uint8, device=some.device)
-    for scale, side in sorted({(view.scale, view.place[2]) for view in views}):
-        rows: dict[tuple[int, int], dict[bool, list[int]]] = {}
-        for row, view in enumerate(views):
-            if (view.scale, view.place[2]) == (scale, side):
-                rows.setdefault(view.place[:2], {False: [], True: []})[view.mirror].append(row)
-        left, top = torch.tensor(list(rows), device=some.device).T
-        windows = resized[scale].unfold(0, side, 1).unfold(1, side, 1)  # no copy: (y, x, 3, side, side)
-        parts = _resize(windows[top, left].permute(0, 2, 3, 1), (size, size), preprocess.interpolation)
-        for mirror in (False, True):
-            pairs = [(to, n) for n, found in enumerate(rows.values()) for to in found[mirror]]
-            if pairs:
-                to, source = torch.tensor(pairs, device=some.device).T
-                out[to] = parts[source].flip(2) if mirror else parts[source]
-    return out
+    size = (preprocess.crop, preprocess.crop)
+    places: dict[tuple[int, int], dict[tuple[int, int], None]] = {}
+    for view in views:
+        left, top, side = view.place
+        places.setdefault((view.scale, side), {})[left, top] = None
+    # slices and stacks only: an index would be a tensor that has to be copied to the device and waited for
+    found: dict[tuple[int, int, int, int, bool], Tensor] = {}
+    for (scale, side), corners in places.items():
+        windows = [resized[scale][top : top + side, left : left + side] for left, top in corners]
+        straight = _resize(torch.stack(windows), size, preprocess.interpolation)
+        mirrored = straight.flip(2)
+        for n, (left, top) in enumerate(corners):
+            found[scale, left, top, side, False] = straight[n]
+            found[scale, left, top, side, True] = mirrored[n]
+    return torch.stack([found[view.pixels] for view in views])
 
 
 def views_of(
@@ -87,7 +84,7 @@ def views_of(
         device: where to.
     """
     resized = levels(pixels(picture).to(device), sorted({view.scale for view in views}), preprocess)
-    return normalized(cut(resized, views, preprocess), preprocess)
+    return preprocess.batch(cut(resized, views, preprocess))
 
 
 def _resize(pictures: Tensor, size: tuple[int, int], interpolation: str) -> Tensor:

@@ -7,30 +7,36 @@ kept for every network, so that any subset of the networks can be looked at with
 from __future__ import annotations
 
 import hashlib
-import json
+import sys
 import warnings
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess
-from inception_lib.data.loading import normalized
 from inception_lib.distributed import Team, team
-from inception_lib.errors import DataError, PictureError
+from inception_lib.errors import DataError, PictureError, TeamError
 from inception_lib.evaluation.crops import cut, levels, pixels
-from inception_lib.evaluation.plan import Scheme, View, distinct, plan, scheme
-from inception_lib.evaluation.store import ABOUT, FORMAT, PART, POOLS, Tested, open_test
-from inception_lib.files import replacing
+from inception_lib.evaluation.data import stamp
+from inception_lib.evaluation.plan import POOLS, Scheme, View, distinct, plan, scheme
+from inception_lib.evaluation.store import (
+    FORMAT,
+    PART,
+    Tested,
+    claimed,
+    open_test,
+    part_paths,
+    why_anew,
+    write_part,
+)
 from inception_lib.weights.info import Loaded
 
 _LARGE = 8_000_000  # pixels; a larger picture is resized by the thread that reads it, and not kept whole
@@ -53,7 +59,7 @@ def evaluate(
     *,
     crops: Sequence[int] | Mapping[str, Scheme] = (144,),
     resume: bool = False,
-    device: str | None = None,
+    device: str | Team | None = None,
     batch: int | None = None,
     workers: int = 4,
     progress: bool = True,
@@ -72,15 +78,17 @@ def evaluate(
         data: its labels are outputs of the networks (see `relabeled`), or -1.
         folder: where to.
         crops: numbers of crops (see `scheme`), or schemes by name.
-        resume: go on in a folder that holds a part of the same test, or the same with other networks.
-        device: cpu, cuda, cuda:1; the GPU if there is one.
-        batch: crops that go through a network at once; 32, or 256 on a GPU.
+        resume: go on in a folder that holds a part of the same test, or the same with other networks. What
+            was answered for images that have changed since, or is damaged, is answered anew.
+        device: cpu, cuda, cuda:1, mps, xpu; the accelerator if there is one. Or the team of processes that
+            this one has joined.
+        batch: crops that go through a network at once; 32, or 256 on an accelerator.
         workers: threads that read pictures.
-        progress: show a bar on stderr.
+        progress: show a bar and sentences on stderr.
 
     Raises:
         DataError: the folder holds a test, and `resume` is not asked for or it is another test; the networks
-            do not go together; there is no picture, or none could be read.
+            do not go together; there is no picture, or none could be read; a network's answer is no number.
         TrainingError: the device cannot be used.
     """
     if not networks or not len(data):
@@ -99,21 +107,30 @@ def evaluate(
             + "."
         )
     about = _about(networks, keys, data, crops)
-    with team(device) as members:
-        if members.leads:
-            _claim(folder, about, resume)
-        members.wait()
-        _run(
-            dict(zip(keys, networks, strict=True)),
-            data,
-            folder,
-            crops,
-            members,
-            workers,
-            batch or (256 if members.device.type == "cuda" else 32),
-            progress,
-        )
-        members.wait()
+    try:
+        with (
+            nullcontext(device) if isinstance(device, Team) else team(device) as members,
+            ExitStack() as stack,
+        ):
+            with members.leader_first() as leads:
+                if leads:
+                    stack.enter_context(claimed(folder, about, resume))
+            todo = _todo(data, folder, keys, progress and leads)
+            members.wait()  # until every process has looked: what is written now must not change the shares
+            _run(
+                dict(zip(keys, networks, strict=True)),
+                data,
+                folder,
+                crops,
+                members.device,
+                todo[members.rank :: members.world],
+                workers,
+                batch or (32 if members.device.type == "cpu" else 256),
+                progress and leads,
+            )
+            members.wait()
+    except TeamError as error:
+        raise TeamError(f"{str(error).rstrip('.')}; --resume goes on with the test in {folder}.") from error
     done = open_test(folder)
     if not len(done.read):
         first = next(iter(done.skipped.values()))
@@ -123,7 +140,6 @@ def evaluate(
 
 def _about(networks: Sequence[Loaded], keys: list[str], data: Data, crops: Any) -> dict[str, Any]:
     """What the folder says of the test; all but the networks must be the same for going on with it."""
-    names = hashlib.sha256("\0".join(data.label_of(i) for i in range(len(data))).encode(errors="replace"))
     schemes: dict[str, str | None] = {}
     if isinstance(crops, Mapping):
         schemes.update((name, repr(value)) for name, value in crops.items())
@@ -136,7 +152,7 @@ def _about(networks: Sequence[Loaded], keys: list[str], data: Data, crops: Any) 
     return {
         "format": FORMAT,
         "data": data.name,
-        "names": names.hexdigest(),
+        "fingerprint": data.fingerprint(),
         "classes": list(data.classes),
         "labels": [int(n) for n in data.labels],
         "crops": schemes,
@@ -151,33 +167,40 @@ def _schemes(crops: Sequence[int] | Mapping[str, Scheme], preprocess: Preprocess
     return found
 
 
-def _claim(folder: Path, about: dict[str, Any], resume: bool) -> None:
-    path = folder / ABOUT
-    if path.exists():
-        if not resume:
-            raise DataError(
-                f"{folder}: holds a test already; --resume goes on with it, --out names another folder."
-            )
-        try:
-            old = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise DataError(f"{path}: is damaged; --out names another folder.") from None
-        if {**old, "networks": 0} != {**about, "networks": 0}:
-            raise DataError(
-                f"{folder}: holds a test of other data or with other crops; --out names another folder."
-            )
-    try:
-        for key in about["networks"]:
-            (folder / key).mkdir(parents=True, exist_ok=True)
-        with replacing(path) as new:
-            new.write_text(json.dumps(about), encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written ({error.strerror or error}).") from None
+class _Part(NamedTuple):
+    """Images whose answers go into one file for each network: of which networks, and the images' stamp."""
+
+    which: range
+    networks: list[str]
+    stamp: str
+
+
+def _todo(data: Data, folder: Path, keys: Sequence[str], say: bool) -> list[_Part]:
+    """The parts that are not there, and those that must be made anew, which `say` tells on stderr."""
+    found, anew = [], []
+    paths = {key: part_paths(folder / key, len(data)) for key in keys}
+    for number, start in enumerate(range(0, len(data), PART)):
+        which = range(start, min(start + PART, len(data)))
+        now, missing = stamp(data, which), []
+        for key in keys:
+            path = paths[key][number]
+            why = why_anew(path, now) if path.exists() else ""
+            if why is not None:
+                missing.append(key)
+            if why:
+                anew.append(f"{path}: {why}")
+        if missing:
+            found.append(_Part(which, missing, now))
+    if say and anew:
+        others = f"; so are {len(anew) - 1:,} more" if len(anew) > 1 else ""
+        print(f"inception: {anew[0]}, and is made anew{others}.", file=sys.stderr)
+    return found
 
 
 class _Read(NamedTuple):
     """A picture as it was read: its size, and its pixels, or if it is large its levels, by pre-processing."""
 
+    name: str
     width: int
     height: int
     pixels: Tensor | None
@@ -185,8 +208,12 @@ class _Read(NamedTuple):
 
 
 class _Cut(NamedTuple):
-    """The different views of a picture, and which of them each test takes, with weights (tests, views)."""
+    """The different views of a picture, and which of them each test takes, with weights (tests, views).
 
+    The pixels are on the device, the weights on the CPU, where the crops' answers are averaged.
+    """
+
+    name: str
     pixels: Tensor
     weights: Tensor
 
@@ -197,48 +224,42 @@ def _run(
     data: Data,
     folder: Path,
     crops: Any,
-    members: Team,
+    device: torch.device,
+    parts: Sequence[_Part],
     workers: int,
     batch: int,
     progress: bool,
 ) -> None:
     by_preprocess: dict[Preprocess, list[str]] = {}
     for key, (network, info) in networks.items():
-        network.to(members.device).to(memory_format=torch.channels_last).eval()
+        network.to(device).to(memory_format=torch.channels_last).eval()
         by_preprocess.setdefault(info.preprocess, []).append(key)
     schemes = {p: _schemes(crops, p) for p in by_preprocess}
-    parts = []
-    for start in range(0, len(data), PART)[members.rank :: members.world]:
-        missing = [key for key in networks if not (folder / key / f"{start:08d}.safetensors").exists()]
-        if missing:
-            parts.append((range(start, min(start + PART, len(data))), missing))
-    wanted = [i for part, _ in parts for i in part]
+    wanted = [i for part in parts for i in part.which]
     with (
-        tqdm(
-            total=len(wanted), desc=data.name, unit="picture", disable=not (progress and members.leads)
-        ) as bar,
+        tqdm(total=len(wanted), desc=data.name, unit="picture", disable=not progress) as bar,
         warnings.catch_warnings(),  # the threads that read change the filters; here they are put back
         closing(_reading(data, wanted, schemes, workers)) as pictures,
     ):
-        for part, missing in parts:
+        for part in parts:
             skipped: dict[int, str] = {}
-            answers: dict[str, list[Tensor]] = {key: [] for key in missing}
+            answers: dict[str, list[Tensor]] = {key: [] for key in part.networks}
             waiting: dict[Preprocess, list[_Cut]] = {
-                p: [] for p, keys in by_preprocess.items() if set(keys) & set(missing)
+                p: [] for p, keys in by_preprocess.items() if set(keys) & set(part.networks)
             }
-            for i in part:
+            for i in part.which:
                 found = next(pictures)
                 bar.update()
                 if isinstance(found, str):
                     skipped[i] = found
                     continue
                 for preprocess, cuts in waiting.items():
-                    cuts.append(_cut(found, schemes[preprocess], preprocess, members.device))
+                    cuts.append(_cut(found, schemes[preprocess], preprocess, device))
                     if sum(len(c.pixels) for c in cuts) >= batch:
-                        _answer(networks, answers, by_preprocess[preprocess], cuts, preprocess, batch)
+                        _answer(networks, answers, by_preprocess[preprocess], cuts, batch)
             for preprocess, cuts in waiting.items():
-                _answer(networks, answers, by_preprocess[preprocess], cuts, preprocess, batch)
-            index = torch.tensor([i for i in part if i not in skipped], dtype=torch.int64)
+                _answer(networks, answers, by_preprocess[preprocess], cuts, batch)
+            index = torch.tensor([i for i in part.which if i not in skipped], dtype=torch.int64)
             for key, got in answers.items():
                 classes = networks[key].info.architecture.classes
                 names = list(next(iter(schemes.values())))
@@ -249,12 +270,8 @@ def _run(
                     for a, name in enumerate(names)
                     for b, pool in enumerate(POOLS)
                 }
-                try:
-                    with replacing(folder / key / f"{part.start:08d}.safetensors") as new:
-                        save_file(tensors | {"index": index}, new, metadata={"skipped": json.dumps(skipped)})
-                except (OSError, SafetensorError) as error:
-                    said = " ".join(str(error).split())
-                    raise DataError(f"{folder}: cannot be written ({said}).") from None
+                path = part_paths(folder / key, len(data))[part.which.start // PART]
+                write_part(path, tensors | {"index": index}, skipped, part.stamp)
 
 
 def _reading(
@@ -271,8 +288,14 @@ def _reading(
             return f"{data.label_of(i)}: cannot be read ({error})."
         found, (width, height) = pixels(picture), picture.size
         if width * height <= _LARGE:
-            return _Read(width, height, found, {})
-        return _Read(width, height, None, {p: levels(found, _scales(s), p) for p, s in schemes.items()})
+            return _Read(data.label_of(i), width, height, found, {})
+        return _Read(
+            data.label_of(i),
+            width,
+            height,
+            None,
+            {p: levels(found, _scales(s), p) for p, s in schemes.items()},
+        )
 
     pool = ThreadPoolExecutor(workers)
     ahead: deque[Future[_Read | str]] = deque()
@@ -304,7 +327,7 @@ def _cut(found: _Read, schemes: Mapping[str, Scheme], preprocess: Preprocess, de
         resized = {scale: x.to(device) for scale, x in found.levels[preprocess].items()}
     else:
         resized = levels(found.pixels.to(device), _scales(schemes), preprocess)
-    return _Cut(cut(resized, views, preprocess), weights.to(device))
+    return _Cut(found.name, cut(resized, views, preprocess), weights)
 
 
 def _answer(
@@ -312,20 +335,31 @@ def _answer(
     answers: dict[str, list[Tensor]],
     keys: Sequence[str],
     cuts: list[_Cut],
-    preprocess: Preprocess,
     batch: int,
 ) -> None:
     """Run the networks on the views of some pictures, and add (tests, pools, classes) for each picture."""
     if not cuts:
         return
+    mine = [key for key in keys if key in answers]
     views = torch.cat([c.pixels for c in cuts])
-    found: dict[str, list[Tensor]] = {key: [] for key in keys if key in answers}
-    for some in views.split(batch):
-        x = normalized(some, preprocess)
-        for key, seen in found.items():
-            seen.append(networks[key].network(x).logits.float().softmax(1))
-    for key, seen in found.items():
-        for p, c in zip(torch.cat(seen).split([len(c.pixels) for c in cuts]), cuts, strict=True):
+    for key, found in zip(mine, _softmax([networks[key] for key in mine], views, batch), strict=True):
+        # the device is waited for here, once for all these pictures
+        for p, c in zip(found.cpu().split([len(c.pixels) for c in cuts]), cuts, strict=True):
+            if not p.isfinite().all():
+                raise DataError(f"{key}: its answer for {c.name} is not a number.")
             best = torch.stack([p[w > 0].amax(0) for w in c.weights])
-            answers[key].append(torch.stack([c.weights @ p, best], 1).cpu())
+            answers[key].append(torch.stack([c.weights @ p, best], 1))
     cuts.clear()
+
+
+def _softmax(networks: Sequence[Loaded], views: Tensor, batch: int) -> list[Tensor]:
+    """What networks of one pre-processing answer to views (n, crop, crop, 3) in uint8.
+
+    For each (n, classes) in float32, on the device of the views.
+    """
+    found: list[list[Tensor]] = [[] for _ in networks]
+    for some in views.split(batch):
+        x = networks[0].info.preprocess.batch(some)
+        for own, (network, _) in zip(found, networks, strict=True):
+            own.append(network(x).logits.float().softmax(1))
+    return [torch.cat(own) for own in found]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from inception_lib.errors import InceptionError
+
+if TYPE_CHECKING:
+    import pandas
 
 Array = np.ndarray
 
@@ -153,7 +155,7 @@ def change(before: Array, after: Array, level: float = 0.95) -> Change:
     )
 
 
-def per_class(probabilities: Array, labels: Array, classes: Sequence[str]) -> pd.DataFrame:
+def per_class(probabilities: Array, labels: Array, classes: Sequence[str]) -> pandas.DataFrame:
     """One row for every class: its pictures, how many were right, and what it is most often taken for.
 
     Columns: `class`, `pictures`, `top1` with `low` and `high` (see `rate`), `top5`, `taken_for` and `times`.
@@ -167,6 +169,8 @@ def per_class(probabilities: Array, labels: Array, classes: Sequence[str]) -> pd
     Raises:
         InceptionError: these do not go together.
     """
+    import pandas
+
     found, labels = ranks(probabilities, labels), np.asarray(labels)
     if len(classes) != probabilities.shape[1]:
         raise InceptionError(f"There are {len(classes)} names for {probabilities.shape[1]} classes.")
@@ -187,4 +191,4 @@ def per_class(probabilities: Array, labels: Array, classes: Sequence[str]) -> pd
             if mistaken.any():
                 row |= {"taken_for": classes[int(mistaken.argmax())], "times": int(mistaken.max())}
     columns = ["class", "pictures", "top1", "low", "high", "top5", "taken_for", "times"]
-    return pd.DataFrame(rows, columns=columns).astype({"times": "Int64"})
+    return pandas.DataFrame(rows, columns=columns).astype({"times": "Int64"})

@@ -125,6 +125,9 @@ def naive_module(name: str, widths: Widths) -> Branches:
     )
 
 
+MOST_WIDTH = 1000  #: of the multiplier; so wide a network has ten million million parameters
+
+
 def scaled(channels: int, width: float) -> int:
     """A channel count under a width multiplier: rounded half up, never below 1."""
     return max(1, int(channels * width + 0.5))
@@ -164,8 +167,10 @@ def googlenet(
         raise ArchitectureError(f"There is no variant {variant!r}; there are {', '.join(VARIANTS)}.")
     if stem not in ("plain", "separable"):
         raise ArchitectureError(f"There is no stem {stem!r}; there are plain and separable.")
-    if not 0 < width < float("inf"):
-        raise ArchitectureError(f"The width multiplier must be a finite number above 0, not {width}.")
+    if not 0 < width <= MOST_WIDTH:
+        raise ArchitectureError(
+            f"The width multiplier must be a number above 0 and at most {MOST_WIDTH:,}, not {width}."
+        )
     theirs = variant == "torchvision"
     table = INCEPTION5H_WIDTHS if variant == "inception5h" else PAPER_WIDTHS
 

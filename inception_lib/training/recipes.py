@@ -346,3 +346,12 @@ def network_options(name: str) -> NetworkOptions:
     """
     recipe(name)
     return _NETWORKS.get(name, NetworkOptions())
+
+
+def architecture(name: str, classes: int) -> Architecture:
+    """The network that the recipe of that name trains by default, for that many classes.
+
+    Raises:
+        TrainingError: there is no such recipe.
+    """
+    return network_options(name).architecture(classes, recipe(name).input_size)

@@ -6,10 +6,11 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from inception_lib.architecture import Architecture
 from inception_lib.book.widgets.base import Widget, choice, number
 from inception_lib.counting import count
 from inception_lib.data.shapes import SIZES
-from inception_lib.training.recipes import RECIPES, Recipe
+from inception_lib.training.recipes import RECIPES, Recipe, architecture
 
 DEVICES = ("any", "cpu", "cuda")  #: on which a training can be asked for
 
@@ -28,7 +29,7 @@ class TrainingWidget(Widget):
 
     Settings: `recipe`, `data`, `device`, `epochs`, `rate` (training pictures a second) and `price` (of an
     hour, in hundredths). It opens on a short run of the recipe `tiny`. `chosen()` gives the recipe that is
-    set, and `where()` the device, as `train` takes them.
+    set, `network()` the architecture and `where()` the device, as `train` takes them.
     """
 
     script = "training.js"
@@ -49,16 +50,20 @@ class TrainingWidget(Widget):
         """The recipe, with the epochs that are set."""
         return replace(RECIPES[self.recipe](), epochs=self.epochs)
 
+    def network(self) -> Architecture:
+        """The network that the recipe trains, for the classes of the data that is set."""
+        return architecture(self.recipe, DATA_SETS[self.data][1])
+
     def where(self) -> str | None:
         """The device that is set; None for the GPU if there is one."""
         return None if self.device == "any" else self.device
 
     def result(self) -> dict[str, int]:
         """Updates, pictures seen, TFLOP, seconds and cents of the whole run, in whole numbers."""
-        chosen, (pictures, classes) = self.chosen(), DATA_SETS[self.data]
+        chosen, (pictures, _) = self.chosen(), DATA_SETS[self.data]
         updates = self.epochs * (pictures // chosen.batch)
         images = updates * chosen.batch
-        mflops = 6 * count(chosen.architecture(classes)).macs // 10**6
+        mflops = 6 * count(self.network()).macs // 10**6
         seconds = -(-images // self.rate)
         return {
             "updates": updates,
@@ -79,10 +84,10 @@ def training_table() -> dict:
     recipes = {name: make() for name, make in RECIPES.items()}
     mflops = {
         name: {
-            data: 6 * count(recipe.architecture(classes)).macs // 10**6
+            data: 6 * count(architecture(name, classes)).macs // 10**6
             for data, (_, classes) in DATA_SETS.items()
         }
-        for name, recipe in recipes.items()
+        for name in recipes
     }
     return {
         "mflops": mflops,
