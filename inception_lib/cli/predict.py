@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from inception_lib.errors import InceptionError
+from inception_lib.errors import InceptionError, printable
 
 
 def predict(
@@ -59,9 +59,9 @@ def predict(
             for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         ]
         if format == "text":
-            print(photo)
+            print(printable(str(photo)))
             for line in result["predictions"]:
-                print(f"  {100 * line['probability']:5.1f} %  {line['class']}")
+                print(f"  {100 * line['probability']:5.1f} %  {printable(line['class'])}")
     if format == "json":
         print(json.dumps({"weights": info.name, "source": info.source, "pictures": results}, indent=1))
     return 1 if bad else 0
