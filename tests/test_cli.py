@@ -316,13 +316,12 @@ def test_an_interrupt_is_status_130(monkeypatch, capsys):
     assert not capsys.readouterr().err
 
 
-def test_an_interrupt_from_the_keyboard_leaves_no_traceback(tmp_path, weights):
+def test_an_interrupt_from_the_keyboard_leaves_no_traceback(weights):
     # a picture that never comes: the command waits for it, and is interrupted
-    pipe = tmp_path / "pipe.png"
-    os.mkfifo(pipe)
     process = subprocess.Popen(
-        [sys.executable, "-m", "inception_lib", "predict", pipe, "--weights", weights],
+        [sys.executable, "-m", "inception_lib", "predict", "/dev/stdin", "--weights", weights],
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -330,13 +329,7 @@ def test_an_interrupt_from_the_keyboard_leaves_no_traceback(tmp_path, weights):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        while True:
-            try:
-                end = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)  # fails until the command opens its end
-                break
-            except OSError:
-                assert process.poll() is None, process.communicate()
-                time.sleep(0.02)
+        end = process.stdin.fileno()
         os.write(end, b"\x89PNG")
         unread = bytearray(4)
         while fcntl.ioctl(end, termios.FIONREAD, unread) or any(unread):  # until it has read that
@@ -344,7 +337,6 @@ def test_an_interrupt_from_the_keyboard_leaves_no_traceback(tmp_path, weights):
         time.sleep(1)  # and waits for more: a signal just before a read begins would not end the read
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-        os.close(end)
         assert (process.returncode, out, err) == (130, "", "")
     finally:
         process.kill()
