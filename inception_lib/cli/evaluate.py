@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from inception_lib.console import printable
-from inception_lib.errors import InceptionError
+from inception_lib.errors import InceptionError, printable
 
 if TYPE_CHECKING:
     from inception_lib.data.datasets import Data

@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from inception_lib.console import printable
-from inception_lib.errors import InceptionError, PictureError
+from inception_lib.errors import InceptionError, PictureError, printable
 
 
 def predict(
