@@ -114,9 +114,9 @@ def test_count_takes_the_other_networks(capsys, arguments, architecture):
 
 def test_count_refuses_what_a_network_does_not_have(capsys):
     assert refused(capsys, "count", "--network", "vgg16", "--width", 0.5) == (
-        "inception: --width is not an option of VGG-16.\n"
+        "inception: width is not an option of VGG-16.\n"
     )
-    assert "--stem is not an option of ResNet-50" in refused(
+    assert "stem is not an option of ResNet-50" in refused(
         capsys, "count", "--network", "resnet50", "--stem", "plain"
     )
     assert "There is no variant 'inception5h'" in refused(
@@ -415,12 +415,12 @@ def test_an_interrupt_is_status_130(monkeypatch, capsys):
 
 
 def test_an_interrupt_from_the_keyboard_leaves_no_traceback(tmp_path, weights):
-    # a picture that never comes: the command waits for it, and is interrupted
-    pipe = tmp_path / "pipe.png"
-    os.mkfifo(pipe)
+    # an image that never comes: the command waits for it at its stdin, and is interrupted
+    begin, end = os.pipe()
     process = subprocess.Popen(
-        [sys.executable, "-m", "inception_lib", "predict", pipe, "--weights", weights],
+        [sys.executable, "-m", "inception_lib", "predict", "/dev/fd/0", "--weights", weights],
         cwd=ROOT,
+        stdin=begin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -428,16 +428,11 @@ def test_an_interrupt_from_the_keyboard_leaves_no_traceback(tmp_path, weights):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        while True:
-            try:
-                end = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)  # fails until the command opens its end
-                break
-            except OSError:
-                assert process.poll() is None, process.communicate()
-                time.sleep(0.02)
+        os.close(begin)
         os.write(end, b"\x89PNG")
         unread = bytearray(4)
         while fcntl.ioctl(end, termios.FIONREAD, unread) or any(unread):  # until it has read that
+            assert process.poll() is None, process.communicate()
             time.sleep(0.02)
         time.sleep(1)  # and waits for more: a signal just before a read begins would not end the read
         process.send_signal(signal.SIGINT)

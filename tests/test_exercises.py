@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -183,3 +184,28 @@ def test_the_command_writes_notebooks_and_never_over_a_students_work(tmp_path):
     target.write_text("my work")
     again = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert target.read_text() == "my work" and "stays as it is" in again.stderr
+
+
+def test_a_full_disk_leaves_no_half_a_notebook(tmp_path):
+    source, limit = CHAPTERS[0], 10_000  # bytes
+    assert source.stat().st_size > limit
+    command = [sys.executable, str(ROOT / "tools" / "exercises.py"), "--to", str(tmp_path), str(source)]
+    full = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert full.returncode == 1 and list(tmp_path.iterdir()) == []
+    assert full.stderr.startswith("error: ") and len(full.stderr.splitlines()) == 1
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    assert nbformat.read(tmp_path / source.name, as_version=4).cells
+
+
+def test_half_a_notebook_of_before_is_named_and_kept(tmp_path):
+    target = tmp_path / CHAPTERS[0].name
+    target.write_text('{"cells": [')
+    command = [sys.executable, str(ROOT / "tools" / "exercises.py"), "--to", str(tmp_path), str(CHAPTERS[0])]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "stays as it is, but Jupyter cannot open it" in run.stderr and target.read_text() == '{"cells": ['

@@ -1,14 +1,21 @@
 """Drawings come from the data, carry their alt text, and take the color of the page."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from itertools import combinations
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from inception_lib import googlenet, history, paper
 from inception_lib.architecture import Branch, Pool
 from inception_lib.book import figures
+from inception_lib.book.figures import style as styles
+from inception_lib.book.widgets import HeadsWidget
+from inception_lib.book.widgets.base import FOLDER
 from inception_lib.networks.googlenet import PAPER_WIDTHS, inception_module, naive_module
 
 
@@ -18,6 +25,9 @@ def style():
         figures.use_style()
         yield
     plt.close("all")
+
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def words(fig):
@@ -155,3 +165,140 @@ def test_a_later_branch_has_the_color_of_the_one_it_stands_for():
     assert figures.branch_color("double3x3") == figures.branch_color("5x5") == figures.COLORS["5x5"]
     assert figures.branch_color("7x7") == figures.COLORS["3x3"]
     assert figures.branch_color("shortcut") == figures.COLORS["muted"]
+
+
+FAMILY = "'DejaVu Sans', 'Bitstream Vera Sans', 'Computer Modern Sans Serif', sans-serif"
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        # as matplotlib 3.9 and older write it
+        (f"font: 10px {FAMILY}; text-anchor: end", "font-size: 10px; text-anchor: end"),
+        (
+            f"font: 700 12px {FAMILY}; text-anchor: start",
+            "font-weight: 700; font-size: 12px; text-anchor: start",
+        ),
+        (f"font: italic 9.5px {FAMILY}", "font-style: italic; font-size: 9.5px"),
+        # as 3.10 and later do
+        (f"font-size: 10px; font-family: {FAMILY}; text-anchor: end", "font-size: 10px; text-anchor: end"),
+        (
+            f"font-weight: 700; font-size: 12px; font-family: {FAMILY}; text-anchor: start",
+            "font-weight: 700; font-size: 12px; text-anchor: start",
+        ),
+        (
+            f"font-style: italic; font-size: 9.5px; font-family: {FAMILY}",
+            "font-style: italic; font-size: 9.5px;",
+        ),
+    ],
+)
+def test_text_takes_the_pages_typeface_whichever_matplotlib_wrote_it(written, kept):
+    assert styles.without_family(f'<text style="{written}" x="1">') == f'<text style="{kept}" x="1">'
+
+
+def test_no_figure_names_a_typeface():
+    fig, ax = plt.subplots()
+    ax.set_title("bold", weight="bold")
+    ax.set_xlabel("slanted $x^2$", style="italic")
+    svg = figures.to_svg(fig, "alt")
+    assert "font-family" not in svg and "DejaVu" not in svg and not re.search(r"font: ", svg)
+    texts = {"".join(t.itertext()).strip(): t for t in ElementTree.fromstring(svg).iter(f"{SVG}text")}
+    assert re.search(r"font-weight: (700|bold); font-size: 12px", texts["bold"].get("style"))
+    assert texts["0.2"].get("style").startswith("font-size: 11px")
+
+
+# Machado, Oliveira and Fernandes 2009, severity 1: what eyes without one of the three cones see of linear RGB
+BLIND = {
+    "none": np.eye(3),
+    "protan": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deutan": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.01182, 0.04294, 0.968881],
+    ],
+    "tritan": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.3039],
+    ],
+}
+BRANCHES = ("1x1", "3x3", "5x5", "pool")
+OTHERS = ("violet", "olive", "berry")
+
+
+def linear(color):
+    rgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def distance(first, second, kind):
+    """CIEDE2000 of two colors as eyes of this kind see them."""
+    seen = []
+    for color in (first, second):
+        rgb = np.clip(np.asarray(BLIND[kind]) @ linear(color), 0, 1)
+        seen.append(rgb2lab(np.where(rgb <= 0.0031308, 12.92 * rgb, 1.055 * rgb ** (1 / 2.4) - 0.055)))
+    return float(deltaE_ciede2000(*seen))
+
+
+def contrast(first, second):
+    """As WCAG 2 has it; it wants 3 of graphics."""
+    light = sorted(float(linear(color) @ [0.2126, 0.7152, 0.0722]) for color in (first, second))
+    return (light[1] + 0.05) / (light[0] + 0.05)
+
+
+@pytest.mark.parametrize("kind", BLIND)
+def test_the_colors_of_the_losses_are_told_apart_by_all_eyes(kind):
+    for first, second in combinations([figures.COLORS[name] for name in OTHERS], 2):
+        assert distance(first, second, kind) > 20
+
+
+@pytest.mark.parametrize("ground", ["#FFFFFF", "#14181E", "#111111"])
+def test_the_colors_of_the_losses_are_clear_in_light_and_dark(ground):
+    for name in OTHERS:
+        assert contrast(figures.COLORS[name], ground) >= 3, name
+
+
+def test_the_colors_of_the_branches_belong_to_the_branches_alone():
+    for name in OTHERS:
+        assert min(distance(figures.COLORS[name], figures.COLORS[b], "none") for b in BRANCHES) > 15
+    branches = {figures.COLORS[b] for b in BRANCHES}
+    record = {"epoch": 1, "loss": 1.0, "aux1": 1.1, "aux2": 1.2, "top1": 0.5}
+    norms = {part: {"conv1": 1.0, "3a": 2.0} for part in ("main", "aux1", "aux2", "total")}
+    plots = [
+        figures.plot_training([record, record | {"epoch": 2}], 10),
+        figures.plot_gradients(norms),
+        figures.plot_arms([{"arm": "a", "history": [record]}], {"a": "first"}),
+        figures.plot_audit(paper.audit()),
+        figures.plot_errors(history.table(), "depth", ["ensemble"], xlabel="depth", log=False),
+    ]
+    for fig in plots:
+        svg = figures.to_svg(fig, "alt").upper()
+        assert not {color for color in branches if color in svg}
+    assert not {entry["color"] for entry in plt.rcParams["axes.prop_cycle"]} & branches
+
+
+def test_a_loss_has_one_color_in_plots_of_losses_and_of_gradients_and_in_the_widget():
+    record = {"epoch": 1, "loss": 1.0, "aux1": 1.1, "aux2": 1.2, "top1": 0.5}
+    losses = {
+        line.get_label(): line.get_color() for line in figures.plot_training([record], 10).axes[0].lines[:3]
+    }
+    norms = {part: {"conv1": 1.0} for part in ("main", "aux1", "aux2")}
+    parts = {line.get_label(): line.get_color() for line in figures.plot_gradients(norms).axes[0].lines}
+    assert list(losses.values()) == list(parts.values()) == [color for color, _ in figures.LOSSES.values()]
+    shades = re.findall(r'"(classifier|first head|second head)", "(\w+)"', HeadsWidget()._esm)
+    assert {name: figures.COLORS[shade] for name, shade in shades} == losses
+
+
+def test_the_widgets_have_the_colors_of_the_figures():
+    css = (FOLDER / "widgets.css").read_text()
+    found = {name: color.upper() for name, color in re.findall(r"--iw-(\w+): (#\w{6});", css)}
+    assert found == figures.COLORS
+    # and no script but those of modules and of one convolution uses a branch's
+    users = {
+        path.name for path in FOLDER.glob("*.js") if re.search(r'"(1x1|3x3|5x5|pool)"', path.read_text())
+    }
+    assert users == {"inception.js", "reduction.js"}

@@ -24,6 +24,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from tools import browser, build, install, local_ext, notebooks, pins, skips
+from tools.saving import save
 from tools.serve import serve
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +33,7 @@ TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, flags=re.M))
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 CONSTRAINTS = (ROOT / "constraints.txt").read_text()
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 PROMISED = pins.pythons(PYPROJECT)
 # what only another system or another Python needs may be installed there without a pin
 ELSEWHERE = {"appnope", "colorama", "exceptiongroup", "pywinpty", "tomli"}
@@ -138,9 +140,17 @@ def test_the_tiers_are_marked(request):
         assert bool(item.get_closest_marker("built")) >= ("pages" in fixtures)
 
 
-def test_every_make_command_of_the_readme_can_be_run():
-    told = set(re.findall(r"\bmake ([a-z-]+)", "\n".join(fenced("sh"))))
-    assert {"book", "serve", "test"} <= told <= TARGETS
+def test_every_make_command_that_is_told_can_be_run():
+    assert {"book", "serve", "test"} <= set(re.findall(r"\bmake ([a-z-]+)", "\n".join(fenced("sh"))))
+    told = {
+        target for name in DOCUMENTS for target in re.findall(r"`make ([a-z-]+)", (ROOT / name).read_text())
+    }
+    told |= {
+        target
+        for name in DOCUMENTS
+        for target in re.findall(r"^make ([a-z-]+)", (ROOT / name).read_text(), re.M)
+    }
+    assert {"book", "lint", "test-fast", "test-lowest"} <= told <= TARGETS
     for target in told:
         assert make("--dry-run", target).returncode == 0
 
@@ -150,11 +160,13 @@ def fenced(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.S | re.M)
 
 
-def test_links_of_the_readme_lead_somewhere():
-    readme = (ROOT / "README.md").read_text()
-    local = [link for link in re.findall(r"\]\(([^)#]+)\)", readme) if "://" not in link]
-    local += [name for name in re.findall(r"`([\w/]+(?:\.\w+|/))`", readme) if name.count("/")]
-    assert len(local) > 5
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_and_paths_lead_somewhere(document):
+    text = (ROOT / document).read_text()
+    local = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    local += [name for name in re.findall(r"`([\w./]+(?:\.\w+|/))`", text) if name.count("/")]
+    local = [name for name in local if name != "_build/html" and not name.startswith(".venv")]
+    assert len(local) > (5 if document == "README.md" else 0)
     assert [link for link in local if not (ROOT / link).exists()] == []
 
 
@@ -169,7 +181,8 @@ def test_no_source_names_somebodys_machine():
     assert [str(path) for path in text if private.search(path.read_bytes())] == []
 
 
-def test_the_python_of_the_readme_runs(capsys):
+def test_the_python_of_the_readme_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # it trains, and so leaves a run
     names: dict = {}
     for block in fenced("python"):
         exec(compile(block, "README.md", "exec"), names)
@@ -534,6 +547,53 @@ def test_a_failing_chapter_fails_the_build(tmp_path):
     assert run.returncode != 0
     assert run.stdout == "  one\n"
     assert "the seventh seal" in run.stderr and run.stderr.rstrip().endswith("in _build/build.log")
+
+
+# -- what the tools leave behind -------------------------------------------------------------------
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence_and_the_old_one_stays(tmp_path, monkeypatch):
+    path = tmp_path / "folder" / "file"
+    save(path, "old")
+    monkeypatch.setattr(
+        os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+    with pytest.raises(SystemExit, match=r"file was not written \(No space left on device\)\.$"):
+        save(path, b"new")
+    assert path.read_text() == "old" and [path] == list(path.parent.iterdir())
+    with pytest.raises(SystemExit, match="was not written"):
+        save(path / "below a file", "new")
+
+
+def test_a_notebook_that_cannot_be_written_stays_as_it_was(tmp_path):
+    path = tmp_path / "n.ipynb"
+    path.write_text("before")
+    code = (
+        "import resource, sys; from tools import notebooks; notebooks.execute = lambda path: 'y' * 9000; "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)); sys.argv[1:] = [{str(path)!r}]; "
+        "sys.exit(notebooks.main())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 1 and run.stderr.startswith("error: ") and path.read_text() == "before"
+
+
+# -- the hooks of pre-commit -----------------------------------------------------------------------
+
+
+def test_the_hooks_are_what_make_lint_runs():
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local", "versions stand in constraints.txt alone"
+    hooks = {hook["id"]: hook["entry"] for hook in repository["hooks"]}
+    programs = {re.search(r"\.venv/bin/(\w+)", entry)[1] for entry in hooks.values()}
+    lint = make("--dry-run", "lint").stdout
+    assert (
+        programs
+        == {"ruff", "deno", "codespell", "mypy"}
+        == set(re.findall(r"\.venv/bin/(?!python)(\w+)", lint))
+    )
+    environment = "DENO_DIR=_build/deno DENO_NO_UPDATE_CHECK=1"
+    assert all(environment in entry for name, entry in hooks.items() if name.startswith("deno"))
+    assert f"{environment} .venv/bin/deno" in lint
 
 
 # -- the rest -------------------------------------------------------------------------------------

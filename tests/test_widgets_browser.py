@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 from test_widgets import drawn
+from widget_page import MOVE
 
 from inception_lib.book.widgets import (
     ComparisonWidget,
@@ -38,17 +39,6 @@ PAGES = {
     TrainingWidget: "10_train.html",
 }
 SETTINGS = 200
-
-# Type every setting into its own box, as a reader would, and read what the widget then says.
-MOVE = """([root, settings]) => settings.map((all) => {
-  for (const [label, value] of all) {
-    const box = [...root.querySelectorAll("label")].find((l) => l.textContent === label).control;
-    if (box.type === "checkbox") { if (box.checked !== value) box.click(); continue; }
-    box.value = value;
-    box.dispatchEvent(new Event(box.tagName === "SELECT" ? "change" : "input", { bubbles: true }));
-  }
-  return { ...root.dataset };
-})"""
 
 
 def camel(name: str) -> str:

@@ -86,4 +86,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except OSError as error:
+        sys.exit(f"error: the book was not built ({error.filename or '_build/build.log'}: {error.strerror}).")

@@ -17,8 +17,9 @@ import nbformat
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # as a script this is no part of a package
 
-from inception_lib.files import replacing  # noqa: E402
 from tools import environments, pins  # noqa: E402
+from tools.notebooks import text  # noqa: E402
+from tools.saving import save  # noqa: E402
 
 FIRST_CELL = """\
 # Google Colab: fetch the library and the recorded results, and install what is missing here
@@ -38,11 +39,9 @@ def for_colab(notebook: nbformat.NotebookNode, address: str, revision: str) -> n
 
 
 def main(folder: Path, address: str, revision: str = "main") -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     for path in sorted((ROOT / "book").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
-        with replacing(folder / path.name) as new:
-            nbformat.write(for_colab(notebook, address, revision), new)
+        save(folder / path.name, text(for_colab(notebook, address, revision)))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # as a script this is no part of a package
 
-from inception_lib.files import replacing  # noqa: E402
 from tools import pins  # noqa: E402
+from tools.saving import save  # noqa: E402
 
 # of the extra `book`: what makes pages out of the chapters, and nobody needs who runs them
 FOR_PAGES = {"jupyter-book", "nbclient", "sphinx-mathjax-offline"}
@@ -85,5 +85,4 @@ def written(pyproject: dict) -> dict[Path, str]:
 
 if __name__ == "__main__":
     for path, text in written(pins.project_file()).items():
-        with replacing(path) as new:
-            new.write_text(text, encoding="utf-8")
+        save(path, text)

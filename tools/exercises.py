@@ -30,6 +30,11 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # as a script this is no part of a package
+
+from tools.notebooks import text  # noqa: E402
+from tools.saving import save  # noqa: E402
+
 CHAPTERS = "[0-9][0-9]_*.ipynb"
 HEADING = re.compile(r"^\*\*(\d+)\. (Predict|Compute|Build)\.\*\*", re.M)
 DETAILS = re.compile(r"<details\b.*?</details>\n*", re.S)
@@ -269,6 +274,15 @@ def student(notebook: nbformat.NotebookNode, chapter: str) -> nbformat.NotebookN
     return nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
 
 
+def is_whole(path: Path) -> bool:
+    """Whether Jupyter can open a notebook."""
+    try:
+        nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError):
+        return False
+    return True
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("chapters", nargs="*", type=Path)
@@ -276,14 +290,14 @@ def main() -> int:
         "--to", type=Path, default=ROOT / "exercises", help="folder that they are written into"
     )
     arguments = parser.parse_args()
-    arguments.to.mkdir(parents=True, exist_ok=True)
     for path in arguments.chapters or sorted((ROOT / "book").glob(CHAPTERS)):
         target = arguments.to / path.name
         if target.exists():  # it may hold a student's work
-            print(f"{target} is there already and stays as it is", file=sys.stderr)
+            but = "" if is_whole(target) else ", but Jupyter cannot open it: move it away for a new one"
+            print(f"{target} is there already and stays as it is{but}", file=sys.stderr)
             continue
         notebook = nbformat.read(path, as_version=4)
-        nbformat.write(student(notebook, path.stem), target)
+        save(target, text(student(notebook, path.stem)))
         found = exercises(notebook)
         print(f"{target}: {len(found)} exercises, {sum(e.checked for e in found)} of them check themselves")
     return 0

@@ -19,6 +19,11 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # as a script this is no part of a package
+
+from tools.saving import save  # noqa: E402
+
 KEPT_TYPES = ("text/plain", "text/html", "text/markdown", "text/latex")
 KEPT_METADATA = ("tags", "mystnb")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -104,7 +109,7 @@ def main() -> int:
             continue
         print(f"Executing {path}", flush=True)
         try:
-            path.write_text(execute(path), encoding="utf-8")
+            save(path, execute(path))
         except CellExecutionError as error:
             print(f"{path} stopped:\n{error}", file=sys.stderr)
             bad += 1

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # as a script this is no part of a package
 
 from tools.browser import find_browser  # noqa: E402
+from tools.saving import save  # noqa: E402
 
 PAGES = ROOT / "_build" / "html"
 
@@ -109,8 +110,9 @@ def book(names: Sequence[str], target: Path) -> None:
             writer.append(io.BytesIO(content), outline_item=title)
         browser.close()
     writer.add_metadata({"/Title": "GoogLeNet, taken apart"})
-    with target.open("wb") as file:
-        writer.write(file)
+    whole = io.BytesIO()
+    writer.write(whole)
+    save(target, whole.getvalue())
 
 
 if __name__ == "__main__":

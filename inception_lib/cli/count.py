@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from inspect import signature
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from inception_lib.errors import InceptionError
 from inception_lib.history import Name
 from inception_lib.networks.googlenet import Stem, Variant
 
@@ -44,18 +42,12 @@ def count(
         formulas: In text, show each product with its numbers put in.
     """
     from inception_lib.counting import count as counts_of
-    from inception_lib.history import NETWORKS
+    from inception_lib.history import build
 
-    make = NETWORKS[network].make
-    options = signature(make).parameters
-    given = {"variant": variant, "width": width, "classes": classes, "stem": stem, "input_size": input_size}
-    given = {name: value for name, value in given.items() if value is not None}
-    for name in given:
-        if name not in options:
-            raise InceptionError(f"--{name.replace('_', '-')} is not an option of {NETWORKS[network].title}.")
-    if "heads" in options:
-        given["heads"] = heads
-    counts = counts_of(make(**given))
+    architecture = build(
+        network, variant=variant, width=width, classes=classes, stem=stem, input_size=input_size
+    )
+    counts = counts_of(architecture if heads else architecture.without_heads())
     match format:
         case "text":
             print(counts.to_text(formulas=formulas))

@@ -1,119 +1,37 @@
-"""Pictures: reading any of them as RGB, and turning them into what a network takes.
+"""Pictures: turning any of them into what a network takes.
 
 Importing this module imports no torch; calling a `Preprocess` does.
 """
 
 from __future__ import annotations
 
-import os
-import warnings
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from inception_lib.data.decoding import Picture, as_rgb, read_picture
 from inception_lib.errors import PictureError
 
 if TYPE_CHECKING:
     import torch
 
-
-def read_picture(source: str | os.PathLike | BinaryIO) -> Image.Image:
-    """Read a picture as 8-bit RGB, upright.
-
-    The EXIF orientation is applied; what is transparent is laid on white; gray becomes three equal
-    channels. Deeper gray is scaled to 0-255 from the range of its type; of types whose range says
-    nothing (32-bit integers, floats), from the smallest of 0-1 (floats only), 0-255, 0-65,535 and
-    0-4,294,967,295 that holds all values. CMYK is converted without color management. Of a moving
-    picture, the first frame is read.
-
-    Args:
-        source: a path, or a file open for reading in binary mode.
-
-    Raises:
-        PictureError: it cannot be read; the sentence begins with the path.
-    """
-    name = str(getattr(source, "name", "the picture") if hasattr(source, "read") else source)
-    if not hasattr(source, "read"):
-        _check_file(Path(source), name)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd EXIF; errors still come
-            with Image.open(source) as image:
-                image.load()
-                return _rgb(_upright(image), name, image.format)
-    except PictureError:
-        raise
-    except UnidentifiedImageError:
-        raise PictureError(f"{name}: this is not a picture in any format that can be read here.") from None
-    except Image.DecompressionBombError:
-        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where it is None, no picture is refused
-        raise PictureError(
-            f"{name}: has more than {limit:,} pixels, and is refused, "
-            f"since such pictures are made to exhaust the memory."
-        ) from None
-    except MemoryError:
-        raise PictureError(f"{name}: there is not enough memory for this picture.") from None
-    except Exception as error:  # a damaged file can make Pillow's decoders raise nearly anything
-        raise PictureError(f"{name}: the picture is damaged or cut short ({_one_line(error)}).") from None
-
-
-def _check_file(path: Path, name: str) -> None:
-    try:
-        with path.open("rb"):
-            empty = path.is_file() and path.stat().st_size == 0
-    except IsADirectoryError:
-        raise PictureError(f"{name}: this is a folder, not a picture.") from None
-    except FileNotFoundError:
-        raise PictureError(f"{name}: there is no such file.") from None
-    except (OSError, ValueError) as error:
-        raise PictureError(f"{name}: the file cannot be opened ({_one_line(error)}).") from None
-    if empty:
-        raise PictureError(f"{name}: the file is empty.")
-
-
-def _one_line(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split()).rstrip(".") or type(error).__name__
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # damaged EXIF says nothing about the pixels, which were read
-        return image
-
-
-def _rgb(image: Image.Image, name: str, format: str | None) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        return _deep_gray(image, name, format).convert("RGB")
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        # premultiplied modes convert to RGBA only from their own color
-        layer = image.convert({"La": "LA"}.get(image.mode, image.mode)).convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return image.convert("RGB")
-
-
-def _deep_gray(image: Image.Image, name: str, format: str | None) -> Image.Image:
-    """Gray of more than 8 bits, as 8 bits; 65,535 becomes 255, not 65,535 cut off at 255."""
-    values = np.asarray(image).astype(np.float64)
-    if not np.isfinite(values).all() or values.min() < 0:
-        raise PictureError(f"{name}: has negative or undefined brightnesses, whose range cannot be known.")
-    if image.mode.startswith("I;16") or (image.mode == "I" and format in ("PNG", "PPM")):
-        white = 65535
-    else:
-        whites = (1, 255, 65535, 2**32 - 1)[image.mode == "I" :]
-        white = next((w for w in whites if values.max() <= w), values.max())
-    gray = values * (255 / white)
-    clear = image.info.get("transparency")
-    if isinstance(clear, int):
-        gray[values == clear] = 255
-    return Image.fromarray(np.rint(gray).astype(np.uint8))
-
+__all__ = [
+    "BVLC_PREPROCESS",
+    "IMAGENET_PREPROCESS",
+    "LONGEST",
+    "TORCHVISION_PREPROCESS",
+    "Picture",
+    "Preprocess",
+    "as_rgb",
+    "read_picture",
+]
 
 _INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
+
+#: Pixels that the shorter side is resized to at most: a picture 16 times as long takes 0.8 GB then.
+_LARGEST = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,51 +70,64 @@ class Preprocess:
         whole = isinstance(self.crop, int) and isinstance(self.resize, int)
         if not whole or not 1 <= self.crop <= self.resize:
             raise PictureError(f"A crop of {self.crop} pixels cannot be cut out of a side of {self.resize}.")
-        numbers = (self.white, *self.mean, *self.std)
-        if (
-            len(self.mean) != 3
-            or len(self.std) != 3
-            or not all(isinstance(n, int | float) for n in numbers)
-            or min(self.std) <= 0
+        if self.resize > _LARGEST:
+            raise PictureError(
+                f"A shorter side is resized to {_LARGEST:,} pixels at most, not to {self.resize}."
+            )
+        for field in ("mean", "std"):
+            if isinstance(getattr(self, field), list):
+                object.__setattr__(self, field, tuple(getattr(self, field)))
+        if not (
+            isinstance(self.mean, tuple)
+            and isinstance(self.std, tuple)
+            and len(self.mean) == len(self.std) == 3
+            and all(isinstance(n, int | float) and abs(n) <= 1e6 for n in (self.white, *self.mean, *self.std))
+            and min(self.std) >= 1e-6
         ):
             raise PictureError(
                 f"A pre-processing has a white, three means and three deviations above 0, "
                 f"not {self.white}, {self.mean} and {self.std}."
             )
 
-    def __call__(self, picture: Image.Image) -> torch.Tensor:
-        """A picture as a float32 tensor (3, crop, crop)."""
+    def __call__(self, picture: Picture) -> torch.Tensor:
+        """A picture as a float32 tensor (3, crop, crop).
+
+        Args:
+            picture: a Pillow image of any mode, an array or a path, as `as_rgb` takes it.
+
+        Raises:
+            PictureError: it cannot be read.
+        """
         return self.tensor(self.frame(picture))
 
-    def frame(self, picture: Image.Image) -> Image.Image:
+    def frame(self, picture: Picture) -> Image.Image:
         """The part of the picture that the network sees, as an RGB picture of crop x crop pixels."""
-        picture = _middle(picture.convert("RGB"))
-        picture = picture.resize(self.resized(*picture.size), Image.Resampling[self.interpolation.upper()])
-        left, top = (self.half(side - self.crop) for side in picture.size)
-        return picture.crop((left, top, left + self.crop, top + self.crop))
+        image = _middle(as_rgb(picture))
+        image = image.resize(self.resized(*image.size), Image.Resampling[self.interpolation.upper()])
+        left, top = (self.half(side - self.crop) for side in image.size)
+        return image.crop((left, top, left + self.crop, top + self.crop))
 
-    def tensor(self, picture: Image.Image) -> torch.Tensor:
+    def tensor(self, picture: Picture) -> torch.Tensor:
         """The pixels of a picture (height, width) as a float32 tensor (3, height, width), normalized."""
         import torch
 
-        pixels = np.asarray(picture.convert("RGB"), dtype=np.float32)
-        if self.channels == "BGR":
-            pixels = pixels[..., ::-1]
-        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
-        values = (pixels * np.float32(self.white / 255) - mean) / std
-        return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
+        return self.batch(torch.from_numpy(np.array(as_rgb(picture)))[None])[0].contiguous()
 
-    def batch(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Images (n, height, width, 3) in uint8 as the network takes them: float32 (n, 3, height, width)."""
-        import torch
+    def batch(self, images: torch.Tensor) -> torch.Tensor:
+        """Images as the network takes them, normalized, on the device that they are on.
 
+        Args:
+            images: (n, height, width, 3) in uint8, RGB.
+
+        Returns:
+            (n, 3, height, width) in float32, channels last in memory.
+        """
         if self.channels == "BGR":
-            pictures = pictures.flip(-1)
-        n, height, width, channels = pictures.shape
-        # a number for each value in a row of pixels, since arithmetic on three channels at a time is slow
-        mean, std = (torch.tensor(v, device=pictures.device).repeat(width) for v in (self.mean, self.std))
-        rows = (pictures.flatten(2).float() * (self.white / 255) - mean) / std
-        return rows.view(n, height, width, channels).permute(0, 3, 1, 2)  # channels last in memory
+            images = images.flip(-1)
+        n, height, width, channels = images.shape
+        mean, std = _rows(self, images, width)
+        values = (images.flatten(2).float() * (self.white / 255) - mean) / std
+        return values.view(n, height, width, channels).permute(0, 3, 1, 2)
 
     def resized(self, width: int, height: int) -> tuple[int, int]:
         """Width and height that a picture of this width and height is resized to, in pixels."""
@@ -215,14 +146,43 @@ class Preprocess:
         return round(spare / 2) if self.rounding == "torchvision" else spare // 2
 
 
+#: Mean and deviation as `_rows` made them, by pre-processing, device and width.
+_ROWS: dict[tuple[Preprocess, torch.device, int], tuple[torch.Tensor, torch.Tensor]] = {}
+
+
+def _rows(preprocess: Preprocess, images: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of each number in a row of pixels (3 * width), on the device of `images`.
+
+    So long, since arithmetic on three channels at a time is slow; kept, since a copy to a GPU waits for it.
+    """
+    import torch
+
+    key = preprocess, images.device, width
+    found = _ROWS.get(key)
+    # while something traces or fakes tensors, those that it makes are of no use afterwards, nor ours to it
+    plain = type(images) is torch.Tensor and not torch.compiler.is_compiling()
+    if found is None or not plain:
+        with torch.inference_mode(False):
+            mean, std = (
+                torch.tensor(v, dtype=torch.float32, device=images.device).repeat(width)
+                for v in (preprocess.mean, preprocess.std)
+            )
+        found = mean, std
+        if plain:
+            if len(_ROWS) >= 64:
+                _ROWS.clear()
+            _ROWS[key] = found
+    return found
+
+
 #: The most that one side may exceed the other before the ends, which no crop sees, are cut off.
-_LONGEST = 16
+LONGEST = 16
 
 
 def _middle(picture: Image.Image) -> Image.Image:
     """The picture, its ends cut off where it is so long that resizing it would exhaust the memory."""
     width, height = picture.size
-    most = _LONGEST * min(width, height)
+    most = LONGEST * min(width, height)
     if max(width, height) <= most:
         return picture
     cut_x, cut_y = max(0, width - most) // 2, max(0, height - most) // 2

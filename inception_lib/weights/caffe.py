@@ -9,14 +9,18 @@ Source: src/caffe/proto/caffe.proto in BVLC/caffe; the wire format as protobuf d
 
 from __future__ import annotations
 
+import errno
+import math
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from inception_lib.errors import WeightsError
+from inception_lib.errors import WeightsError, printable
+from inception_lib.files import size_of_file
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types; 3 and 4, groups, Caffe never had
 
@@ -30,6 +34,9 @@ class _Form(NamedTuple):
 
 #: Field of `NetParameter` in which layers stand, and where a layer of that form keeps what is read.
 _FORMS = {100: _Form(name=1, blobs=7), 2: _Form(name=4, blobs=6)}
+
+#: Bytes of a protobuf message at most, axes of a blob at most (`kMaxBlobAxes`), and their lengths.
+_LARGEST, _MOST_AXES, _LONGEST_AXIS = (1 << 31) - 1, 32, (1 << 31) - 1
 
 #: Fields of `BlobProto`.
 _DATA, _SHAPE, _DOUBLE_DATA, _OLD_SHAPE = 5, 7, 8, (1, 2, 3, 4)
@@ -51,16 +58,19 @@ def read_caffemodel(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
         WeightsError: the file cannot be read, is damaged or cut short, or is no `.caffemodel`.
     """
     try:
+        if size_of_file(Path(path)) > _LARGEST:
+            raise OSError(errno.EFBIG, "it is larger than a .caffemodel can be")
         data = memoryview(Path(path).read_bytes())
-    except OSError as error:
-        raise WeightsError(f"{path}: the file cannot be read ({error.strerror or error}).") from None
+    except (OSError, ValueError, MemoryError) as error:
+        why = getattr(error, "strerror", None) or error or "out of memory"
+        raise WeightsError(f"{path}: the file cannot be read ({why}).") from None
     layers: dict[str, list[np.ndarray]] = {}
     try:
         for number, wire, value in _fields(data):
             if number in _FORMS and wire == BYTES:
                 name, blobs = _layer(value, _FORMS[number])
                 if name in layers and blobs:
-                    raise _Damaged(f"two layers named {name!r} have weights")
+                    raise _Damaged(f"two layers named {_quoted(name)} have weights")
                 if blobs:
                     layers[name] = blobs
     except _Damaged as error:
@@ -70,6 +80,10 @@ def read_caffemodel(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
     if not layers:
         raise WeightsError(f"{path}: this is no .caffemodel with weights; it holds no layer that has any.")
     return layers
+
+
+def _quoted(name: str) -> str:
+    return f"'{printable(name, 80)}'"
 
 
 def _layer(data: memoryview, form: _Form) -> tuple[str, list[np.ndarray]]:
@@ -93,22 +107,27 @@ def _blob(data: memoryview, layer: str) -> np.ndarray:
         if number in (_DATA, _DOUBLE_DATA) and wire != VARINT:
             kind = "<f4" if number == _DATA else "<f8"
             if len(value) % np.dtype(kind).itemsize:
-                raise _Damaged(f"{layer!r} has a fraction of a number")
+                raise _Damaged(f"{_quoted(layer)} has a fraction of a number")
             if len(value):
                 parts.append(np.frombuffer(value, kind))
         elif number == _SHAPE and wire == BYTES:
-            shape = tuple(_dims(value))
+            shape = tuple(islice(_dims(value), _MOST_AXES + 1))
         elif number in old and wire == VARINT:
             old[number] = value
     if shape is None:
         shape = tuple(old.values())
-    values = np.concatenate([part.astype(np.float32) for part in parts] or [np.empty(0, np.float32)])
-    expected = 1
-    for n in shape:
-        expected *= n
+    if len(shape) > _MOST_AXES or max(shape, default=0) > _LONGEST_AXIS:
+        raise _Damaged(f"{_quoted(layer)} has more axes, or a longer one, than Caffe can hold")
+    # of doubles that are too large for float32 become infinities, which are refused where they are used
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.concatenate([part.astype(np.float32) for part in parts] or [np.empty(0, np.float32)])
+    expected = math.prod(shape)
     if values.size != expected:
-        raise _Damaged(f"{layer!r} should have {'x'.join(map(str, shape))} numbers, and has {values.size:,}")
-    return values.reshape(shape)
+        raise _Damaged(
+            f"{_quoted(layer)} should have {'x'.join(map(str, shape))} numbers, and has {values.size:,}"
+        )
+    # numpy refuses some shapes of nothing
+    return values.reshape(shape) if expected else values
 
 
 def _dims(data: memoryview) -> Iterator[int]:
@@ -155,14 +174,26 @@ def _take(data: memoryview, at: int, length: int) -> memoryview:
     return data[at : at + length]
 
 
-def _run(data: memoryview, start: int, key: int, size: int, most: int = 1 << 16) -> tuple[memoryview, int]:
+def _run(data: memoryview, start: int, key: int, size: int) -> tuple[memoryview, int]:
     """The values of a run of records, each the same `key` bytes and then `size` bytes, and its end."""
     _take(data, start + key, size)
-    count = min((len(data) - start) // (key + size), most)
-    records = np.frombuffer(data, np.uint8, count * (key + size), start).reshape(count, key + size)
-    same = (records[:, :key] == records[0, :key]).all(axis=1)
-    length = count if same.all() else int(same.argmin())
-    return memoryview(records[:length, key:].tobytes()), start + length * (key + size)
+    step = key + size
+    first, left, length = data[start : start + key], (len(data) - start) // step, 1
+    if left > 1 and data[start + step : start + step + key] == first:
+        # look twice as far each time, so that what is looked at stays in proportion to what is found
+        look = 16
+        while True:
+            count = min(left, look)
+            records = np.frombuffer(data, np.uint8, count * step, start).reshape(count, step)
+            same = (records[length:, :key] == records[0, :key]).all(axis=1)
+            length += len(same) if same.all() else int(same.argmin())
+            if length < count or count == left:
+                break
+            look *= 2
+    if length == 1:
+        return data[start + key : start + step], start + step
+    records = np.frombuffer(data, np.uint8, length * step, start).reshape(length, step)
+    return memoryview(records[:, key:].tobytes()), start + length * step
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:

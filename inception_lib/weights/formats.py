@@ -2,81 +2,92 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
-from collections.abc import Iterable, Mapping
+import zipfile
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from inception_lib import architecture as data
-from inception_lib.architecture import Architecture, walk
+from inception_lib.architecture import Architecture, Conv, walk
 from inception_lib.data.images import BVLC_PREPROCESS, IMAGENET_PREPROCESS, Preprocess
-from inception_lib.errors import ArchitectureError, InceptionError, WeightsError
-from inception_lib.files import replacing
+from inception_lib.errors import WeightsError
+from inception_lib.files import replacing, size_of_file
 from inception_lib.nn.network import Network
 from inception_lib.weights.caffe import read_caffemodel
+from inception_lib.weights.header import info_of, metadata
 from inception_lib.weights.info import Weights
 from inception_lib.weights.names import State, from_caffe, from_torchvision
 from inception_lib.weights.published import NAMES
+from inception_lib.weights.states import check_finite, check_plain, compare, digest, is_same, on_meta
 
 
 class Found(NamedTuple):
-    """What a file holds: tensors under our names, and what its header says of them, if anything."""
+    """What a file holds: tensors under our names, and what is said of them.
+
+    `info` is what the header says, if there is one; `preprocess` what is usual for this kind of file.
+    """
 
     state: State
     info: Weights | None = None
+    preprocess: Preprocess | None = None
 
 
 def read_file(path: Path) -> Found:
     """What a file of weights holds; its content decides, not its ending.
 
     Raises:
-        WeightsError: it is missing, damaged, or of no kind that is known.
+        WeightsError: it is missing, damaged, no file at all, or of no kind that is known.
     """
     try:
+        size_of_file(path)
         with path.open("rb") as file:
             start = file.read(16)
     except FileNotFoundError:
         names = "" if path.suffix else f" (known by name are {' and '.join(NAMES)})"
         raise WeightsError(f"{path}: there is no such file{names}.") from None
-    except OSError as error:
-        raise WeightsError(f"{path}: the file cannot be read ({error.strerror or error}).") from None
-    if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
-        return Found(_under_our_names(_read_torch(path)))
-    # a .safetensors file begins with the length of its header, 8 bytes of which at least two are 0
-    if (start[6:9] == b"\0\0{") or path.suffix == ".safetensors":
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise WeightsError(f"{path}: the file cannot be read ({why}).") from None
+    # a .safetensors file begins with the length of its header, 8 bytes of which at least two are 0; first,
+    # since the length may begin as a pickle does
+    if start[6:9] == b"\0\0{" or path.suffix == ".safetensors":
         state, info = _read_safetensors(path)
         return Found(_under_our_names(state), info)
+    if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
+        return Found(_under_our_names(_read_torch(path)))
     if path.suffix in (".pth", ".pt"):
         raise WeightsError(f"{path}: this is no file written by torch.save, or it is damaged.")
-    return Found(from_caffe(path, read_caffemodel(path)))
+    return Found(from_caffe(path, read_caffemodel(path)), preprocess=BVLC_PREPROCESS)
 
 
 def _under_our_names(state: State) -> State:
-    """A state dict of ours or of torchvision's, with the prefixes of wrappers taken off."""
-    for prefix in ("module.", "_orig_mod."):  # DistributedDataParallel's, torch.compile's
-        if all(key.startswith(prefix) for key in state):
-            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    """A state dict of ours or of torchvision's, with the prefixes of wrappers taken off, in any order."""
+    # DistributedDataParallel's and torch.compile's
+    while prefix := next((p for p in ("module.", "_orig_mod.") if all(k.startswith(p) for k in state)), None):
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
     return from_torchvision(state) if "inception3a.branch1.conv.weight" in state else state
 
 
 def _read_torch(path: Path) -> State:
+    damaged = f"{path}: this is no file written by torch.save, or it is damaged."
     try:
+        _check_zip(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
+    except WeightsError:
+        raise
     except Exception as error:  # zip, pickle and torch each have their own
         if "weights_only" in str(error).lower() and "unsupported" in str(error).lower():
             raise WeightsError(
                 f"{path}: holds more than tensors, and only tensors are loaded from such "
                 f"files, since anything else could run code."
             ) from None
-        raise WeightsError(f"{path}: this is no file written by torch.save, or it is damaged.") from None
+        raise WeightsError(damaged) from None
     for key in ("model", "state_dict", "network"):  # as training scripts wrap it
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]
@@ -86,42 +97,31 @@ def _read_torch(path: Path) -> State:
         or not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in found.items())
     ):
         raise WeightsError(f"{path}: holds no state dict, that is a dictionary of names and tensors.")
+    check_plain(path, found)
     return dict(found)
+
+
+def _check_zip(path: Path) -> None:
+    """Refuse an archive that would grow when it is read; torch.save does not compress."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > path.stat().st_size:
+            raise WeightsError(f"{path}: this is a compressed archive, which torch.save does not write.")
 
 
 def _read_safetensors(path: Path) -> tuple[State, Weights | None]:
     try:
         with safe_open(path, framework="pt") as file:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
+            header = file.metadata() or {}
+    except Exception as error:  # its own, and torch's on shapes that no tensor can have
         raise WeightsError(
             f"{path}: this is no .safetensors file, or it is damaged or cut short "
-            f"({' '.join(str(error).split()).rstrip('.')})."
+            f"({' '.join(str(error).split()).rstrip('.')[:200]})."
         ) from None
-    return state, _info_of(path, metadata)
-
-
-_FORMAT = "1"
-_KINDS = {
-    kind.__name__: kind
-    for kind in (
-        data.Conv,
-        data.Pool,
-        data.GlobalPool,
-        data.LRN,
-        data.Dropout,
-        data.Linear,
-        data.Scale,
-        data.Tanh,
-        data.Select,
-        data.Branch,
-        data.Branches,
-        data.Head,
-        data.Architecture,
-        Preprocess,
-    )
-}
+    check_plain(path, state)
+    return state, info_of(path, header)
 
 
 def save_weights(
@@ -136,6 +136,10 @@ def save_weights(
 
     The file is written beside `path` and then takes its place, so that it is never there in part.
 
+    What `load_weights` told of a file is kept for a network that is still the one in that file. Of one that
+    was trained on, or is rounded by `half`, name and source say what it was made from, and addresses and
+    checksums, which are the other file's, are left out.
+
     Args:
         network: a `Network`, bare or inside torch.compile or DistributedDataParallel.
         path: the file to write; one that is there is replaced.
@@ -145,7 +149,8 @@ def save_weights(
         half: in float16, for half the size; `load_weights` gives float32 again.
 
     Raises:
-        WeightsError: the file cannot be written, or the names are not as many as the outputs.
+        WeightsError: the file cannot be written; the names are not as many as the outputs; a layer was
+            exchanged, so that the network is not its architecture's any more; a weight is not finite.
     """
     while not isinstance(network, Network):
         inner = getattr(network, "_orig_mod", None) or getattr(network, "module", None)
@@ -153,78 +158,61 @@ def save_weights(
             raise WeightsError(f"{path}: only a Network is saved, and this is a {type(network).__name__}.")
         network = inner
     path, architecture = Path(path), network.architecture
+    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    _check_own(path, network, state)
     if info is None:
-        batch_norm = any(isinstance(s.layer, data.Conv) and s.layer.batch_norm for s in walk(architecture))
         info = Weights(
             name=path.stem,
             architecture=architecture,
-            preprocess=IMAGENET_PREPROCESS if batch_norm else BVLC_PREPROCESS,
+            preprocess=usual_preprocess(architecture),
+            tensors=digest(state),
         )
     names = info.classes if classes is None else tuple(classes)
-    info = replace(info, architecture=architecture, classes=names)
-    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    info = as_it_is(replace(info, architecture=architecture, classes=names), digest(state), "fine-tuned")
     if half:
         state = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
+        info = as_it_is(info, digest(state), "rounded to float16")
+    check_finite(path, state)
     try:
         with replacing(path) as new:
-            save_file(state, new, metadata=_metadata(info))
+            save_file(state, new, metadata=metadata(info))
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path}: the file cannot be written ({' '.join(str(error).split())}).") from None
     return path
 
 
-def _metadata(info: Weights) -> dict[str, str]:
-    """The header: text under text, structures as JSON."""
-    return {
-        "inception_lib": _FORMAT,
-        "name": info.name,
-        "source": info.source,
-        "license": info.license,
-        "url": info.url,
-        "sha": info.sha,
-        "classes": json.dumps(info.classes),
-        "architecture": json.dumps(_encode(info.architecture)),
-        "preprocess": json.dumps(_encode(info.preprocess)),
-    }
+def usual_preprocess(architecture: Architecture) -> Preprocess:
+    """The pre-processing to expect where nobody says: torchvision's for its kind of network, else BVLC's."""
+    batch_norm = any(isinstance(step.layer, Conv) and step.layer.batch_norm for step in walk(architecture))
+    return IMAGENET_PREPROCESS if batch_norm else BVLC_PREPROCESS
 
 
-def _info_of(path: Path, metadata: Mapping[str, str]) -> Weights | None:
-    """What the header says; None where the file is not one of ours."""
-    if "inception_lib" not in metadata:
-        return None
-    if metadata["inception_lib"] != _FORMAT:
-        raise WeightsError(
-            f"{path}: was written by a newer inception_lib (its format is "
-            f"{metadata['inception_lib']}, and {_FORMAT} is read here)."
-        )
+def _check_own(path: Path, network: Network, state: State) -> None:
+    """Refuse a network that is not what its architecture says; no file of it could be read again."""
     try:
-        classes = json.loads(metadata["classes"])
-        info = Weights(
-            **{field: metadata[field] for field in ("name", "source", "url", "sha")},
-            license=metadata["license" if "license" in metadata else "licence"],  # as the first files have it
-            classes=None if classes is None else tuple(map(str, classes)),
-            architecture=_decode(json.loads(metadata["architecture"])),
-            preprocess=_decode(json.loads(metadata["preprocess"])),
-        )
-        if not isinstance(info.architecture, Architecture) or not isinstance(info.preprocess, Preprocess):
-            raise ArchitectureError("it does not say which network this is")
-        return info
-    except (InceptionError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        architecture = network.architecture
+        compare(path, state, on_meta(path, architecture).state_dict(), architecture.name, "network")
+    except WeightsError as error:
         raise WeightsError(
-            f"{path}: its header is damaged ({' '.join(str(error).split()).rstrip('.')})."
+            f"{str(error).rstrip('.')}; a layer was exchanged, and network.architecture still describes the "
+            f"old one: build Network(...) of an architecture with the new sizes, such as "
+            f"googlenet(classes=...), and load the layers that are kept into it with load_state_dict."
         ) from None
 
 
-def _encode(value: Any) -> Any:
-    """Frozen dataclasses as dictionaries that name their class; all fields, so that none can drift."""
-    if dataclasses.is_dataclass(value):
-        fields = {f.name: _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"is": type(value).__name__} | fields
-    return [_encode(item) for item in value] if isinstance(value, tuple) else value
+def as_it_is(info: Weights, tensors: str, how: str) -> Weights:
+    """What may be said of tensors with this digest: `info` if it is theirs, else that they come from there.
 
-
-def _decode(value: Any) -> Any:
-    if isinstance(value, dict):
-        fields = {key: _decode(item) for key, item in value.items() if key != "is"}
-        return _KINDS[value["is"]](**fields)
-    return tuple(_decode(item) for item in value) if isinstance(value, list) else value
+    What was said without a digest (by whoever trained the network) is believed, but for a publication.
+    """
+    published = info.name in NAMES or info.urls or info.checksums
+    if is_same(tensors, info.tensors) or not (info.tensors or published):
+        return replace(info, tensors=tensors)
+    origin = info.name if info.name.startswith(f"{how} from ") else f"{how} from {info.name}"
+    source = f"{origin} ({info.source})" if info.source and origin != info.name else info.source or origin
+    license = (
+        f"not stated; of {info.name}: {info.license}"
+        if origin != info.name and info.license
+        else info.license
+    )
+    return replace(info, name=origin, source=source, license=license, urls=(), checksums=(), tensors=tensors)

@@ -15,8 +15,17 @@ from inception_lib.nn.network import Network
 class Weights:
     """What is known of a set of weights beside the numbers.
 
-    `classes` names the outputs in order, and is None where that is not known. `sha` is the
-    algorithm and the digest, or its beginning, of the file at `url`.
+    Attributes:
+        name: a short name, such as `bvlc`.
+        architecture: of the network that they belong to.
+        preprocess: how an image becomes the input of that network.
+        classes: names of the outputs in order; None where they are not known.
+        source: where the weights come from, in words.
+        license: what one may do with them, in words.
+        urls: addresses of the file, where it was published.
+        checksums: of that file, any of which it may have: algorithm and digest, or the digest's beginning.
+        tensors: a checksum of the numbers themselves, from which `save_weights` sees whether a network is
+            still the one that all of this is said of. Empty where they were not read from a file.
     """
 
     name: str
@@ -25,8 +34,9 @@ class Weights:
     classes: tuple[str, ...] | None = None
     source: str = ""
     license: str = ""
-    url: str = ""
-    sha: str = ""
+    urls: tuple[str, ...] = ()
+    checksums: tuple[str, ...] = ()
+    tensors: str = ""
 
     def __post_init__(self) -> None:
         if self.classes is not None and len(self.classes) != self.architecture.classes:

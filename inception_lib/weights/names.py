@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inception_lib.errors import WeightsError
+from inception_lib.errors import WeightsError, printable
 from inception_lib.networks.googlenet import PAPER_WIDTHS
 
 State = dict[str, Tensor]
@@ -54,7 +54,9 @@ def from_caffe(path: Path, layers: Mapping[str, list[np.ndarray]]) -> State:
     for layer, blobs in layers.items():
         prefix = _CAFFE.get(layer, layer)
         if len(blobs) > 2:
-            raise WeightsError(f"{path}: {layer} has {len(blobs)} arrays, and a layer of GoogLeNet has two.")
+            raise WeightsError(
+                f"{path}: {printable(layer, 100)} has {len(blobs)} arrays, and a layer of GoogLeNet has two."
+            )
         for part, blob in zip(("weight", "bias"), blobs, strict=False):
             # the older form pads every shape with ones in front, up to four axes
             axes = 1 if part == "bias" else 2 if prefix.endswith("linear") else blob.ndim

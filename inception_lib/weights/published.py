@@ -33,8 +33,16 @@ def published(name: str) -> Weights:
             classes=imagenet_classes(),
             source="BVLC's Caffe model zoo, models/bvlc_googlenet, trained by Sergio Guadarrama",
             license="released for unrestricted use",
-            url="http://dl.caffe.berkeleyvision.org/bvlc_googlenet.caffemodel",
-            sha="sha1:405fc5acd08a3bb12de8ee5e23a96bec22f08204",
+            # its publisher's only address; the checksums make up for http
+            urls=("http://dl.caffe.berkeleyvision.org/bvlc_googlenet.caffemodel",),
+            # the first as OpenVINO's Open Model Zoo has it for the file at this address
+            # (models/public/googlenet-v1/model.yml), the second as BVLC's readme has it
+            checksums=(
+                "sha256:6f7101e3a2183738a7125a0c5021ba82a1feb4228c5ca0924d991b6daf6f6fad",
+                "sha1:405fc5acd08a3bb12de8ee5e23a96bec22f08204",
+            ),
+            # of its numbers without the heads, by `states.digest`, whatever container they come in
+            tensors="sha256:c71527893d3e10ad2ba6dd3fef0725484de46a5554a3dc664bcdb69b7571468e",
         )
     if name == "torchvision":
         from torchvision.models import GoogLeNet_Weights
@@ -48,9 +56,9 @@ def published(name: str) -> Weights:
             classes=imagenet_classes(),
             source="torchvision, GoogLeNet_Weights.IMAGENET1K_V1",
             license="none stated for the weights; torchvision is BSD 3-Clause",
-            url=url,
+            urls=(url,),
             # torch.hub's convention: the name ends in the beginning of the digest
-            sha="sha256:" + url.rpartition("-")[2].removesuffix(".pth"),
+            checksums=("sha256:" + url.rpartition("-")[2].removesuffix(".pth"),),
         )
     raise WeightsError(f"There are no published weights named {name!r}; there are {' and '.join(NAMES)}.")
 
@@ -62,7 +70,7 @@ def cached(name: str) -> Path | None:
     publisher gave it, and for `torchvision` in torch.hub's folder too. Checksums are verified when
     a file is fetched, not here.
     """
-    file = published(name).url.rpartition("/")[2]
+    file = _file(name)
     folders = [cache_folder()]
     if name == "torchvision":
         folders.append(Path(torch.hub.get_dir()) / "checkpoints")
@@ -76,5 +84,10 @@ def fetch(name: str, *, progress: bool = True) -> Path:
         WeightsError: no such name, no connection, or another file than the published one came.
     """
     info = published(name)
-    path = cache_folder() / info.url.rpartition("/")[2]
-    return cached(name) or download(info.url, path, info.sha, progress=progress)
+    return cached(name) or download(
+        info.urls, cache_folder() / _file(name), info.checksums, progress=progress
+    )
+
+
+def _file(name: str) -> str:
+    return published(name).urls[0].rpartition("/")[2]

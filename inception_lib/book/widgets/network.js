@@ -25,15 +25,9 @@ function layout(results, { table }) {
     body,
   );
   const verdict = make("p", { class: "iw-verdict" });
-  results.append(
-    verdict,
-    caption,
-    make(
-      "div",
-      { class: "iw-scroll", tabindex: "0", role: "region", "aria-label": "Table 1, counted" },
-      grid,
-    ),
-  );
+  const region = { class: "iw-scroll", tabindex: "0", role: "region", "aria-label": "Table 1, counted" };
+  const scrolled = make("div", region, grid);
+  results.append(verdict, caption, scrolled);
 
   const row = (name, type) => {
     const cells = ["output", "macs", "ops", "share", "weights", "params"].map((what) =>
@@ -62,7 +56,7 @@ function layout(results, { table }) {
     const size = table.sizes.indexOf(s.size),
       width = table.widths.findIndex((w) => Math.abs(w - s.width) < 1e-9);
     const why = network.why[size][s.heads ? 0 : 1];
-    grid.hidden = caption.hidden = Boolean(why);
+    scrolled.hidden = caption.hidden = Boolean(why);
     if (why) {
       verdict.textContent = `There is no such network. ${why}`;
       return {

@@ -6,7 +6,9 @@ function span(seconds) {
   const at = units.findIndex(([, n]) => seconds >= 2 * n);
   const [name, n] = units[at < 0 ? 3 : at];
   const count = seconds / n;
-  return `${count < 10 && n > 1 ? count.toFixed(1) : fmt(Math.round(count))} ${name}s`;
+  return count === 1
+    ? `1 ${name}`
+    : `${count < 10 && n > 1 ? count.toFixed(1) : fmt(Math.round(count))} ${name}s`;
 }
 
 function layout(results, { table }) {
@@ -38,10 +40,8 @@ function layout(results, { table }) {
     lines.tflops.textContent = `${fmt(data.tflops)} TFLOP`;
     lines.seconds.textContent = span(data.seconds);
     lines.cents.textContent = s.price ? fmt(data.cents / 100) : "nothing but patience";
-    verdict.textContent = data.updates
-      ? `${s.recipe} on ${s.data}: ${span(data.seconds)} at ${fmt(s.rate)} pictures a second.`
-      : "No batch is full: this data set has fewer pictures than the recipe's batch.";
-    return { words: verdict.textContent, data, impossible: !data.updates };
+    verdict.textContent = `${s.recipe} on ${s.data}: ${span(data.seconds)} at ${fmt(s.rate)} pictures a second.`;
+    return { words: verdict.textContent, data };
   };
 }
 

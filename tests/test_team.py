@@ -1,0 +1,200 @@
+"""Several processes that train together."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+import torch
+from runs import (
+    QUICK,
+    built,
+    changed,
+    command,
+    run_on,
+    same,
+    torchrun,
+    two_classes,
+    weights_of,
+)
+
+from inception_lib.training import checkpoint
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return two_classes(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory):
+    """An uninterrupted run."""
+    return run_on(data, QUICK, tmp_path_factory.mktemp("whole") / "run")
+
+
+# ----------------------------------------------------------------------------------- several processes
+
+
+def test_two_processes_give_the_curve_of_one(data, tmp_path):
+    fields = {"dropout": False, "augment": "none", "average": "none", "epochs": 2}
+    one = run_on(data, changed(**fields), tmp_path / "one")
+    words = command(data, tmp_path / "two", **fields)[2:]  # without "python -m"
+    process = torchrun(["-m"], 2, *words)
+    err = process.communicate(timeout=300)[1]
+    assert process.returncode == 0, err
+    two = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
+    for a, b in zip(one.history, two, strict=True):
+        for name in ("loss", "aux1", "aux2", "val_loss", "top1"):
+            assert a[name] == pytest.approx(b[name], abs=1e-5)
+    for name, value in weights_of(tmp_path / "two").items():
+        torch.testing.assert_close(value, weights_of(tmp_path / "one")[name], atol=1e-6, rtol=1e-5)
+
+
+def test_two_processes_give_the_gradients_of_one(data, tmp_path):
+    """After one update without momentum the weights differ by the learning rate times the gradients."""
+    fields = {
+        "dropout": False,
+        "augment": "none",
+        "average": "none",
+        "epochs": 1 / 6,
+        "momentum": 0,
+        "lr": 1,
+        "weight_decay": 0,
+        "schedule": "constant",
+        "width": 0.05,
+    }
+    run_on(data, changed(**fields), tmp_path / "one")
+    process = torchrun(["-m"], 2, *command(data, tmp_path / "two", **fields)[2:])
+    assert process.wait(300) == 0, process.stderr.read()
+    start = built(changed(**fields)).state_dict()
+    for name, value in weights_of(tmp_path / "one").items():
+        one, two = value - start[name], weights_of(tmp_path / "two")[name] - start[name]
+        assert (one - two).abs().max() <= 1e-6
+
+
+def test_a_team_that_is_asked_to_stop_saves(data, tmp_path):
+    folder = tmp_path / "run"
+    process = torchrun(["-m"], 2, *command(data, folder, epochs=1000)[2:])
+    while not checkpoint.saved(folder):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode != 0
+    updates = checkpoint.load_last(folder)["updates"]
+    assert f"stopped after {updates:,} of 6,000 updates; --resume continues" in said
+
+
+def test_a_killed_worker_ends_the_run_with_a_usable_checkpoint(data, tmp_path):
+    folder = tmp_path / "run"
+    process = torchrun(["-m"], 2, *command(data, folder, epochs=1000, schedule="constant")[2:])
+    while not checkpoint.saved(folder):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    children = subprocess.run(
+        ["pgrep", "-P", str(process.pid), "-f", "inception_lib"], capture_output=True, text=True
+    )
+    victim = int(children.stdout.split()[-1])
+    os.kill(victim, signal.SIGKILL)
+    err = process.communicate(timeout=120)[1]
+    assert process.returncode != 0
+    assert "Another process of this run has ended" in err or "--resume continues" in err or "Signal 9" in err
+    state = checkpoint.load_last(folder)
+    assert state["updates"] > 0
+    resumed = changed(schedule="constant", epochs=math.ceil(state["updates"] / 6) + 1)
+    run_on(data, resumed, folder, resume=True)
+
+
+def test_a_resumed_team_logs_what_an_undisturbed_one_does(data, tmp_path):
+    """Sums of an epoch are those of all processes; a stop within it counts none of them twice."""
+    fields = {"batch": 4, "epochs": 2, "dropout": False, "average": "none"}
+    undisturbed = torchrun(["-m"], 2, *command(data, tmp_path / "whole", **fields)[2:])
+    assert undisturbed.wait(120) == 0
+    script = tmp_path / "stops.py"
+    script.write_text(
+        "import signal, sys\n"
+        "from inception_lib.cli import main\n"
+        "from inception_lib.training.loop import Training\n"
+        "update = Training._update\n"
+        "def asked(self, *args):\n"
+        "    update(self, *args)\n"
+        "    if self.updates == 9 and '--resume' not in sys.argv:\n"
+        "        self.stop_signal = signal.SIGTERM\n"
+        "Training._update = asked\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    words = command(data, tmp_path / "run", **fields)[3:]
+    stopped = torchrun([str(script)], 2, *words)
+    stopped.communicate(timeout=120)
+    assert checkpoint.load_last(tmp_path / "run")["updates"] == 9
+    resumed = torchrun([str(script)], 2, *words, "--resume")
+    said = resumed.communicate(timeout=120)[1]
+    assert resumed.returncode == 0, said
+    for folder in ("run", "whole"):
+        assert checkpoint.load_last(tmp_path / folder)["updates"] == 12
+    logs = [
+        [json.loads(line) for line in (tmp_path / folder / "log.jsonl").read_text().splitlines()]
+        for folder in ("run", "whole")
+    ]
+    for a, b in zip(*logs, strict=True):
+        for name in ("loss", "aux1", "aux2", "val_loss", "top1", "bad"):
+            assert a[name] == pytest.approx(b[name], rel=1e-6)
+    assert same(weights_of(tmp_path / "run"), weights_of(tmp_path / "whole"))
+
+
+def test_each_process_drops_out_other_units(data, tmp_path):
+    """With dropout two processes give other weights than one on the same batches, and the same each time."""
+    fields = {"epochs": 1 / 6, "width": 0.05, "augment": "none", "average": "none", "momentum": 0}
+    script = tmp_path / "masks.py"
+    script.write_text(
+        "import os, sys, torch\n"
+        "from inception_lib.cli import main\n"
+        "from inception_lib.training.loop import Training\n"
+        "real = torch.manual_seed\n"
+        "def noted(seed):\n"
+        "    print('seed', os.environ['RANK'], seed, flush=True)\n"
+        "    return real(seed)\n"
+        "torch.manual_seed = noted\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    process = torchrun([str(script)], 2, *command(data, tmp_path / "run", **fields)[3:])
+    said = process.communicate(timeout=120)[0]
+    seeds = [line.split()[1:] for line in said.splitlines() if line.startswith("seed")]
+    assert {rank for rank, _ in seeds} == {"0", "1"} and len({seed for _, seed in seeds}) == len(seeds) == 2
+
+
+def test_a_team_with_readers_trains_to_its_end(data, tmp_path):
+    """Readers that are forked beside gloo's threads can wait for ever; these are spawned, once."""
+    process = torchrun(["-m"], 2, *command(data, tmp_path / "run", epochs=10, workers=2, width=0.05)[2:])
+    said = process.communicate(timeout=240)[1]
+    assert process.returncode == 0, said
+
+
+def test_processes_that_download_do_not_race(data, tmp_path):
+    """The first fetches, the others find: a data set that one process is still writing is opened by none."""
+    script = tmp_path / "fetch.py"
+    script.write_text(
+        "import os, sys, time\n"
+        "from pathlib import Path\n"
+        "from inception_lib.data import datasets\n"
+        "from inception_lib.cli import main\n"
+        "here = Path(sys.argv.pop(1))\n"
+        "def slow(root, split, download):\n"
+        "    if not (here / 'there').exists():\n"
+        "        (here / f\"fetched by {os.environ['RANK']}\").touch()\n"
+        "        time.sleep(2)\n"
+        "        (here / 'there').touch()\n"
+        f"    return datasets._folder(Path({str(data)!r}), split)\n"
+        "datasets._OPENERS['imagenette'] = slow\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    words = command("imagenette", tmp_path / "run", epochs=1 / 6, width=0.05)[3:]
+    process = torchrun([str(script), str(tmp_path)], 2, *words, "--download")
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 0, said
+    assert [p.name for p in tmp_path.glob("fetched*")] == ["fetched by 0"]

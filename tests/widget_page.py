@@ -1,0 +1,58 @@
+"""A page with widgets on it, written as the book's pages are: no kernel, and no book that is built first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ipywidgets.embed import embed_data
+
+from inception_lib.book.widgets.base import FOLDER
+
+# what a widget says to a screen reader it says once the reader has stopped moving; a test does not wait
+AT_ONCE = "<script>window.setTimeout = (call, _, ...given) => { call(...given); return 0; };</script>"
+
+# All texts that a widget shows in its results, in order, with the names of its plots and tables; and what it
+# says to a screen reader. The texts inside a plot are left out: its name says the same.
+TEXTS = """root => {
+  const shown = [];
+  const visit = (node) => {
+    if (node.nodeType === Node.TEXT_NODE) { if (node.data.trim()) shown.push(node.data.trim()); return; }
+    if (node.hidden) return;
+    if (node.getAttribute("aria-label")) shown.push(node.getAttribute("aria-label"));
+    if (node.tagName !== "svg") node.childNodes.forEach(visit);
+  };
+  visit(root.querySelector(".iw-results"));
+  return { shown, said: root.querySelector('[role="status"]').textContent };
+}"""
+
+# Type every setting into its own box, as a reader would, and give what `read` then finds.
+MOVE = """([root, settings, read]) => settings.map((all) => {
+  for (const [label, value] of all) {
+    const box = [...root.querySelectorAll("label")].find((l) => l.textContent === label).control;
+    if (box.type === "checkbox") { if (box.checked !== value) box.click(); continue; }
+    box.value = value;
+    box.dispatchEvent(new Event(box.tagName === "SELECT" ? "change" : "input", { bubbles: true }));
+  }
+  return read ? eval(read)(root) : { ...root.dataset };
+})"""
+
+
+def script(kind: str, content: object) -> str:
+    """Data in a script tag, which no text inside it can close."""
+    return f'<script type="{kind}">' + json.dumps(content).replace("</", "<\\/") + "</script>"
+
+
+def write_page(path: Path, views: list, head: str = AT_ONCE) -> str:
+    """Write a page that shows some widgets in this order; a widget may come twice. Gives its address."""
+    data = embed_data(views=views, drop_defaults=False)
+    kind = "application/vnd.jupyter.widget-"
+    path.write_text(
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Widgets</title>'
+        + f"{head}</head><body>"
+        + script(kind + "state+json", data["manager_state"])
+        + "".join(script(kind + "view+json", view) for view in data["view_specs"])
+        + f"<script>{(FOLDER / 'static.js').read_text(encoding='utf-8')}</script></body></html>",
+        encoding="utf-8",
+    )
+    return path.as_uri()
