@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from inception_lib.errors import InceptionError
+from inception_lib.errors import InceptionError, printable
 
 
 def run(command: Callable[[], int], name: str = "inception") -> int:
@@ -36,11 +36,6 @@ def run(command: Callable[[], int], name: str = "inception") -> int:
             )
         print(f"{name}: {printable(said)}", file=sys.stderr)
         return 1
-
-
-def printable(text: object) -> str:
-    """A text for a terminal: what is not printable, an escape sequence in a file's name say, is escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def _status(command: Callable[[], int]) -> int:

@@ -24,6 +24,7 @@ from inception_lib.weights.formats import save_weights
 
 ROOT = Path(__file__).parents[1]
 BVLC = (ROOT / ".." / "shared" / "weights" / "bvlc_googlenet.caffemodel").resolve()
+BUNDLED = ROOT / "data" / "networks" / "shapes-1.safetensors"
 PHOTOS = Path(skimage.__file__).parent / "data"
 
 needs_bvlc = pytest.mark.skipif(not BVLC.exists(), reason="no ../shared/weights/bvlc_googlenet.caffemodel")
@@ -319,9 +320,18 @@ def test_names_do_not_command_the_terminal(capsys, tmp_path, photo):
     assert "\x1b" not in said.out + said.err and "\\x1b[2J" in said.err
 
 
-def test_a_home_that_is_not_known_is_one_sentence(capsys, monkeypatch, photo):
-    monkeypatch.setenv("INCEPTION_CACHE", "~nobody-of-that-name/x")
-    assert "~nobody-of-that-name" in refused(capsys, "predict", photo)
+@pytest.mark.parametrize(
+    ("variable", "arguments"),
+    [
+        ("INCEPTION_CACHE", ["predict", "x.png"]),
+        ("INCEPTION_CACHE", ["evaluate", "--data", "cifar10"]),
+        ("INCEPTION_DATA", ["evaluate", "--data", "cifar10", "--weights", BUNDLED]),
+        ("INCEPTION_RESULTS", ["evaluate", "--data", "shapes", "--record", "x"]),
+    ],
+)
+def test_a_home_that_is_not_known_is_one_sentence(capsys, monkeypatch, variable, arguments):
+    monkeypatch.setenv(variable, "~nobody-of-that-name/x")
+    assert "~nobody-of-that-name" in refused(capsys, *arguments)
 
 
 def test_bad_pictures(capsys, weights, photo, tmp_path):

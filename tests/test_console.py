@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inception_lib.console import printable, run
+from inception_lib.console import run
 from inception_lib.errors import InceptionError
 
 LIBRARY = Path(__file__).parents[1] / "inception_lib"
@@ -64,11 +64,6 @@ def test_what_goes_wrong_is_one_sentence_and_a_status(capsys, raised, status, sa
 def test_an_error_of_ours_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
         run(lambda: 1 // 0)
-
-
-def test_what_a_terminal_would_obey_is_escaped():
-    assert printable("tench, Tinca tinca é 魚") == "tench, Tinca tinca é 魚"
-    assert printable("a\x1b]0;b\x07\r\n\u202ec\udcff") == "a\\x1b]0;b\\x07\\r\\n\\u202ec\\udcff"
 
 
 def in_shell(redirection, folder, size=1):

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from inception_lib.console import printable
-from inception_lib.errors import InceptionError
+from inception_lib.errors import InceptionError, printable
 
 if TYPE_CHECKING:
     from inception_lib.data.datasets import Data
@@ -106,7 +105,7 @@ def evaluate(
                     data=f"{done.data}, {split}: {len(done.read):,} pictures",
                     device=None if members.device.type == "cpu" else device_name(members.device),
                 )
-                said += f"\n{printable(path)}"
+                said += f"\n{printable(str(path))}"
             if table:
                 _write_table(table, done, found)
         finally:

@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from inception_lib.console import printable
-from inception_lib.errors import InceptionError, PictureError
+from inception_lib.errors import InceptionError, PictureError, printable
 
 
 def predict(
@@ -54,7 +53,7 @@ def predict(
             bad += 1
             result["error"] = str(error)
             sys.stdout.flush()
-            print(f"inception: {printable(error)}", file=sys.stderr)
+            print(f"inception: {error}", file=sys.stderr)
             continue
         best = probabilities.topk(min(top, len(probabilities)))
         result["predictions"] = [
@@ -62,7 +61,7 @@ def predict(
             for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         ]
         if format == "text":
-            print(printable(photo))
+            print(printable(str(photo)))
             for line in result["predictions"]:
                 print(f"  {100 * line['probability']:5.1f} %  {printable(line['class'])}")
     if format == "json":
