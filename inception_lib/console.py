@@ -89,8 +89,9 @@ def _streams() -> Iterator[_Stream]:
     before = sys.stdout, sys.stderr
     stdout = _Stream(before[0] or open(1, "w", encoding="utf-8", closefd=False), patient=False)  # noqa: SIM115
     stderr = _Stream(before[1] or open(2, "w", encoding="utf-8", closefd=False), patient=True)  # noqa: SIM115
-    if hasattr(stdout, "reconfigure"):
-        stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
+    for stream in (stdout, stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be text
     sys.stdout, sys.stderr = stdout, stderr
     try:
         yield stdout

@@ -27,19 +27,27 @@ _STALE = 24 * 3600  # seconds after which a part that somebody else wrote is nob
 _SHORTEST = 8  # hexadecimal digits of a digest, below which its beginning says nothing
 
 
+def expanded(folder: str, variable: str) -> Path:
+    """A folder that may begin with `~`, as an environment variable can name it.
+
+    Raises:
+        InceptionError: the home directory is not known.
+    """
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:
+        raise InceptionError(
+            f"{folder}: the home directory is not known; set {variable} to a folder."
+        ) from None
+
+
 def cache_folder() -> Path:
     """Where downloads are kept: `INCEPTION_CACHE`, else `~/.cache/inception_lib`.
 
     Raises:
         InceptionError: the home directory is needed and not known.
     """
-    folder = os.environ.get("INCEPTION_CACHE") or "~/.cache/inception_lib"
-    try:
-        return Path(folder).expanduser()
-    except RuntimeError:
-        raise InceptionError(
-            f"{folder}: the home directory is not known; set INCEPTION_CACHE to a folder."
-        ) from None
+    return expanded(os.environ.get("INCEPTION_CACHE") or "~/.cache/inception_lib", "INCEPTION_CACHE")
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from inception_lib.weights.formats import save_weights
 
 ROOT = Path(__file__).parents[1]
 BVLC = (ROOT / ".." / "shared" / "weights" / "bvlc_googlenet.caffemodel").resolve()
+BUNDLED = ROOT / "data" / "networks" / "shapes-1.safetensors"
 PHOTOS = Path(skimage.__file__).parent / "data"
 
 needs_bvlc = pytest.mark.skipif(not BVLC.exists(), reason="no ../shared/weights/bvlc_googlenet.caffemodel")
@@ -145,6 +146,11 @@ def test_impossible_networks_are_refused(capsys):
     assert "classifier: the number of outputs" in refused(capsys, "count", "--classes", 0, "--no-heads")
 
 
+@pytest.mark.parametrize("width", ["1e308", "1e9", "1001", "nan", "inf", "-1", "0"])
+def test_no_network_is_so_wide(capsys, width):
+    assert "width multiplier" in refused(capsys, "count", "--width", width)
+
+
 def test_what_is_not_understood_is_status_2(capsys):
     for arguments in (
         [],
@@ -175,6 +181,41 @@ def test_counting_waits_for_nothing_it_does_not_need(arguments, never):
         f"assert not set({never}) & set(sys.modules); sys.exit(status)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("columns", [1, 5, 6, 7, 20, 80])
+def test_help_ends_on_any_terminal(columns):
+    for arguments, status in ((["--help"], 0), (["count", "--help"], 0), (["count", "--widht", "1"], 2)):
+        done = run(*arguments, env=os.environ | {"COLUMNS": str(columns)}, timeout=60)
+        assert done.returncode == status and (done.stdout or done.stderr)
+
+
+def test_the_width_of_the_terminal_stays_what_it_was(monkeypatch, capsys):
+    for value in ("3", None):
+        monkeypatch.delenv("COLUMNS", raising=False)
+        if value:
+            monkeypatch.setenv("COLUMNS", value)
+        assert main(["count"]) == 0 and os.environ.get("COLUMNS") == value
+
+
+@pytest.mark.parametrize("command", ["count", "audit --format csv", "count --help"])
+@pytest.mark.parametrize(
+    ("redirection", "status"), [(">&-", 1), (">/dev/full", 1), ("2>&-", 0), ("2>/dev/full", 0), ("<&-", 0)]
+)
+def test_streams_that_cannot_be_written(command, redirection, status):
+    line = f"{sys.executable} -m inception_lib {command} {redirection}"
+    done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == status and "Traceback" not in done.stderr
+    if status:
+        assert done.stderr.startswith("inception: stdout") and done.stderr.count("\n") == 1
+    else:
+        assert done.stdout and not done.stderr
+
+
+def test_importing_loads_nothing_that_is_not_needed():
+    code = "import sys, inception_lib.cli; print({'torch', 'pandas', 'numpy', 'PIL'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 # -------------------------------------------------------------------------------------------- predict
@@ -226,15 +267,82 @@ def test_one_bad_picture_does_not_stop_the_others(capsys, weights, photo, tmp_pa
     assert "not a picture" in pictures[0]["error"] and pictures[1]["predictions"]
 
 
+@pytest.mark.parametrize("format", ["text", "json"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_answer_that_is_not_a_number_is_no_answer(capsys, monkeypatch, weights, photo, format, value):
+    from inception_lib.weights import loading
+
+    real = loading.load_weights
+
+    def broken(*args, **more):
+        loaded = real(*args, **more)
+        loaded.network.classifier.linear.bias.data[1] = value
+        return loaded
+
+    monkeypatch.setattr(loading, "load_weights", broken)
+    assert main(["predict", str(photo), "--weights", str(weights), "--format", format]) == 1
+    said = capsys.readouterr()
+    assert str(photo) in said.err and said.err.count("\n") == 1 and "nan" not in said.out.lower()
+    if format == "json":
+        (answer,) = json.loads(said.out, parse_constant=pytest.fail)["pictures"]
+        assert answer["error"] and "predictions" not in answer
+
+
+@pytest.mark.parametrize("mode", ["transparent", "deep"])
+def test_any_kind_of_picture_is_read_as_the_format_means_it(capsys, weights, tmp_path, mode):
+    """A line on full transparency is a line on white; 16 bits of gray are 8 finer ones."""
+    pixels = np.random.default_rng(0).integers(0, 256, (80, 60), dtype=np.uint8)
+    if mode == "transparent":
+        layers = np.stack([np.zeros_like(pixels)] * 3 + [pixels], 2)
+        Image.fromarray(layers, "RGBA").save(tmp_path / "odd.png")
+        Image.fromarray(255 - pixels).save(tmp_path / "plain.png")
+    else:
+        Image.fromarray(pixels.astype(np.uint16) * 257).save(tmp_path / "odd.png")
+        Image.fromarray(pixels).save(tmp_path / "plain.png")
+    found = []
+    for name in ("odd", "plain"):
+        arguments = ["predict", str(tmp_path / f"{name}.png"), "--weights", str(weights), "--format", "json"]
+        assert main(arguments) == 0
+        found.append(json.loads(capsys.readouterr().out)["pictures"][0]["predictions"])
+    assert [p["class"] for p in found[0]] == [p["class"] for p in found[1]]
+    assert [p["probability"] for p in found[0]] == pytest.approx(
+        [p["probability"] for p in found[1]], rel=1e-5
+    )
+
+
+def test_names_do_not_command_the_terminal(capsys, tmp_path, photo):
+    network = Network(googlenet(width=0.1, classes=2, heads=False))
+    path = save_weights(network, tmp_path / "x.safetensors", classes=["a\x1b[31m", "b"])
+    odd = photo.rename(tmp_path / "\x1b]0;title\x07.png")
+    assert main(["predict", str(odd), str(tmp_path / "\x1b[2J"), "--weights", str(path)]) == 1
+    said = capsys.readouterr()
+    assert "a\\x1b[31m" in said.out and "\\x1b]0;title\\x07.png" in said.out
+    assert "\x1b" not in said.out + said.err and "\\x1b[2J" in said.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "arguments"),
+    [
+        ("INCEPTION_CACHE", ["predict", "x.png"]),
+        ("INCEPTION_CACHE", ["evaluate", "--data", "cifar10"]),
+        ("INCEPTION_DATA", ["evaluate", "--data", "cifar10", "--weights", BUNDLED]),
+        ("INCEPTION_RESULTS", ["evaluate", "--data", "shapes", "--record", "x"]),
+    ],
+)
+def test_a_home_that_is_not_known_is_one_sentence(capsys, monkeypatch, variable, arguments):
+    monkeypatch.setenv(variable, "~nobody-of-that-name/x")
+    assert "~nobody-of-that-name" in refused(capsys, *arguments)
+
+
 def test_bad_pictures(capsys, weights, photo, tmp_path):
     cut = tmp_path / "cut.png"
     cut.write_bytes(photo.read_bytes()[:3000])
     empty = tmp_path / "empty.jpg"
     empty.write_bytes(b"")
     for path, sentence in (
-        (cut, "damaged or cut short"),
-        (empty, "is empty"),
-        (tmp_path, "is a folder"),
+        (cut, "damaged"),
+        (empty, "empty"),
+        (tmp_path, "folder"),
         (tmp_path / "none", "no such file"),
     ):
         said = refused(capsys, "predict", path, "--weights", weights)

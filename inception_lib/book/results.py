@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inception_lib.errors import InceptionError
-from inception_lib.files import replacing
+from inception_lib.files import expanded, replacing
 
 if TYPE_CHECKING:
     import pandas
@@ -69,10 +69,7 @@ def folder() -> Path:
             "This library is installed and not a checkout of the repository; set INCEPTION_RESULTS to the "
             "folder of the results."
         )
-    try:
-        return Path(named).expanduser() if named else _CHECKOUT / "data" / "results"
-    except RuntimeError:
-        raise InceptionError(f"INCEPTION_RESULTS: {named}: there is no such home directory.") from None
+    return expanded(named, "INCEPTION_RESULTS") if named else _CHECKOUT / "data" / "results"
 
 
 def _is_checkout() -> bool:

@@ -94,20 +94,22 @@ def evaluate(
                 print(f"{100 * p[best]:5.1f} %  {printable(said)}")
             return 0
         said, outcome = _report(done, found, crops, pool)
-        if table:
-            _write_table(table, done, found)
-        if record:
-            from inception_lib.book import results
+        try:  # nothing is lost where one of these cannot be written
+            if record:
+                from inception_lib.book import results
 
-            path = results.record(
-                record,
-                outcome,
-                about="Shares of right answers, with 95 % intervals (Wilson)",
-                data=f"{done.data}, {split}: {len(done.read):,} pictures",
-                device=None if members.device.type == "cpu" else device_name(members.device),
-            )
-            said += f"\n{printable(path)}"
-        print(said)  # at last, so that nothing is lost where it cannot be printed
+                path = results.record(
+                    record,
+                    outcome,
+                    about="Shares of right answers, with 95 % intervals (Wilson)",
+                    data=f"{done.data}, {split}: {len(done.read):,} pictures",
+                    device=None if members.device.type == "cpu" else device_name(members.device),
+                )
+                said += f"\n{printable(str(path))}"
+            if table:
+                _write_table(table, done, found)
+        finally:
+            print(said)
     return 0
 
 

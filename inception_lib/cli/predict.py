@@ -53,7 +53,7 @@ def predict(
             bad += 1
             result["error"] = str(error)
             sys.stdout.flush()
-            print(f"inception: {printable(error)}", file=sys.stderr)
+            print(f"inception: {error}", file=sys.stderr)
             continue
         best = probabilities.topk(min(top, len(probabilities)))
         result["predictions"] = [
@@ -61,7 +61,7 @@ def predict(
             for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         ]
         if format == "text":
-            print(printable(photo))
+            print(printable(str(photo)))
             for line in result["predictions"]:
                 print(f"  {100 * line['probability']:5.1f} %  {printable(line['class'])}")
     if format == "json":

@@ -24,7 +24,7 @@ from inception_lib.data import shapes
 from inception_lib.data.imagenet import imagenet_classes
 from inception_lib.data.images import read_picture
 from inception_lib.errors import DataError
-from inception_lib.files import cache_folder
+from inception_lib.files import cache_folder, expanded
 
 Split = Literal["train", "val"]
 NAMES = ("shapes", "imagenette", "caltech101", "cifar10", "imagenet")  #: and any folder
@@ -151,7 +151,8 @@ class Data:
 
 def data_folder() -> Path:
     """Where data sets are kept: `INCEPTION_DATA`, else `data` in the folder of downloads."""
-    return Path(os.environ.get("INCEPTION_DATA") or cache_folder() / "data").expanduser()
+    named = os.environ.get("INCEPTION_DATA")
+    return expanded(named, "INCEPTION_DATA") if named else cache_folder() / "data"
 
 
 def open_data(name: str | os.PathLike, split: Split, *, download: bool = False) -> Data:

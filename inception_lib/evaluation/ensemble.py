@@ -23,7 +23,7 @@ from tqdm import tqdm
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess
 from inception_lib.distributed import Team, team
-from inception_lib.errors import DataError, PictureError, TeamError
+from inception_lib.errors import DataError, PictureError, TeamError, printable
 from inception_lib.evaluation.crops import cut, levels, pixels
 from inception_lib.evaluation.data import stamp
 from inception_lib.evaluation.plan import POOLS, Scheme, View, distinct, plan, scheme
@@ -193,7 +193,7 @@ def _todo(data: Data, folder: Path, keys: Sequence[str], say: bool) -> list[_Par
             found.append(_Part(which, missing, now))
     if say and anew:
         others = f"; so are {len(anew) - 1:,} more" if len(anew) > 1 else ""
-        print(f"inception: {anew[0]}, and is made anew{others}.", file=sys.stderr)
+        print(f"inception: {printable(anew[0])}, and is made anew{others}.", file=sys.stderr)
     return found
 
 
@@ -237,7 +237,7 @@ def _run(
     schemes = {p: _schemes(crops, p) for p in by_preprocess}
     wanted = [i for part in parts for i in part.which]
     with (
-        tqdm(total=len(wanted), desc=data.name, unit="picture", disable=not progress) as bar,
+        tqdm(total=len(wanted), desc=printable(data.name), unit="picture", disable=not progress) as bar,
         warnings.catch_warnings(),  # the threads that read change the filters; here they are put back
         closing(_reading(data, wanted, schemes, workers)) as pictures,
     ):

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from inception_lib.data.images import Preprocess
+from inception_lib.data.images import LONGEST, Preprocess
 from inception_lib.errors import PictureError
 
 Pool = Literal["mean", "max"]
@@ -197,9 +197,6 @@ def distinct(views: Sequence[View]) -> list[View]:
         known = found.get(view.pixels)
         found[view.pixels] = view if known is None else replace(known, weight=known.weight + view.weight)
     return list(found.values())
-
-
-LONGEST = 16  # times as long as wide, as `Preprocess` has it
 
 
 def kept_parts(long: int, short: int) -> list[tuple[int, int]]:

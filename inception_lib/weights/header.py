@@ -65,9 +65,9 @@ def metadata(info: Weights) -> dict[str, str]:
         "url": " ".join(info.urls),
         "sha": " ".join(info.checksums),
         "tensors": info.tensors,
-        "classes": json.dumps(info.classes),
-        "architecture": json.dumps(_encode(info.architecture)),
-        "preprocess": json.dumps(_encode(info.preprocess)),
+        "classes": json.dumps(info.classes, allow_nan=False),
+        "architecture": json.dumps(_encode(info.architecture), allow_nan=False),
+        "preprocess": json.dumps(_encode(info.preprocess), allow_nan=False),
     }
     return {key: text.encode(errors="backslashreplace").decode() for key, text in header.items()}
 

@@ -1,0 +1,287 @@
+"""`inception evaluate`: what it asks for, prints, writes and refuses."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from small import class_folder, network, odd_folder
+
+from inception_lib import WeightsError, distributed
+from inception_lib.book import bundled, results
+from inception_lib.cli import main
+from inception_lib.data.shapes import CLASSES as SHAPES
+from inception_lib.data.shapes import labels, picture_at
+from inception_lib.distributed import Team
+from inception_lib.evaluation import data as test_data
+from inception_lib.evaluation.store import open_test
+from inception_lib.weights import loading
+from inception_lib.weights.formats import save_weights
+
+ROOT = Path(__file__).parents[1]
+BUNDLED = bundled.FOLDER / "shapes-1.safetensors"
+
+
+def refused(capsys, *arguments):
+    """What the command says when it refuses: one sentence."""
+    assert main(["evaluate", *map(str, arguments)]) == 1
+    said = capsys.readouterr()
+    assert not said.out and said.err.startswith("inception: ") and "Traceback" not in said.err
+    assert said.err.count("\n") == 1 and said.err.endswith(".\n")
+    return said.err
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return save_weights(
+        network(0).network, tmp_path_factory.mktemp("w") / "small.safetensors", network(0).info
+    )
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """36 pictures of nine of the bundled classes, and one that is none."""
+    root = tmp_path_factory.mktemp("data")
+    for i, label in enumerate(labels("test", 40)):
+        if SHAPES[label] != "ring":
+            folder = root / SHAPES[label]
+            folder.mkdir(exist_ok=True)
+            Image.fromarray(picture_at("test", i)).save(folder / f"{i:03d}.png")
+    (root / "cross" / "bad.png").write_text("no picture")
+    return root
+
+
+def test_what_it_prints_writes_and_records(capsys, tmp_path, monkeypatch, pictures):
+    monkeypatch.setenv("INCEPTION_RESULTS", str(tmp_path / "results"))
+    given = [w for n in (1, 2) for w in ("--weights", str(bundled.FOLDER / f"shapes-{n}.safetensors"))]
+    table, out = tmp_path / "table.csv", tmp_path / "out"
+    table.write_text("an older one")
+    options = ["--data", pictures, "--crops", "10", "--device", "cpu", "--table", table, "--out", out]
+    assert main(["evaluate", *given, *map(str, options), "--record", "here"]) == 0
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    assert lines[0] == f"{pictures.name}: 36 pictures (1 skipped), 2 networks, the mean over 10 crops"
+    assert f"{pictures / 'cross' / 'bad.png'}: " in captured.err
+    # what was kept says the same, counted another way
+    done = open_test(out)
+    p, right = torch.from_numpy(done.stacked(10).mean(0)), torch.from_numpy(done.labels)[:, None]
+    shares = [(p.topk(k).indices == right).any(1).double().mean().item() for k in (1, 5)]
+    assert [line[:13] for line in lines[1:3]] == [
+        f"top-{k}  {100 * share:.2f} %"[:13] for k, share in zip((1, 5), shares, strict=True)
+    ]
+    outcome = results.load("here").outcome
+    assert [outcome[f"top{k}"]["value"] for k in (1, 5)] == pytest.approx(shares)
+    assert (outcome["pictures"], outcome["skipped"], outcome["networks"]) == (36, 1, list(done.networks))
+    rows = pd.read_csv(table).set_index("class")
+    assert rows.index.tolist() == list(SHAPES) and rows["pictures"].sum() == 36
+    assert (rows["top1"] * rows["pictures"]).sum() == pytest.approx(36 * shares[0])
+
+
+def test_top_5_counts_five(capsys, tmp_path):
+    """Of ten classes; the sixth does not count."""
+    classes = tuple("abcdefghij")
+    loaded = network(0, classes=classes)
+    path = save_weights(loaded.network, tmp_path / "ten.safetensors", loaded.info)
+    for i, c in enumerate(classes):
+        (tmp_path / "data" / c).mkdir(parents=True)
+        pixels = np.random.default_rng(i).integers(0, 256, (60, 60, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "data" / c / "0.png")
+    options = ["--weights", path, "--data", tmp_path / "data", "--crops", "1", "--out", tmp_path / "out"]
+    assert main(["evaluate", *map(str, options), "--device", "cpu"]) == 0
+    done = open_test(tmp_path / "out")
+    five = (torch.from_numpy(done.probabilities(1)).topk(5).indices == torch.arange(10)[:, None]).any(1)
+    six = (torch.from_numpy(done.probabilities(1)).topk(6).indices == torch.arange(10)[:, None]).any(1)
+    assert five.sum() < six.sum()
+    assert f"top-5  {10 * five.sum():.2f} %" in capsys.readouterr().out
+
+
+def test_pictures_without_classes_are_named(capsys, tmp_path):
+    folder = odd_folder(tmp_path) / "val" / "bee"
+    (folder / "a\x1b[31m.png").write_bytes((folder / "gray.png").read_bytes())
+    arguments = ["--weights", str(BUNDLED), "--data", str(folder), "--crops", "1"]
+    assert main(["evaluate", *arguments]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == 5 and all(" %  " in line for line in out) and out[0].endswith("a\\x1b[31m.png")
+    assert str(folder) in refused(capsys, *arguments, "--record", "x")
+
+
+# ------------------------------------------------------------------------- before anything is done
+
+
+@pytest.fixture
+def untouched(monkeypatch):
+    """Nothing may be opened, fetched or tested."""
+
+    def never(*args, **more):
+        raise AssertionError("this was not to be done")
+
+    for module, name in ((loading, "load_weights"), (test_data, "open_test_data"), (distributed, "team")):
+        monkeypatch.setattr(module, name, never)
+    monkeypatch.setattr(bundled, "load_weights", never)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ([], "--data"),
+        (["--weights", "bvlc"], "--data"),
+        (["--weights", "torchvision", "--crops", "1"], "--data"),
+        (["--resume"], "--out"),
+        (["--data", "shapes", "--record", "a/b"], "'a/b'"),
+        (["--data", "shapes", "--record", ""], "''"),
+        (["--data", "shapes", "--table", "no/such/table.csv"], "no/such/table.csv"),
+        (["--data", "shapes", "--table", "."], "--table"),
+    ],
+)
+def test_what_is_known_to_go_wrong_is_said_first(capsys, untouched, arguments, word):
+    assert word in refused(capsys, *arguments)
+
+
+def test_several_processes_need_a_folder(capsys, untouched, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "--out" in refused(capsys, "--data", "shapes")
+
+
+def test_what_is_tested_where_little_is_said(capsys, tmp_path, monkeypatch, weights):
+    """On shapes the networks that know them, by default those of the repository; else BVLC's network."""
+    seen = []
+
+    def stop(networks, pictures, *args, **more):
+        seen.append(([loaded.info.name for loaded in networks], pictures.name))
+        raise WeightsError("Enough.")
+
+    monkeypatch.setattr("inception_lib.evaluation.ensemble.evaluate", stop)
+    refused(capsys, "--data", "shapes")
+    refused(capsys, "--weights", BUNDLED)
+    assert seen == [([f"shapes-{n}" for n in range(1, 8)], "shapes"), (["shapes-1"], "shapes")]
+    assert "--data" in refused(capsys, "--weights", weights) and len(seen) == 2
+    asked = []
+    monkeypatch.setattr(
+        loading, "load_weights", lambda name, **more: asked.append(name) or stop([], network(0).info)
+    )
+    class_folder(tmp_path, 3)
+    refused(capsys, "--data", tmp_path)
+    assert asked == ["bvlc"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--data", "nowhere"], "nowhere"),
+        (["--weights", "none.pth", "--data", "shapes"], "none.pth"),
+        (["--device", "abacus"], "'abacus'"),
+        (["--device", "meta"], "'meta'"),
+        (["--workers", "0"], "0"),
+        (["--batch", "0"], "0"),
+        (["--split", "x"], "'x'"),
+        (["--out", "/dev/null/x"], "/dev/null/x"),
+    ],
+)
+def test_bad_input_is_one_sentence(capsys, arguments, word):
+    given = [] if "--weights" in arguments else ["--weights", BUNDLED]
+    assert word in refused(capsys, *given, *arguments)
+
+
+def test_what_is_not_understood_is_status_2(capsys):
+    assert main(["evaluate", "--crops", "12"]) == 2
+    assert "--crops" in capsys.readouterr().err
+
+
+def test_the_first_process_opens_weights_and_data_before_the_others(monkeypatch, weights, tmp_path):
+    """What it fetches, the others find: both are opened in the block in which it is first."""
+    events = []
+
+    class Watched(Team):
+        @contextmanager
+        def leader_first(self):
+            events.append("first")
+            with super().leader_first() as leads:
+                yield leads
+            events.append("others")
+
+    @contextmanager
+    def team(device=None):
+        yield Watched(0, 1, torch.device("cpu"))
+
+    def noting(name, function):
+        return lambda *args, **more: events.append(name) or function(*args, **more)
+
+    class_folder(tmp_path / "data", 3)
+    monkeypatch.setattr(distributed, "team", team)
+    monkeypatch.setattr(loading, "load_weights", noting("weights", loading.load_weights))
+    monkeypatch.setattr(test_data, "open_test_data", noting("data", test_data.open_test_data))
+    options = ["--weights", weights, "--data", tmp_path / "data", "--crops", "1"]
+    assert main(["evaluate", *map(str, options)]) == 0
+    assert events[:4] == ["first", "weights", "data", "others"]
+
+
+# ------------------------------------------------------------------------------- what it writes, whole
+
+
+def test_a_table_that_cannot_be_written_leaves_the_old_one(capsys, tmp_path, monkeypatch, weights):
+    class_folder(tmp_path / "data", 3)
+    table = tmp_path / "table.csv"
+    table.write_text("an older one")
+
+    def full(self, path, **more):
+        Path(path).write_text("clas")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    options = ["--weights", weights, "--data", tmp_path / "data", "--crops", "1", "--table", table]
+    assert main(["evaluate", *map(str, options)]) == 1
+    said = capsys.readouterr()
+    assert said.err.splitlines()[-1].startswith(f"inception: {table}: ") and "Traceback" not in said.err
+    assert "top-1" in said.out, "what came out is not lost"
+    assert table.read_text() == "an older one"
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "table.csv"}
+
+
+def test_names_of_classes_that_are_not_text(capsys, tmp_path):
+    """In a table as in what is printed, they are escaped; so is the name of the data."""
+    root = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9ta"))
+    class_folder(root, 6)
+    (root / "cat").rename(root / os.fsdecode(b"c\xe9t"))
+    loaded = network(0)
+    nameless = replace(loaded.info, classes=None)
+    path = save_weights(loaded.network, tmp_path / "w.safetensors", nameless)
+    table, out = tmp_path / "table.csv", tmp_path / "out"
+    options = ["--weights", path, "--data", root, "--crops", "1", "--table", table, "--out", out]
+    assert main(["evaluate", *map(str, options)]) == 0
+    assert pd.read_csv(table)["class"].tolist() == ["ant", "bee", "c\\udce9t"]
+    assert capsys.readouterr().out.startswith("d\\udce9ta: 6 pictures")
+    assert json.loads((out / "test.json").read_text())["classes"][2] == "c\udce9t"
+    assert main(["evaluate", *map(str, options), "--resume"]) == 0
+
+
+@pytest.mark.parametrize(("redirection", "status"), [("2>/dev/full", 0), (">&-", 1)])
+def test_streams_that_cannot_be_written(tmp_path, weights, redirection, status):
+    """The work is done to its end, table and all, whatever can be said of it."""
+    class_folder(tmp_path / "data", 3)
+    (tmp_path / "data" / "cat" / "bad.png").touch()
+    line = (
+        f"{sys.executable} -m inception_lib evaluate --weights {weights} --data data --crops 1 "
+        f"--table table.csv --out out {redirection}"
+    )
+    done = subprocess.run(
+        ["bash", "-c", line],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == status and "Traceback" not in done.stderr
+    assert len(open_test(tmp_path / "out").read) == 3
+    assert pd.read_csv(tmp_path / "table.csv")["pictures"].sum() == 3
+    if status:
+        assert "inception: stdout" in done.stderr and not done.stdout
+    else:
+        assert "top-1" in done.stdout
