@@ -1,12 +1,13 @@
 """The errors that a user can cause. Each message is one sentence that says what is wrong and where."""
 
 
-def printable(text: str, most: int | None = None) -> str:
+def printable(text: object, most: int | None = None) -> str:
     """`text` in one line that a terminal shows as it is.
 
     What is not printable (control characters, line breaks, bytes of a file name that are no text) is written
     as Python escapes it. Of more than `most` characters, the middle is left out.
     """
+    text = str(text)
     if most is not None and len(text) > most:
         text = f"{text[: most // 2]}...{text[len(text) - most // 2 :]}"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -74,3 +74,46 @@ def test_mirror_images_come_half_of_the_time():
     picture = noise(8, 8)
     made = [augmentation.mirror(picture, random.Random(seed)).tobytes() for seed in range(400)]
     assert 150 < made.count(picture.tobytes()) < 250
+
+
+def test_bvlcs_crops_are_every_part_of_the_squashed_image_and_its_mirror_image():
+    """256 pixels of which 224 are cut out; here 12 and 8, so that all 5 x 5 places can be met."""
+    picture = noise(12, 12)
+    pixels = np.asarray(picture)
+    parts = {
+        np.ascontiguousarray(pixels[top : top + 8, left : left + 8][:, ::direction]).tobytes()
+        for top in range(5)
+        for left in range(5)
+        for direction in (1, -1)
+    }
+    made = {AUGMENTATIONS["bvlc"](picture, 8, 12, random.Random(seed)).tobytes() for seed in range(600)}
+    assert len(parts) == 50 and made == parts
+
+
+def test_distortion_changes_contrast_brightness_and_color_by_up_to_a_half():
+    """Each of Howard's three, alone: what a factor of 0.5 to 1.5 does to an image that shows it."""
+    gray = Image.new("RGB", (8, 8), (100, 100, 100))  # contrast and color leave it as it is
+    values = [augmentation.distort(gray, random.Random(seed)).getpixel((0, 0))[0] for seed in range(300)]
+    assert 50 <= min(values) < 56 and 144 < max(values) <= 150
+
+    halves = Image.fromarray(np.repeat(np.array([[[60] * 3, [180] * 3]], np.uint8), 8, 0))
+    relative = []
+    for seed in range(300):
+        low, high = (augmentation.distort(halves, random.Random(seed)).getpixel((x, 0))[0] for x in (0, 1))
+        relative.append((high - low) / (high + low))
+    assert min(relative) < 0.3 and max(relative) > 0.7  # 0.5 as it is
+
+    orange = Image.new("RGB", (8, 8), (150, 100, 50))
+    reds = [np.ptp(augmentation.distort(orange, random.Random(seed)).getpixel((0, 0))) for seed in range(300)]
+    assert min(reds) < 40 and max(reds) > 180  # 100 as it is
+
+
+def test_the_papers_augmentation_distorts_and_the_others_do_not():
+    gray = Image.new("RGB", (64, 64), (100, 100, 100))
+
+    def colors(name):
+        made = [AUGMENTATIONS[name](gray, 32, 48, random.Random(seed)) for seed in range(20)]
+        return {image.getpixel((0, 0)) for image in made}
+
+    assert len(colors("paper")) > 10
+    assert colors("bvlc") == colors("mirror") == colors("none") == {(100, 100, 100)}

@@ -49,3 +49,13 @@ def test_an_empty_folder_and_a_ruined_one_are_told_apart(tmp_path):
     (tmp_path / "checkpoint-000000001.pt").write_bytes(b"no checkpoint")
     with pytest.raises(TrainingError, match="none of its 1 checkpoints can be used"):
         checkpoint.load_last(tmp_path)
+
+
+def test_a_checkpoint_that_would_run_code_is_not_loaded(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (exec, ("raise SystemExit('code was run')",))
+
+    torch.save({"format": checkpoint.FORMAT, "updates": 1, "x": Trap()}, tmp_path / "checkpoint-000000001.pt")
+    with pytest.raises(TrainingError, match="none of its 1 checkpoints can be used"):
+        checkpoint.load_last(tmp_path)

@@ -115,9 +115,9 @@ def test_count_takes_the_other_networks(capsys, arguments, architecture):
 
 def test_count_refuses_what_a_network_does_not_have(capsys):
     assert refused(capsys, "count", "--network", "vgg16", "--width", 0.5) == (
-        "inception: width is not an option of VGG-16.\n"
+        "inception: --width is not an option of VGG-16.\n"
     )
-    assert "stem is not an option of ResNet-50" in refused(
+    assert "--stem is not an option of ResNet-50" in refused(
         capsys, "count", "--network", "resnet50", "--stem", "plain"
     )
     assert "There is no variant 'inception5h'" in refused(
@@ -424,13 +424,12 @@ def test_an_interrupt_is_status_130(monkeypatch, capsys):
     assert not capsys.readouterr().err
 
 
-def test_an_interrupt_from_the_keyboard_leaves_no_traceback(tmp_path, weights):
-    # an image that never comes: the command waits for it at its stdin, and is interrupted
-    begin, end = os.pipe()
+def test_an_interrupt_from_the_keyboard_leaves_no_traceback(weights):
+    # a picture that never comes: the command waits for it, and is interrupted
     process = subprocess.Popen(
-        [sys.executable, "-m", "inception_lib", "predict", "/dev/fd/0", "--weights", weights],
+        [sys.executable, "-m", "inception_lib", "predict", "/dev/stdin", "--weights", weights],
         cwd=ROOT,
-        stdin=begin,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -438,16 +437,14 @@ def test_an_interrupt_from_the_keyboard_leaves_no_traceback(tmp_path, weights):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        os.close(begin)
+        end = process.stdin.fileno()
         os.write(end, b"\x89PNG")
         unread = bytearray(4)
         while fcntl.ioctl(end, termios.FIONREAD, unread) or any(unread):  # until it has read that
-            assert process.poll() is None, process.communicate()
             time.sleep(0.02)
         time.sleep(1)  # and waits for more: a signal just before a read begins would not end the read
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-        os.close(end)
         assert (process.returncode, out, err) == (130, "", "")
     finally:
         process.kill()

@@ -158,7 +158,7 @@ def test_constants_made_under_a_tracer_are_not_kept():
 def test_any_picture_is_taken_as_its_file_is_read(tmp_path):
     values = np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64)
     deep, clear = Image.fromarray(values), Image.new("RGBA", (64, 64), (0, 0, 0, 0))
-    clear.paste((0, 0, 0, 255), (30, 0, 34, 64))
+    clear.paste((0, 0, 0, 255), (26, 0, 38, 64))
     preprocess = Preprocess(resize=32, crop=32)
     for name, image in {"deep.png": deep, "clear.png": clear}.items():
         image.save(tmp_path / name)

@@ -154,7 +154,11 @@ def test_each_answer_gets_its_feedback(shown, key):
     questions = quiz(key)
     boxes = root.get_by_role("group").all()
     assert len(boxes) == len(questions)
-    for box, question in zip(boxes, questions, strict=True):
+    assert root.locator(".iw-title").inner_text() == f"Quiz: {QUIZZES[key][0]}"
+    for number, (box, question) in enumerate(zip(boxes, questions, strict=True), 1):
+        assert box.locator("legend").inner_text() == f"{number}. {question['text']}"
+        shown_answers = [label.inner_text() for label in box.locator("label").all()]
+        assert shown_answers == [answer["text"] for answer in question["answers"]]
         status = box.get_by_role("status")
         box.get_by_role("button", name="Check").click()
         assert status.inner_text() == "Choose an answer first."

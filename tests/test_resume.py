@@ -127,6 +127,26 @@ def test_asked_to_stop_it_saves_and_says_how_to_go_on(data, tmp_path, number, st
     assert f"stopped after {state['updates']:,} of 6,000 updates" in said
 
 
+def test_a_stop_of_the_whole_group_saves_where_there_are_readers(data, tmp_path):
+    """torchrun, systemd and batch queues signal all processes: readers that obeyed would end the update."""
+    folder = tmp_path / "run"
+    process = subprocess.Popen(
+        command(data, folder, epochs=1000, workers=2),
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not checkpoint.saved(folder):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGTERM)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 143 and "Traceback" not in said
+    updates = checkpoint.load_last(folder)["updates"]
+    assert f"stopped after {updates:,} of 6,000 updates" in said
+
+
 def test_a_run_is_resumed_with_its_own_settings_only(whole, data, tmp_path):
     with pytest.raises(TrainingError, match=r"begun with other settings \(lr 0\.01\)"):
         run_on(data, changed(lr=0.5), whole.folder, resume=True)

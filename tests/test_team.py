@@ -110,41 +110,51 @@ def test_a_killed_worker_ends_the_run_with_a_usable_checkpoint(data, tmp_path):
     run_on(data, resumed, folder, resume=True)
 
 
-def test_a_resumed_team_logs_what_an_undisturbed_one_does(data, tmp_path):
-    """Sums of an epoch are those of all processes; a stop within it counts none of them twice."""
-    fields = {"batch": 4, "epochs": 2, "dropout": False, "average": "none"}
-    undisturbed = torchrun(["-m"], 2, *command(data, tmp_path / "whole", **fields)[2:])
-    assert undisturbed.wait(120) == 0
-    script = tmp_path / "stops.py"
+@pytest.fixture(scope="module")
+def undisturbed(data, tmp_path_factory):
+    """A run of two processes that nobody touches."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    process = torchrun(["-m"], 2, *command(data, folder, **TWICE)[2:])
+    assert process.wait(120) == 0, process.stderr.read()
+    return folder
+
+
+TWICE = {"batch": 4, "epochs": 2, "average": "none"}
+
+
+@pytest.mark.parametrize("end", ["is asked to stop", "is killed"])
+def test_a_team_that_ends_early_and_is_resumed_ends_as_an_undisturbed_one(data, tmp_path, undisturbed, end):
+    """The same weights bit for bit, and in the log sums of all processes, none counted twice."""
+    how = {"is asked to stop": "self.stop_signal = signal.SIGTERM", "is killed": "os.kill(os.getpid(), 9)"}
+    script = tmp_path / "ends.py"
     script.write_text(
-        "import signal, sys\n"
+        "import os, signal, sys\n"
         "from inception_lib.cli import main\n"
         "from inception_lib.training.loop import Training\n"
         "update = Training._update\n"
-        "def asked(self, *args):\n"
+        "def disturbed(self, *args):\n"
         "    update(self, *args)\n"
-        "    if self.updates == 9 and '--resume' not in sys.argv:\n"
-        "        self.stop_signal = signal.SIGTERM\n"
-        "Training._update = asked\n"
+        "    if self.updates == 9 and '--resume' not in sys.argv and os.environ['RANK'] == '1':\n"
+        f"        {how[end]}\n"
+        "Training._update = disturbed\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
-    words = command(data, tmp_path / "run", **fields)[3:]
-    stopped = torchrun([str(script)], 2, *words)
-    stopped.communicate(timeout=120)
-    assert checkpoint.load_last(tmp_path / "run")["updates"] == 9
+    words = command(data, tmp_path / "run", **TWICE)[3:]
+    ended = torchrun([str(script)], 2, *words)
+    ended.communicate(timeout=120)
+    assert ended.returncode
+    assert checkpoint.load_last(tmp_path / "run")["updates"] == (9 if "stop" in end else 6)
     resumed = torchrun([str(script)], 2, *words, "--resume")
     said = resumed.communicate(timeout=120)[1]
     assert resumed.returncode == 0, said
-    for folder in ("run", "whole"):
-        assert checkpoint.load_last(tmp_path / folder)["updates"] == 12
+    assert same(weights_of(tmp_path / "run"), weights_of(undisturbed))
     logs = [
-        [json.loads(line) for line in (tmp_path / folder / "log.jsonl").read_text().splitlines()]
-        for folder in ("run", "whole")
+        [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+        for folder in (tmp_path / "run", undisturbed)
     ]
     for a, b in zip(*logs, strict=True):
         for name in ("loss", "aux1", "aux2", "val_loss", "top1", "bad"):
             assert a[name] == pytest.approx(b[name], rel=1e-6)
-    assert same(weights_of(tmp_path / "run"), weights_of(tmp_path / "whole"))
 
 
 def test_each_process_drops_out_other_units(data, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import anywidget
 import pytest
@@ -42,7 +42,8 @@ def settings_of(root) -> dict:
 
 
 def query_of(page) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
+    # asked of the page itself: Playwright's `page.url` hears of a change a little later
+    return parse_qs(page.evaluate("location.search").removeprefix("?"))
 
 
 def test_two_widgets_of_a_class_share_no_settings(shown):

@@ -73,6 +73,7 @@ def signature(name: str, thing: Callable) -> str:
     def plain(text: str) -> str:
         text = text.replace(f"{ROOT}/", "").replace("PosixPath(", "Path(")
         text = re.sub(r"<class '([\w.]+)'>", r"\1", text)
+        text = re.sub(r"<function .*? at 0x[0-9a-f]+>", "...", text)  # a default without a name
         text = re.sub(r"ForwardRef\((['\"])(.*?)\1\)", r"\2", text)  # a named tuple's types
         return re.sub(r"(: |-> )(['\"])(.*?)\2", r"\1\3", text)
 

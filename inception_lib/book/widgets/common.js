@@ -281,7 +281,6 @@ export function run(widget, { model, el }) {
   paint();
   el.append(root);
   return () => {
-    clearTimeout(timer);
     for (const name of names) model.off(`change:${name}`, paint);
     root.remove();
   };

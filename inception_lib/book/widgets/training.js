@@ -38,9 +38,10 @@ function layout(results, { table }) {
     lines.updates.textContent = `${fmt(data.updates)} of ${batch} pictures`;
     lines.images.textContent = fmt(data.images);
     lines.tflops.textContent = `${fmt(data.tflops)} TFLOP`;
-    lines.seconds.textContent = span(data.seconds);
+    const time = span(data.seconds);
+    lines.seconds.textContent = time;
     lines.cents.textContent = s.price ? fmt(data.cents / 100) : "nothing but patience";
-    verdict.textContent = `${s.recipe} on ${s.data}: ${span(data.seconds)} at ${fmt(s.rate)} pictures a second.`;
+    verdict.textContent = `${s.recipe} on ${s.data}: ${time} at ${fmt(s.rate)} pictures a second.`;
     return { words: verdict.textContent, data };
   };
 }
