@@ -203,7 +203,7 @@ def test_the_width_of_the_terminal_stays_what_it_was(monkeypatch, capsys):
     ("redirection", "status"), [(">&-", 1), (">/dev/full", 1), ("2>&-", 0), ("2>/dev/full", 0), ("<&-", 0)]
 )
 def test_streams_that_cannot_be_written(command, redirection, status):
-    line = f"{sys.executable} -m inception_lib {command} {redirection}"
+    line = f"PYTHONUNBUFFERED= {sys.executable} -m inception_lib {command} {redirection}"
     done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == status and "Traceback" not in done.stderr
     if status:

@@ -78,6 +78,13 @@ def in_shell(redirection, folder, size=1):
     )
 
 
+@pytest.fixture(params=["", "1"], ids=["buffered", "unbuffered"])
+def buffering(request, monkeypatch):
+    """What is printed fails at once, or when Python flushes it: at its exit at the latest."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", request.param)
+
+
+@pytest.mark.usefixtures("buffering")
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2> >(true)", "<&-", "<&- 2>&-"])
 @pytest.mark.parametrize("size", [1, 100_000])
 def test_work_does_not_end_because_stderr_cannot_be_written(tmp_path, redirection, size):
@@ -87,6 +94,7 @@ def test_work_does_not_end_because_stderr_cannot_be_written(tmp_path, redirectio
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
 
 
+@pytest.mark.usefixtures("buffering")
 @pytest.mark.parametrize("size", [1, 100_000])
 @pytest.mark.parametrize("redirection", [">&-", ">/dev/full", ">&- <&-"])
 def test_a_result_that_cannot_be_printed_is_an_error(tmp_path, redirection, size):

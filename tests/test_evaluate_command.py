@@ -268,8 +268,8 @@ def test_streams_that_cannot_be_written(tmp_path, weights, redirection, status):
     class_folder(tmp_path / "data", 3)
     (tmp_path / "data" / "cat" / "bad.png").touch()
     line = (
-        f"{sys.executable} -m inception_lib evaluate --weights {weights} --data data --crops 1 "
-        f"--table table.csv --out out {redirection}"
+        f"PYTHONUNBUFFERED= {sys.executable} -m inception_lib evaluate --weights {weights} --data data "
+        f"--crops 1 --table table.csv --out out {redirection}"
     )
     done = subprocess.run(
         ["bash", "-c", line],

@@ -110,15 +110,20 @@ def test_a_name_with_a_folder_is_refused(folder, name):
     assert not folder.exists()
 
 
+def other_repository(path):
+    """A repository with one commit."""
+    for words in (
+        ["init", "-q"],
+        ["-c", "user.name=a", "-c", "user.email=b", "commit", "-qm", "x", "--allow-empty"],
+    ):
+        subprocess.run(["git", "-C", str(path), *words], check=True)
+
+
 def test_an_installed_library_records_only_where_it_is_told(tmp_path, monkeypatch):
     """In a virtual environment that lies in another repository, as most do."""
     site = tmp_path / "project" / ".venv" / "site-packages"
     site.mkdir(parents=True)
-    for words in (
-        ["init", "-q"],
-        ["-c", "user.name=a", "-c", "user.email=b", "commit", "-q", "--allow-empty", "-mx"],
-    ):
-        subprocess.run(["git", "-C", str(tmp_path / "project"), *words], check=True)
+    other_repository(tmp_path / "project")
     monkeypatch.setattr(results, "_CHECKOUT", site)
     monkeypatch.delenv("INCEPTION_RESULTS", raising=False)
     for ask in (
@@ -135,7 +140,7 @@ def test_an_installed_library_records_only_where_it_is_told(tmp_path, monkeypatc
 
 
 def test_a_checkout_inside_another_repository_says_nothing_of_its_commit(tmp_path, monkeypatch):
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    other_repository(tmp_path)
     (tmp_path / "vendored").mkdir()
     (tmp_path / "vendored" / "pyproject.toml").touch()
     monkeypatch.setattr(results, "_CHECKOUT", tmp_path / "vendored")
