@@ -56,10 +56,8 @@ def gradients(
     weights = (1.0, *(head.loss_weight if aux_weight is None else aux_weight for head in heads))
     parts = {}
     for name, weight, loss in zip(PARTS, weights, found, strict=False):
-        of_part = torch.autograd.grad(
-            weight * loss, list(convs.values()), retain_graph=True, allow_unused=True
-        )
-        parts[name] = {conv: g for conv, g in zip(convs, of_part, strict=True) if g is not None}
+        of_part = torch.autograd.grad(loss, list(convs.values()), retain_graph=True, allow_unused=True)
+        parts[name] = {conv: weight * g for conv, g in zip(convs, of_part, strict=True) if g is not None}
     return parts
 
 

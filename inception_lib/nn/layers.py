@@ -134,7 +134,7 @@ def local_response_norm(x: Tensor, size: int, alpha: float, beta: float, k: floa
 
 
 def _normalized(x: Tensor, size: int, alpha: float, beta: float, k: float) -> tuple[Tensor, Tensor, Tensor]:
-    """y = x / base ** beta, where base = k + alpha/size * (sum of x² over the window); base; base ** -beta."""
+    """y = x / base ** beta, base = k + alpha/size * (sum of x² over the window), and base ** -beta."""
     wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
     base = _window_sum(wide * wide, size // 2, (size - 1) // 2).mul_(alpha / size).add_(k)
     power = _power(base, beta)
@@ -146,8 +146,8 @@ class _LocalResponseNorm(torch.autograd.Function):
 
     dL/dx = g / base ** beta - 2 alpha beta / size * x * (sum of g y / base over the mirrored window).
 
-    For eager, reverse mode alone. A `jvp` here would be wrong in silence where forward modes are nested, since
-    torch does not tell it the outer tangent (pytorch/pytorch issue 197867).
+    For eager, reverse mode alone. A `jvp` here would be wrong in silence where forward modes are nested,
+    since torch does not tell it the outer tangent (pytorch/pytorch issue 197867).
     """
 
     @staticmethod
