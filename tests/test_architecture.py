@@ -1,5 +1,6 @@
 """The data of the networks: widths, shapes, and the refusal of networks that cannot exist."""
 
+import math
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
@@ -20,6 +21,7 @@ from inception_lib.architecture import (
     Pool,
     walk,
 )
+from inception_lib.networks import inception_v3
 from inception_lib.networks.googlenet import PAPER_WIDTHS, VARIANTS, inception_module, naive_module
 
 
@@ -53,6 +55,73 @@ def test_heads_stand_on_4a_and_4d_and_leave_with_without_heads():
     ]
     assert shapes(net)["aux1/pool"] == (512, 4, 4)
     assert net.without_heads() == googlenet(heads=False)
+
+
+def test_each_head_has_the_loss_weight_of_its_source():
+    """The paper's section 5 says 0.3; Google's TF-Slim has 0.4 for Inception v3's."""
+    for variant in VARIANTS:
+        assert [head.loss_weight for head in googlenet(variant).heads] == [0.3, 0.3]
+    assert [head.loss_weight for head in inception_v3().heads] == [0.4]
+
+
+@pytest.mark.parametrize(("variant", "main"), [("paper", 0.4), ("inception5h", 0.4), ("torchvision", 0.2)])
+def test_dropout_is_40_percent_and_70_in_the_heads(variant, main):
+    """The paper's section 5 and Table 1."""
+    probabilities = {s.path: s.layer.p for s in walk(googlenet(variant)) if isinstance(s.layer, Dropout)}
+    assert probabilities == {"dropout": main, "aux1/dropout": 0.7, "aux2/dropout": 0.7}
+
+
+def test_dropout_is_torchvisions():
+    models = pytest.importorskip("torchvision.models")
+    theirs = models.googlenet(init_weights=False)
+    ours = {s.path: s.layer.p for s in walk(googlenet("torchvision")) if isinstance(s.layer, Dropout)}
+    assert list(ours.values()) == [theirs.dropout.p, theirs.aux1.dropout.p, theirs.aux2.dropout.p]
+
+
+def test_lrn_has_bvlcs_numbers():
+    """models/bvlc_googlenet: lrn_param { local_size: 5 alpha: 0.0001 beta: 0.75 }; Caffe's k is 1."""
+    norms = [s.layer for s in walk(googlenet()) if isinstance(s.layer, LRN)]
+    assert [(n.name, n.size, n.alpha, n.beta, n.k) for n in norms] == [
+        ("norm1", 5, 1e-4, 0.75, 1.0),
+        ("norm2", 5, 1e-4, 0.75, 1.0),
+    ]
+
+
+@given(size=st.integers(79, 700))
+@settings(max_examples=60, deadline=None)
+def test_every_pool_with_a_stride_rounds_up_as_caffes_do(size):
+    """At 224 pixels the heads' pools come out even, and floor would do; at other sizes it would not."""
+    pools = {"pool1": 3, "pool2": 3, "pool3": 3, "pool4": 3, "aux1/pool": 5, "aux2/pool": 5}
+    steps = {step.path: step for step in walk(googlenet(input_size=size))}
+    for path, kernel in pools.items():
+        stride = 3 if "aux" in path else 2
+        before, after = steps[path].in_shape, steps[path].out_shape
+        # Caffe's PoolingLayer, without padding: ceil((height - kernel) / stride) + 1
+        assert after[1:] == tuple(math.ceil((n - kernel) / stride) + 1 for n in before[1:]), path
+
+
+def without(layer):
+    return replace(layer, p=0.0) if isinstance(layer, Dropout) else layer
+
+
+def test_without_dropout_each_probability_is_0_and_all_else_the_same():
+    net = googlenet(width=0.1)
+    plain = net.without_dropout()
+    before, after = list(walk(net)), list(walk(plain))
+    assert [s.layer for s in after] == [without(s.layer) for s in before]
+    assert [replace(s, layer=None) for s in after] == [replace(s, layer=None) for s in before]
+    assert sum(isinstance(s.layer, Dropout) for s in after) == 3
+    assert plain.heads[0].loss_weight == 0.3 and plain.without_dropout() == plain
+    assert plain.without_heads() == net.without_heads().without_dropout()
+    assert net == googlenet(width=0.1)  # not changed itself
+
+
+def test_without_dropout_reaches_into_modules():
+    inner = Branches(name="n", branches=(Branch(name="a", layers=(Dropout(name="d", p=0.5),)),))
+    outer = Branches(name="m", branches=(Branch(name="b", layers=(inner,)), Branch(name="c", layers=())))
+    plain = network(outer).without_dropout()
+    assert [s.layer.p for s in walk(plain) if isinstance(s.layer, Dropout)] == [0.0]
+    assert shapes(plain) == shapes(network(outer))
 
 
 def test_only_two_widths_differ_between_the_paper_and_inception5h():

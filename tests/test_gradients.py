@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from inception_lib import googlenet
+from inception_lib import Architecture, googlenet
+from inception_lib.architecture import Conv, Head, Linear
 from inception_lib.book.gradients import by_module, gradients, norms
 from inception_lib.nn.network import Network
 from inception_lib.training.step import losses, total_loss
@@ -75,6 +76,75 @@ def test_the_network_is_left_as_it_was(network, pictures, mode):
     assert first == second  # no dropout
     assert all(module.training is mode for module in network.modules())
     assert all(p.grad is None for p in network.parameters())
+
+
+@pytest.fixture
+def normalized():
+    """With batch normalization whose statistics are not those that it starts with."""
+    network = Network(
+        googlenet("torchvision", width=0.05, classes=3, input_size=80),
+        generator=torch.Generator().manual_seed(0),
+    )
+    network(torch.randn(4, 3, 80, 80, generator=torch.Generator().manual_seed(2)))
+    return network
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_running_statistics_stay_as_they_were(normalized, pictures, mode):
+    before = {name: buffer.clone() for name, buffer in normalized.train(mode).named_buffers()}
+    assert len(before) == 3 * 59 and before["conv1.norm.num_batches_tracked"] == 1
+    first, second = (norms(gradients(normalized, pictures, LABELS)) for _ in range(2))
+    assert first == second
+    for name, buffer in normalized.named_buffers():
+        assert torch.equal(buffer, before[name]), name
+
+
+def test_with_batch_normalization_they_add_up_too(normalized, pictures):
+    parts = gradients(normalized, pictures, LABELS)
+    for module in normalized.train().modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    total_loss(losses(normalized(pictures), LABELS), 0.3).backward()
+    for conv in parts["main"]:
+        whole = sum(parts[part][conv] for part in parts if conv in parts[part])
+        torch.testing.assert_close(whole, normalized.get_submodule(conv).weight.grad, rtol=1e-3, atol=1e-4)
+
+
+def small(*layers, heads=()):
+    architecture = Architecture(name="net", input=(3, 8, 8), layers=layers, heads=heads)
+    return Network(architecture, generator=torch.Generator().manual_seed(0))
+
+
+def a_head(name, after, weight):
+    layers = (Conv(name="conv", out_channels=2, kernel=1), Linear(name="fc", out_features=3))
+    return Head(name=name, after=after, loss_weight=weight, layers=layers)
+
+
+def test_a_head_of_any_name_has_its_own_weight():
+    layers = (
+        Conv(name="auxiliary", out_channels=4, kernel=3),
+        Conv(name="second", out_channels=4, kernel=3),
+        Linear(name="fc", out_features=3),
+    )
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    once, twice = (
+        gradients(small(*layers, heads=(a_head("x", "auxiliary", a), a_head("y", "second", 0.4))), x, LABELS)
+        for a in (0.25, 0.5)
+    )
+    assert {part: list(convs) for part, convs in once.items()} == {
+        "main": ["auxiliary.conv", "second.conv"],
+        "aux1": ["auxiliary.conv"],
+        "aux2": ["auxiliary.conv", "second.conv"],
+    }
+    torch.testing.assert_close(twice["aux1"]["auxiliary.conv"], 2 * once["aux1"]["auxiliary.conv"])
+    torch.testing.assert_close(twice["aux2"]["second.conv"], once["aux2"]["second.conv"])
+
+
+def test_a_frozen_network_under_no_grad_has_the_same(network, pictures):
+    expected = gradients(network, pictures, LABELS)
+    with torch.no_grad():
+        got = gradients(network.requires_grad_(False), pictures, LABELS)
+    torch.testing.assert_close(got, expected)
 
 
 def test_norms_join_as_the_root_of_squares():

@@ -1,9 +1,8 @@
-"""What people do with a torch module, done with ours: a table of tools, each on both kinds of network.
+"""What torch's own tools, and torchvision's, make of a network: graphs, exports, transforms, copies.
 
-`paper` has LRN, whose gradient is our own; `torchvision` has batch normalization.
+One table: each tool gets the paper's network (with LRN) and torchvision's (with batch normalization), small,
+and must give what the network itself gives.
 """
-
-from __future__ import annotations
 
 import copy
 import io
@@ -12,27 +11,38 @@ import pickle
 import pytest
 import torch
 from torch import nn
-from torch.func import functional_call
+from torch.ao.quantization import get_default_qconfig_mapping, quantize_fx
+from torch.autograd import forward_ad
+from torch.nn import functional as F
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from inception_lib import InceptionError, googlenet
-from inception_lib.nn.network import Network, Output
+from inception_lib import Architecture, googlenet
+from inception_lib.architecture import LRN, Branch, Branches, Conv, GlobalPool, Linear, Pool
+from inception_lib.nn.network import Network, Output, activations
 
-SIDE = 64
-VARIANTS = pytest.mark.parametrize("variant", ["paper", "torchvision"])
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 
-
-def made(variant, heads=False):
-    architecture = googlenet(variant, width=0.05, classes=5, heads=heads, input_size=96 if heads else SIDE)
-    return Network(architecture, generator=torch.Generator().manual_seed(0)).eval()
+SIDE = 80
 
 
-def noise(batch=2, side=SIDE):
-    return torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(1))
+def built(architecture, seed=0):
+    return Network(architecture, generator=torch.Generator().manual_seed(seed)).eval()
+
+
+@pytest.fixture(scope="module", params=["paper", "torchvision"])
+def network(request):
+    made = built(googlenet(request.param, width=0.05, classes=4, input_size=SIDE, heads=False))
+    with torch.no_grad():  # statistics that are not those of a fresh normalization
+        made.train()(pictures(4, 5))
+    return made.eval()
+
+
+def pictures(count=2, seed=1):
+    return 50 * torch.randn(count, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
 
 
 class Logits(nn.Module):
-    """The network as tools want it that know nothing of named outputs."""
+    """The form that wants a tensor for an output."""
 
     def __init__(self, network):
         super().__init__()
@@ -42,172 +52,218 @@ class Logits(nn.Module):
         return self.network(x).logits
 
 
-def deepcopied(network, x):
-    return copy.deepcopy(network)(x).logits
+# each takes a network and an example, and gives a function that must do as the network does
 
 
-def pickled(network, x):
-    return pickle.loads(pickle.dumps(network))(x).logits
+def exported(**options):
+    def tool(network, x):
+        program = torch.export.export(network, (x,), **options)
+        file = io.BytesIO()
+        torch.export.save(program, file)
+        file.seek(0)
+        return torch.export.load(file).module()
+
+    return tool
 
 
-def saved_whole(network, x):
-    file = io.BytesIO()
-    torch.save(network, file)
-    file.seek(0)
-    return torch.load(file, weights_only=False)(x).logits
+TOOLS = {
+    "deepcopy": lambda network, x: copy.deepcopy(network),
+    "pickle": lambda network, x: pickle.loads(pickle.dumps(network)),
+    "fx": lambda network, x: torch.fx.symbolic_trace(network),
+    "fx, pickled": lambda network, x: pickle.loads(pickle.dumps(torch.fx.symbolic_trace(network))),
+    "prepare_fx": lambda network, x: quantize_fx.prepare_fx(
+        copy.deepcopy(network), get_default_qconfig_mapping(), (x,)
+    ),
+    "compile": lambda network, x: torch.compile(network, backend="eager", fullgraph=True),
+    "export": exported(strict=False),
+    "export, any batch": exported(strict=False, dynamic_shapes=({0: torch.export.Dim("batch", max=64)},)),
+    "jit.trace": lambda network, x: torch.jit.trace(Logits(network), x),
+}
+ANY_BATCH = {"deepcopy", "pickle", "fx", "fx, pickled", "export, any batch", "jit.trace"}
 
 
-def symbolically_traced(network, x):
-    return torch.fx.symbolic_trace(network)(x).logits
+def logits_of(output):
+    return output if isinstance(output, torch.Tensor) else output.logits
 
 
-def features_extracted(network, x):
-    extractor = create_feature_extractor(network, {"inception_4c.3x3": "f", "classifier": "logits"})
-    found = extractor(x)
-    assert found["f"].dim() == 4
-    return found["logits"]
-
-
-def jit_traced(network, x):
-    return torch.jit.trace(Logits(network), x)(x)
-
-
-def exported(network, x):
-    batch = torch.export.Dim("batch", min=2, max=64)
-    program = torch.export.export(network, (x,), dynamic_shapes=({0: batch},))
-    assert isinstance(program.module()(noise(5)), Output)
-    return program.module()(x).logits
-
-
-def exported_and_saved(network, x):
-    file = io.BytesIO()
-    torch.export.save(torch.export.export(network, (x,)), file)
-    file.seek(0)
-    return torch.export.load(file).module()(x).logits
-
-
-def compiled(network, x):
-    return torch.compile(network, fullgraph=True, backend="eager")(x).logits
-
-
-def called_with_other_parameters(network, x):
-    return functional_call(network, dict(network.named_parameters()), (x,)).logits
-
-
-def mapped(network, x):
-    return torch.func.vmap(lambda one: network(one[None]).logits[0])(x)
-
-
-def in_channels_last(network, x):
-    return (
-        copy.deepcopy(network)
-        .to(memory_format=torch.channels_last)(x.to(memory_format=torch.channels_last))
-        .logits
-    )
-
-
-def checkpointed(network, x):
-    return torch.utils.checkpoint.checkpoint(lambda y: network(y).logits, x, use_reentrant=False)
-
-
-def in_parallel(network, x):
-    return nn.DataParallel(network)(x).logits
-
-
-TOOLS = [
-    deepcopied,
-    pickled,
-    saved_whole,
-    symbolically_traced,
-    features_extracted,
-    jit_traced,
-    exported,
-    exported_and_saved,
-    compiled,
-    called_with_other_parameters,
-    mapped,
-    in_channels_last,
-    checkpointed,
-    in_parallel,
-]
-
-
-@VARIANTS
-@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.__name__)
-@pytest.mark.filterwarnings("ignore")
-def test_it_gives_the_same_logits(variant, tool):
-    network, x = made(variant), noise()
+@pytest.mark.parametrize("tool", TOOLS)
+def test_it_does_as_the_network_does(network, tool):
+    x = pictures()
+    other = TOOLS[tool](network, x)
     with torch.no_grad():
-        expected = network(x).logits
-    torch.testing.assert_close(tool(network, x), expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(logits_of(other(x)), network(x).logits)
+        if tool in ANY_BATCH:
+            torch.testing.assert_close(logits_of(other(pictures(3, 7))), network(pictures(3, 7)).logits)
+    if tool != "jit.trace":
+        assert type(other(x)) is Output
 
 
-def reverse(f, x):
-    y = x.clone().requires_grad_()
-    return torch.autograd.grad(f(y), y)[0]
+@pytest.mark.parametrize("tool", ["deepcopy", "fx", "compile", "jit.trace"])
+def test_its_gradients_are_the_networks(network, tool):
+    x = pictures().requires_grad_()
+    other = TOOLS[tool](network, pictures())
+    wanted = [torch.autograd.grad(logits_of(f(x)).square().sum(), x)[0] for f in (other, network)]
+    torch.testing.assert_close(*wanted, rtol=1e-4, atol=1e-6)
 
 
-@VARIANTS
-@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
-def test_gradients_are_the_same_by_every_way_to_them(variant, memory):
-    network, x = made(variant).double(), noise(1).double()
-    network = network.to(memory_format=memory)
-
-    def f(x):
-        return network(x).logits[:, 0].sum()
-
-    expected, v = reverse(f, x), torch.randn(x.shape, dtype=torch.float64)
-    torch.testing.assert_close(torch.func.grad(f)(x), expected)
-    torch.testing.assert_close(torch.func.jvp(f, (x,), (v,))[1], (expected * v).sum())
-    with torch.autograd.forward_ad.dual_level():
-        out = f(torch.autograd.forward_ad.make_dual(x, v))
-        tangent = torch.autograd.forward_ad.unpack_dual(out).tangent
-    torch.testing.assert_close(tangent, (expected * v).sum())
-    # a product with the Hessian, forward over reverse and reverse over reverse, beside finite differences
-    _, product = torch.func.jvp(torch.func.grad(f), (x,), (v,))
-    y = x.clone().requires_grad_()
-    (slope,) = torch.autograd.grad(f(y), y, create_graph=True)
-    (again,) = torch.autograd.grad((slope * v).sum(), y)
-    step = 1e-5
-    differences = (reverse(f, x + step * v) - reverse(f, x - step * v)) / (2 * step)
-    torch.testing.assert_close(again, product, rtol=1e-6, atol=1e-10)
-    torch.testing.assert_close(product, differences, rtol=1e-2, atol=1e-7)
-    if variant == "paper":  # without LRN a network of ReLUs is linear in places, and its Hessian zero
-        assert product.norm() > 1e-8
+def test_the_heads_are_in_the_graph_of_a_training():
+    network = built(googlenet(width=0.05, classes=4, input_size=SIDE).without_dropout()).train()
+    expected = network(pictures())
+    for other in (torch.fx.symbolic_trace(network), TOOLS["export"](network, pictures())):
+        assert type(other(pictures())) is Output
+        torch.testing.assert_close(tuple(other(pictures())), tuple(expected))
 
 
-@VARIANTS
-def test_gradients_of_every_image_apart(variant):
-    network, x, y = made(variant), noise(3), torch.tensor([0, 1, 2])
-
-    def loss(parameters, image, label):
-        logits = functional_call(network, parameters, (image[None],)).logits
-        return nn.functional.cross_entropy(logits, label[None])
-
-    parameters = {name: p.detach() for name, p in network.named_parameters()}
-    each = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))(parameters, x, y)
-    nn.functional.cross_entropy(network(x).logits, y).backward()
-    for name, p in network.named_parameters():
-        torch.testing.assert_close(each[name].mean(0), p.grad, rtol=1e-3, atol=1e-6)
+def test_features_by_torchvision_are_those_of_activations(network):
+    paths = ["conv1", "inception_3a/5x5", "inception_4c", "pool5"]
+    extract = create_feature_extractor(network, [path.replace("/", ".") for path in paths])
+    with torch.no_grad():
+        found, kept = extract(pictures()), activations(network, pictures(), paths)
+    for path in paths:
+        torch.testing.assert_close(found[path.replace("/", ".")], kept[path].output)
 
 
-@VARIANTS
-def test_compiled_training_has_no_break_and_the_same_gradients(variant):
-    network, x = made(variant, heads=True).train(), noise(2, 96)
-    for module in network.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-
-    def gradients(run):
-        network.zero_grad()
-        sum(part.square().sum() for part in run(x)).backward()
-        return [p.grad.clone() for p in network.parameters()]
-
-    eager = gradients(network)
-    fused = gradients(torch.compile(network, fullgraph=True, backend="aot_eager"))
-    torch.testing.assert_close(fused, eager, rtol=1e-4, atol=1e-5)
+def test_a_quantized_network_is_near_it_and_all_its_convolutions_are_quantized(network):
+    prepared = TOOLS["prepare_fx"](network, pictures())
+    with torch.no_grad():
+        prepared(pictures(8))
+        quantized = quantize_fx.convert_fx(prepared)
+        expected = network(pictures()).logits
+        got = quantized(pictures()).logits
+    assert not [name for name, m in quantized.named_modules() if type(m) is nn.Conv2d]
+    assert (got - expected).abs().max() < 0.1 * expected.abs().max()
 
 
-def test_a_tracer_is_not_taken_for_a_wrong_input():
-    with pytest.raises(InceptionError, match="must be a tensor of 4 dimensions"):
-        made("paper")(torch.zeros(3, 64, 64))
+def test_an_export_of_any_height_and_width():
+    """Not the whole network, with which torch's solver of shapes takes half a minute: all that is in it."""
+    module = Branches(
+        name="module",
+        branches=(
+            Branch(name="1x1", layers=(Conv(name="1x1", out_channels=3, kernel=1),)),
+            Branch(name="pool", layers=(Pool(name="pool", op="max", kernel=3, padding=1),)),
+        ),
+    )
+    layers = (
+        Conv(name="conv", out_channels=4, kernel=7, stride=2, padding=3),
+        Pool(name="pool1", op="max", kernel=3, stride=2, ceil=True),
+        LRN(name="norm"),
+        module,
+        Pool(name="pool2", op="max", kernel=3, stride=2, ceil=True),
+        GlobalPool(name="pool5"),
+        Linear(name="classifier", out_features=4),
+    )
+    network = built(Architecture(name="small", input=(3, SIDE, SIDE), layers=layers))
+    every = torch.export.Dim.AUTO
+    tool = exported(strict=False, dynamic_shapes=({0: every, 2: every, 3: every},))
+    with torch.no_grad():
+        other = tool(network, pictures())
+        for x in (torch.randn(1, 3, 64, 97), torch.randn(3, 3, 101, 55), pictures()):
+            torch.testing.assert_close(other(x).logits, network(x).logits)
+
+
+# ------------------------------------------------------------------------------ torch.func and autograd
+
+
+def test_gradients_of_each_example_in_one_go(network):
+    x, labels = pictures(3), torch.tensor([0, 3, 1])
+    weights = {name: p.detach() for name, p in network.named_parameters()}
+
+    def loss(weights, picture, label):
+        output = torch.func.functional_call(network, weights, (picture[None],))
+        return F.cross_entropy(output.logits, label[None])
+
+    together = torch.func.vmap(torch.func.grad(loss), (None, 0, 0))(weights, x, labels)
+    for i in range(3):
+        with torch.enable_grad():
+            alone = torch.autograd.grad(
+                F.cross_entropy(network(x[i : i + 1]).logits, labels[i : i + 1]), [*network.parameters()]
+            )
+        for (name, got), expected in zip(together.items(), alone, strict=True):
+            torch.testing.assert_close(got[i], expected, rtol=1e-3, atol=1e-4, msg=name)
+
+
+@pytest.fixture(scope="module")
+def precise(network):
+    return copy.deepcopy(network).double()
+
+
+def test_vmap_over_pictures(network):
+    x = pictures(3)
+    each = torch.func.vmap(lambda picture: network(picture[None]).logits[0])(x)
+    torch.testing.assert_close(each, network(x).logits)
+    last = x.contiguous(memory_format=torch.channels_last)
+    each = torch.func.vmap(lambda picture: network(picture[None]).logits[0])(last)
+    torch.testing.assert_close(each, network(x).logits)
+
+
+def brightness(network):
+    """The logits by the brightness of a picture: a function of one number."""
+    x = pictures(1).double()
+    return lambda s: network(x * s).logits[0]
+
+
+def finite(f, s, step=1e-5):
+    return (f(s + step) - f(s - step)) / (2 * step)
+
+
+def by_dual_numbers(f, s):
+    with forward_ad.dual_level():
+        return forward_ad.unpack_dual(f(forward_ad.make_dual(s, torch.ones_like(s)))).tangent
+
+
+FIRST = {
+    "jacfwd": lambda f, s: torch.func.jacfwd(f)(s),
+    "jacrev": lambda f, s: torch.func.jacrev(f)(s),
+    "jvp": lambda f, s: torch.func.jvp(f, (s,), (torch.ones_like(s),))[1],
+    "make_dual": by_dual_numbers,
+    "autograd.functional.jvp": lambda f, s: torch.autograd.functional.jvp(f, s, torch.ones_like(s))[1],
+    "autograd.functional.jacobian": lambda f, s: torch.autograd.functional.jacobian(f, s),
+}
+
+
+@pytest.mark.parametrize("way", FIRST)
+def test_first_derivatives_are_those_of_finite_differences(precise, way):
+    f, s = brightness(precise), torch.tensor(1.0, dtype=torch.float64)
+    torch.testing.assert_close(FIRST[way](f, s), finite(f, s), rtol=1e-4, atol=1e-7)
+
+
+SECOND = {
+    "hessian": lambda f, s: torch.func.hessian(f)(s),
+    "grad of grad": lambda f, s: torch.func.jacrev(torch.func.jacrev(f))(s),
+    "forward over forward": lambda f, s: torch.func.jacfwd(torch.func.jacfwd(f))(s),
+    "autograd.functional.hessian": lambda f, s: torch.stack(
+        [torch.autograd.functional.hessian(lambda s, i=i: f(s)[i], s) for i in range(4)]
+    ),
+}
+
+
+@pytest.mark.parametrize("way", SECOND)
+def test_second_derivatives_are_those_of_finite_differences(precise, way):
+    """They were zero, silently, wherever LRN is: the only thing in the paper's network that bends."""
+    f, s = brightness(precise), torch.tensor(1.0, dtype=torch.float64)
+    expected = finite(torch.func.jacrev(f), s)
+    torch.testing.assert_close(SECOND[way](f, s), expected, rtol=1e-4, atol=1e-7)
+    if any(isinstance(layer, LRN) for layer in precise.architecture.layers):
+        assert expected.abs().max() > 1e-3
+
+
+def test_a_gradient_penalty_follows_finite_differences():
+    """As a training with one uses it: the gradient in a weight of the norm of the gradient in the input."""
+    network = built(googlenet(width=0.1, classes=4, input_size=SIDE, heads=False)).double()
+    weight = network.conv1.conv.weight
+    x = pictures(1).double().requires_grad_()
+    direction = torch.randn(weight.shape, dtype=weight.dtype, generator=torch.Generator().manual_seed(3))
+    start = weight.detach().clone()
+
+    def penalty(step):
+        weight.data = start + step * direction
+        (grad,) = torch.autograd.grad(network(x).logits[0, 3], x, create_graph=True)
+        return 1e6 * grad.square().sum()
+
+    (got,) = torch.autograd.grad(penalty(0.0), weight)
+    along = float((got * direction).sum())
+    step = 1e-6
+    expected = float((penalty(step) - penalty(-step)) / (2 * step))
+    assert along == pytest.approx(expected, rel=1e-3)
+    penalty(0.0).backward()  # which raised
+    torch.testing.assert_close(weight.grad, got)
