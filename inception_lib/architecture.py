@@ -1,8 +1,8 @@
 """A network as data: what the layers are, and nothing else.
 
 Everything else in this library is derived from these frozen dataclasses: the arithmetic
-(`counting`), the torch modules (`network`), the drawings (`figures`), the tables that the widgets
-multiply (`widgets`). This module imports no torch.
+(`counting`), the torch modules (`nn`), the drawings (`book.figures`), the tables that the widgets
+multiply (`book.widgets`). This module imports no torch.
 
 Sizes are channels first: a shape is `(channels, height, width)`, or `(features,)` once flattened.
 
@@ -151,7 +151,8 @@ Layer = Conv | Pool | GlobalPool | LRN | Dropout | Linear | Scale | Tanh | Selec
 class Head:
     """An auxiliary classifier, fed with the output of the layer named `after`.
 
-    `loss_weight` is its share in the training loss (the paper: 0.3); at test time it is not there.
+    `loss_weight` multiplies its loss, which is added to that of the main classifier (the paper, section 5:
+    0.3). At test time the head is not there.
     """
 
     name: str
@@ -183,18 +184,26 @@ class Architecture:
         """Convolutions and fully connected layers on the longest path, the heads left out."""
         return sum(map(depth_of, self.layers))
 
-    def without_dropout(self) -> Architecture:
-        """The same network with no dropout."""
-
-        def kept(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-            return tuple(layer for layer in layers if not isinstance(layer, Dropout))
-
-        heads = tuple(replace(head, layers=kept(head.layers)) for head in self.heads)
-        return replace(self, layers=kept(self.layers), heads=heads)
-
     def without_heads(self) -> Architecture:
         """The same network as it is at test time."""
         return replace(self, heads=())
+
+    def without_dropout(self) -> Architecture:
+        """The same network with each dropout probability 0: equal paths, shapes and weights."""
+        heads = (replace(head, layers=_without_dropout(head.layers)) for head in self.heads)
+        return replace(self, layers=_without_dropout(self.layers), heads=tuple(heads))
+
+
+def _without_dropout(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    changed: list[Layer] = []
+    for layer in layers:
+        if isinstance(layer, Dropout):
+            layer = replace(layer, p=0.0)
+        elif isinstance(layer, Branches):
+            branches = (replace(b, layers=_without_dropout(b.layers)) for b in layer.branches)
+            layer = replace(layer, branches=tuple(branches))
+        changed.append(layer)
+    return tuple(changed)
 
 
 @dataclass(frozen=True)

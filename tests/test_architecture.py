@@ -3,6 +3,7 @@
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
+import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -210,3 +211,30 @@ def test_replace_checks_again():
 def test_the_naive_module_passes_all_its_input_on():
     net = network(naive_module("m", PAPER_WIDTHS["3a"]), input=(192, 28, 28))
     assert shapes(net)["m"] == (64 + 128 + 32 + 192, 28, 28)
+
+
+def test_constants_that_no_count_depends_on():
+    """Dropout and weights of losses: the paper, section 5, and torchvision's own network."""
+    dropout = {s.path: s.layer.p for s in walk(googlenet()) if isinstance(s.layer, Dropout)}
+    assert dropout == {"dropout": 0.4, "aux1/dropout": 0.7, "aux2/dropout": 0.7}
+    theirs = {s.path: s.layer.p for s in walk(googlenet("torchvision")) if isinstance(s.layer, Dropout)}
+    model = torchvision.models.googlenet(weights=None, init_weights=False, aux_logits=True)
+    assert theirs == {
+        "dropout": model.dropout.p,
+        "aux1/dropout": model.aux1.dropout.p,
+        "aux2/dropout": model.aux2.dropout.p,
+    }
+    assert [head.loss_weight for head in googlenet().heads] == [0.3, 0.3]
+    norms = [s.layer for s in walk(googlenet()) if isinstance(s.layer, LRN)]
+    assert [(n.size, n.alpha, n.beta, n.k) for n in norms] == [(5, 1e-4, 0.75, 1.0)] * 2
+
+
+def test_without_dropout_nothing_else_changes():
+    plain = googlenet().without_dropout()
+    pairs = list(zip(walk(googlenet()), walk(plain), strict=True))
+    assert all(a.path == b.path and a.out_shape == b.out_shape for a, b in pairs)
+    assert all(b.layer.p == 0 for _, b in pairs if isinstance(b.layer, Dropout))
+    assert all(a.layer == b.layer for a, b in pairs if not isinstance(b.layer, Dropout | Branches))
+    inside = Branch(name="b", layers=(Dropout(name="d", p=0.5),))
+    within = Architecture(name="a", input=(1, 2, 2), layers=(Branches(name="m", branches=(inside,)),))
+    assert within.without_dropout().layers[0].branches[0].layers[0].p == 0

@@ -80,3 +80,13 @@ def test_the_network_is_left_as_it_was(network, pictures, mode):
 def test_norms_join_as_the_root_of_squares():
     joined = by_module({"conv1.conv": 2.0, "inception_3a.1x1.conv": 3.0, "inception_3a.5x5_reduce.conv": 4.0})
     assert joined == {"conv1": 2.0, "3a": math.hypot(3, 4)}
+
+
+def test_the_network_is_left_as_it_was_with_batch_normalization_too():
+    """Its running statistics would move at every forward pass in training mode."""
+    network = Network(googlenet("torchvision", width=0.05, classes=3, input_size=80)).eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    gradients(network, torch.randn(2, 3, 80, 80), torch.tensor([0, 1]))
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert not any(module.training for module in network.modules())
+    assert all(p.grad is None for p in network.parameters())

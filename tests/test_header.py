@@ -166,8 +166,8 @@ def places(value, at=()):
 
 def test_whatever_stands_anywhere_in_a_header_gives_a_network_or_one_sentence(tmp_path):
     path, random = tmp_path / "x.safetensors", np.random.default_rng(0)
-    good = header.metadata(Weights(name="x", architecture=SMALL, preprocess=BVLC_PREPROCESS))
-    state, refused = tiny(SMALL).state_dict(), 0
+    info = header.info_of(path, FORMAT_1)
+    good, state, refused = header.metadata(info), tiny(info.architecture).state_dict(), 0
     for key in ("architecture", "preprocess"):
         whole = json.loads(good[key])
         for at in places(whole):
@@ -180,10 +180,9 @@ def test_whatever_stands_anywhere_in_a_header_gives_a_network_or_one_sentence(tm
                 save_file(state, path, metadata=good | {key: json.dumps(changed["top"])})
                 try:
                     network, info = load_weights(path)
-                    assert network(info.preprocess(Image.new("RGB", (30, 20)))[None, :1]).logits.shape == (
-                        1,
-                        2,
-                    )
+                    assert info.preprocess(Image.new("RGB", (30, 20))).isfinite().all()
+                    logits = network(torch.zeros(1, *info.architecture.input)).logits
+                    assert logits.shape == (1, 2) and logits.isfinite().all()
                 except WeightsError as error:
                     refused += 1
                     assert str(error).startswith(f"{path}: ") and str(error).isprintable()
@@ -195,6 +194,9 @@ def test_whatever_stands_anywhere_in_a_header_gives_a_network_or_one_sentence(tm
     [
         ((), "has no layers"),
         ((LRN(name="n", size=10**6),), "normalizes over more than 4,096 channels"),
+        ((LRN(name="n", k=0),), "n may divide by nothing, with an alpha of 0.0001 and a k of 0"),
+        ((LRN(name="n", alpha=-1),), "n may divide by nothing"),
+        ((Conv(name="c", out_channels=2, kernel=1, norm_eps=-1),), "c adds -1 to a variance"),
         ((GlobalPool(name="g", output=10**6),), "more than 268,435,456 values"),
         (tuple(Tanh(name=f"t{i}") for i in range(10_001)), "more than 10,000 layers"),
         ((Tanh(name="a.b"),), "the network small cannot be built (a.b: 'a.b' cannot name a layer here"),

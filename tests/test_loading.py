@@ -29,6 +29,7 @@ from inception_lib.weights.names import to_torchvision
 from inception_lib.weights.published import published
 
 
+@pytest.mark.filterwarnings("ignore:.*does not say how images")
 def test_our_plain_state_dict_is_recognized(tmp_path):
     for variant in ("paper", "inception5h", "torchvision"):
         architecture = googlenet(variant, classes=4, heads=False)
@@ -100,6 +101,7 @@ def test_weights_of_another_network_name_file_key_and_shape(tmp_path):
     assert str(path) in text and "another network" in text and "conv1.weight (64x3x7x7)" in text
 
 
+@pytest.mark.filterwarnings("ignore:.*does not say how images")
 def test_what_does_not_fit_is_named(tmp_path):
     path = save_weights(tiny(), tmp_path / "x.safetensors")
     with pytest.raises(WeightsError) as error:

@@ -61,13 +61,16 @@ def test_a_run_leaves_its_recipe_its_logs_and_its_weights(whole, data):
 
 def test_the_logged_accuracy_is_that_of_the_weights(whole, data):
     trained, info = load_weights(whole.weights)
-    right = total = 0
+    right = total = loss = 0
     for label, name in enumerate(info.classes):
         for path in sorted((data / "val" / name).glob("*.png")):
             with torch.inference_mode():
-                right += trained(info.preprocess(Image.open(path))[None]).logits.argmax().item() == label
+                logits = trained(info.preprocess(Image.open(path))[None]).logits
+            right += logits.argmax().item() == label
+            loss += nn.functional.cross_entropy(logits, torch.tensor([label])).item()
             total += 1
     assert right / total == pytest.approx(whole.history[-1]["top1"])
+    assert loss / total == pytest.approx(whole.history[-1]["val_loss"], rel=1e-4)
 
 
 def test_it_learns(data, tmp_path):

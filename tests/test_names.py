@@ -90,6 +90,7 @@ def test_torchvisions_names_and_ours_are_a_bijection(theirs):
         lambda s: {k: v for k, v in s.items() if "num_batches" not in k},
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*does not say how images")
 def test_a_torchvision_checkpoint_is_loaded_by_what_it_holds(theirs, tmp_path, wrap):
     path = tmp_path / "checkpoint.bin"  # the content decides, not the ending
     torch.save(wrap(theirs.state_dict()), path)

@@ -22,7 +22,6 @@ from inception_lib.architecture import (
     walk,
 )
 from inception_lib.networks.googlenet import VARIANTS
-from inception_lib.nn.layers import PointwiseConv, local_response_norm
 from inception_lib.nn.network import Network, Output, activations, initialize
 
 TINY = {"width": 0.05, "classes": 7}
@@ -340,65 +339,25 @@ def test_activations_refuse_what_is_not_there():
     assert not any(module._forward_hooks for module in network.modules())
 
 
-# ------------------------------------------------------------------------------------ 1x1 convolution
+def test_he_initial_weights_have_twice_the_variance_of_their_inverse_fan_in():
+    network = seeded(googlenet(width=0.5))
+    initialize(network, torch.Generator().manual_seed(0), "he")
+    for step in walk(network.architecture):
+        if not isinstance(step.layer, Conv | Linear):
+            continue
+        module = network.get_submodule(step.path.replace("/", "."))
+        part = module.conv if isinstance(step.layer, Conv) else module.linear
+        assert part.bias.eq(0).all()
+        deviation = 0.01 if step.path.endswith("classifier") else math.sqrt(2 / part.weight[0].numel())
+        if part.weight.numel() > 5000:
+            assert part.weight.std().item() == pytest.approx(deviation, rel=0.05), step.path
 
 
-@pytest.mark.parametrize("options", [{}, {"bias": False}, {"stride": 2}, {"padding": 1}, {"groups": 2}])
-@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
-def test_a_1x1_convolution_equals_torchs(layout, options):
-    torch.manual_seed(0)
-    ours = PointwiseConv(6, 4, 1, **options).to(memory_format=layout)
-    x = torch.randn(3, 6, 5, 7).to(memory_format=layout).requires_grad_()
-    theirs = F.conv2d(x, ours.weight, ours.bias, ours.stride, ours.padding, groups=ours.groups)
-    got, wanted = ours(x), [x, *ours.parameters()]
-    assert got.is_contiguous(memory_format=layout)
-    torch.testing.assert_close(got, theirs)
-    weights = torch.randn_like(theirs)
-    torch.testing.assert_close(
-        torch.autograd.grad((got * weights).sum(), wanted),
-        torch.autograd.grad((theirs * weights).sum(), wanted),
-    )
-
-
-def test_every_1x1_convolution_of_the_network_is_one_on_the_cpu():
-    """In channels-last order all of them are matrix products, which trains faster."""
-    network = seeded(tiny(input_size=80)).train().to(memory_format=torch.channels_last)
-    x = torch.randn(1, 3, 80, 80).to(memory_format=torch.channels_last)
-    with FlopCounterMode(display=False) as counter:
-        network(x)
-    for name, module in network.named_modules():
-        if isinstance(module, PointwiseConv):
-            assert {str(op) for op in counter.get_flop_counts()[f"Network.{name}"]} == {"aten.addmm"}, name
-
-
-# --------------------------------------------------------------------------------------------- LRN
-
-
-@pytest.mark.parametrize(
-    ("size", "alpha", "beta", "k"),
-    [(5, 1e-4, 0.75, 1.0), (9, 1e-4, 0.5, 1.0), (5, 1e-4, 0.75, 2.0), (4, 0.3, 0.6, 0.5), (1, 1.0, 1.0, 1.0)],
-)
-@pytest.mark.parametrize("shape", [(2, 16, 5, 7), (1, 3, 4, 4), (3, 8, 6)])
-def test_lrn_equals_torchs(size, alpha, beta, k, shape):
-    x = 50 * torch.randn(shape, generator=torch.Generator().manual_seed(size))
-    expected = F.local_response_norm(x, size, alpha, beta, k)
-    torch.testing.assert_close(local_response_norm(x, size, alpha, beta, k), expected, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("beta", [0.75, 0.5, 0.6])
-def test_lrn_has_the_right_gradient(beta):
-    x = torch.randn(2, 6, 2, 2, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: local_response_norm(x, 5, 0.5, beta, 1.0), x)
-    zero = torch.zeros(1, 6, 1, 1, requires_grad=True)
-    local_response_norm(zero, 5, 1e-4, beta, 1.0).sum().backward()
-    assert zero.grad.isfinite().all()
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_lrn_does_not_overflow_in_half_precision(dtype):
-    x = torch.full((1, 8, 2, 2), 3000.0)  # its square is beyond float16
-    expected = F.local_response_norm(x, 5)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        got = local_response_norm(x.to(dtype), 5, 1e-4, 0.75, 1.0)
-    assert got.dtype == dtype
-    torch.testing.assert_close(got.float(), expected, rtol=1e-2, atol=0)
+def test_a_network_shows_the_shape_that_each_layer_gives():
+    shown = repr(Network(googlenet(classes=7)))
+    lines = {line.split(":")[0].strip(): line for line in shown.splitlines() if "#" in line}
+    assert shown.splitlines()[1].strip() == "googlenet-paper, input 3 x 224 x 224"
+    assert lines["(conv1)"].endswith("# 64 x 112 x 112") and lines["(pool1)"].endswith("# 64 x 56 x 56")
+    assert lines["(inception_3a)"].endswith("# 256 x 28 x 28")
+    assert lines["(inception_5b)"].endswith("# 1024 x 7 x 7")
+    assert lines["(classifier)"].endswith("# 7")  # of the last one printed: a head's

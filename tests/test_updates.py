@@ -116,7 +116,7 @@ def test_biases_have_their_own_rate(data, tmp_path):
 
 
 def test_weights_decay_and_biases_do_not(data, tmp_path):
-    recipe = replace(PLAIN, weight_decay=0.5)
+    recipe = replace(PLAIN, weight_decay=0.5, initial="xavier")  # whose biases are not 0
     _, state = trained(data, recipe, tmp_path / "run")
     start, g = one_update(data, recipe)
     decay = {n: 0.5 * p if p.dim() > 1 else torch.zeros_like(p) for n, p in start.items()}

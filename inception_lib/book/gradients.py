@@ -20,7 +20,7 @@ def gradients(
     """The gradient of the main loss and of each head's weighted loss, apart from each other.
 
     Added up they are the gradient that a training follows. Dropout is off, so that the same call gives the
-    same numbers; the network's mode and its own `.grad` stay as they were.
+    same numbers; the network's mode, its running statistics and its own `.grad` stay as they were.
 
     Args:
         network: any with at most two heads; without heads there is only `main`.
@@ -38,8 +38,10 @@ def gradients(
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.eval()
+    # batch normalization in training mode moves its running statistics: those of these copies
+    statistics = {name: buffer.clone() for name, buffer in network.named_buffers()}
     try:
-        found = losses(network(pictures), labels)
+        found = losses(torch.func.functional_call(network, statistics, (pictures,)), labels)
     finally:
         for module, mode in modes.items():
             module.training = mode

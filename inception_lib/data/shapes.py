@@ -25,7 +25,7 @@ CLASSES = (
     "star",
     "crescent",
 )
-SIDE = 80  #: pixels; the paper's auxiliary heads, which pool 5x5 with stride 3, need at least 65
+SIDE = 80  #: pixels; the paper's auxiliary heads, which pool 5x5 with stride 3, need at least 79
 SIZES = {"train": 8000, "val": 1000, "test": 1000}  #: pictures of each split
 _STREAMS = {"train": 1, "val": 2, "test": 3}
 

@@ -212,6 +212,7 @@ def googlenet(
         return Head(
             name=name,
             after=after,
+            loss_weight=0.3,
             layers=(
                 shrink,
                 conv("conv", 128, 1),

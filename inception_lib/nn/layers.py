@@ -9,11 +9,26 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn import functional as F
+from torch.nn.modules.module import _has_any_global_hook
 
 from inception_lib import architecture as data
 from inception_lib.architecture import Shape, groups_of, pair, size_of
 from inception_lib.errors import ArchitectureError
+
+
+def traced(x: object) -> bool:
+    """Whether this call is written down as a graph: by torch.compile, torch.export, torch.fx or jit.
+
+    Then `x` may be a stand-in, which has no numbers and no memory of which to ask anything.
+    """
+    return torch.compiler.is_compiling() or isinstance(x, torch.fx.Proxy) or torch.jit.is_tracing()
+
+
+def transformed() -> bool:
+    """Whether this call runs inside a transform of `torch.func`, such as vmap, jvp or hessian."""
+    return torch._C._are_functorch_transforms_active()
 
 
 class Conv(nn.Module):
@@ -21,12 +36,16 @@ class Conv(nn.Module):
 
     The parts are the submodules `conv`, `norm` and `relu`. No part works in place, so a hook on
     `conv` or `norm` sees, and may keep, the values before the ReLU.
+
+    A 1x1 convolution of channels-last values on a CPU is computed as the matrix product that it is,
+    the same fully connected layer at each pixel: with few channels and pixels it is trained up to twice as
+    fast so, since less is prepared for each call.
     """
 
     def __init__(self, layer: data.Conv, in_shape: Shape) -> None:
         super().__init__()
-        kind = PointwiseConv if pair(layer.kernel) == (1, 1) else nn.Conv2d
-        self.conv = kind(
+        # no class of our own: counters, quantizers and adapters look for exactly this one
+        self.conv = nn.Conv2d(
             in_shape[0],
             layer.out_channels,
             pair(layer.kernel),
@@ -40,24 +59,30 @@ class Conv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, C, H, W) to (batch, out_channels, H', W')."""
-        x = self.conv(x)
+        x = _product(self.conv, x) if _is_product(self.conv, x) else self.conv(x)
         if self.norm is not None:
             x = self.norm(x)
         return x if self.relu is None else self.relu(x)
 
 
-class PointwiseConv(nn.Conv2d):
-    """A 1x1 convolution; on a CPU the matrix product that it is, the same layer at each pixel.
+def _is_product(conv: nn.Module, x: Tensor) -> bool:
+    """Whether `conv` may be replaced by a matrix product, unseen by anyone."""
+    return (
+        type(conv) is nn.Conv2d
+        and (conv.kernel_size, conv.stride, conv.padding, conv.groups) == ((1, 1), (1, 1), (0, 0), 1)
+        and not traced(x)
+        # inside vmap a tensor does not tell its memory format
+        and not transformed()
+        and x.device.type == "cpu"
+        and x.is_contiguous(memory_format=torch.channels_last)
+        # a hook wants the module itself to be called
+        and not (conv._forward_hooks or conv._forward_pre_hooks)
+        and not (conv._backward_hooks or conv._backward_pre_hooks or _has_any_global_hook())
+    )
 
-    With few channels and pixels it is trained up to twice as fast so, since less is prepared for each call.
-    """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, C, H, W) to (batch, out_channels, H', W')."""
-        plain = (self.stride, self.padding, self.groups) == ((1, 1), (0, 0), 1)
-        if plain and x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last):
-            return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
-        return super().forward(x)
+def _product(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    return F.linear(x.permute(0, 2, 3, 1), conv.weight.flatten(1), conv.bias).permute(0, 3, 1, 2)
 
 
 class Linear(nn.Module):
@@ -95,48 +120,66 @@ class LRN(nn.Module):
         return f"size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
+# so that a graph of torch.fx has it as one call
+@torch.fx.wrap
 def local_response_norm(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
     """`F.local_response_norm` as a sum of shifted slices, which compiles into one pass.
 
-    Args and result as there: x is (batch, C, ...), and the result has its shape and type. The gradient is
-    computed in closed form; it has none of its own.
+    Args and result as there: x is (batch, C, ...), and the result has its shape and type. Derivatives of
+    any order and mode are right, also inside `torch.func`'s transforms.
     """
+    if traced(x) or transformed() or forward_ad.unpack_dual(x).tangent is not None:
+        return _normalized(x, size, alpha, beta, k)[0]
     return _LocalResponseNorm.apply(x, size, alpha, beta, k)
 
 
+def _normalized(x: Tensor, size: int, alpha: float, beta: float, k: float) -> tuple[Tensor, Tensor, Tensor]:
+    """y = x / base ** beta, with base = k + alpha/size * (sum of x² over the window); base; base ** -beta."""
+    wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+    base = _window_sum(wide * wide, size // 2, (size - 1) // 2).mul_(alpha / size).add_(k)
+    power = _power(base, beta)
+    return (wide * power).to(x.dtype), base, power
+
+
 class _LocalResponseNorm(torch.autograd.Function):
-    """y = x / base ** beta, where base = k + alpha/size * (sum of x² over the window).
+    """`_normalized` with its gradient in closed form, which is twice as fast and keeps less.
 
     dL/dx = g / base ** beta - 2 alpha beta / size * x * (sum of g y / base over the mirrored window).
+
+    For eager, reverse mode alone. A `jvp` here would be wrong in silence where forward modes are nested,
+    since torch does not tell it the outer tangent.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-        wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-        base = _window_sum(wide * wide, size // 2, (size - 1) // 2).mul_(alpha / size).add_(k)
-        power = _power(base, beta)
+        y, base, power = _normalized(x, size, alpha, beta, k)
         ctx.save_for_backward(x, base, power)
-        ctx.settings = size, alpha, beta
-        return (wide * power).to(x.dtype)
+        ctx.settings = size, alpha, beta, k
+        return y
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
         x, base, power = ctx.saved_tensors
-        size, alpha, beta = ctx.settings
+        size, alpha, beta, _ = ctx.settings
+        again = torch.is_grad_enabled()
+        if again:
+            # whoever differentiates once more must see that these depend on x
+            _, base, power = _normalized(x, *ctx.settings)
         wide, grad = x.to(base.dtype), grad.to(base.dtype)
         direct = grad * power
         shared = _window_sum(direct * wide / base, (size - 1) // 2, size // 2)
-        along = direct.addcmul_(wide, shared, value=-2 * alpha * beta / size)
-        return along.to(x.dtype), None, None, None, None
+        add = torch.addcmul if again else Tensor.addcmul_
+        return add(direct, wide, shared, value=-2 * alpha * beta / size).to(x.dtype), None, None, None, None
 
 
 def _window_sum(x: Tensor, before: int, after: int) -> Tensor:
     """At each channel, the sum of x over the channels from `before` it to `after` it."""
+    if before == after == 0:
+        return x
     no_padding = (0, 0) * (x.dim() - 2)  # F.pad counts axes from the last; the channels come second
     padded, channels = F.pad(x, (*no_padding, before, after)), x.shape[1]
-    total = torch.zeros_like(x)
-    for shift in range(before + after + 1):
+    total = padded[:, :channels] + padded[:, 1 : 1 + channels]
+    for shift in range(2, before + after + 1):
         total += padded[:, shift : shift + channels]
     return total
 
@@ -154,15 +197,15 @@ def _power(base: Tensor, beta: float) -> Tensor:
 class Scale(nn.Module):
     """Each channel times `weight` plus `bias`, both of one number per channel."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, in_shape: Shape) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
+        self.weight = nn.Parameter(torch.ones(in_shape[0]))
+        self.bias = nn.Parameter(torch.zeros(in_shape[0]))
+        self._view = (-1, *(1,) * (len(in_shape) - 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, C, ...) to the same shape."""
-        shape = (-1, *(1,) * (x.dim() - 2))
-        return x * self.weight.view(shape) + self.bias.view(shape)
+        return x * self.weight.view(self._view) + self.bias.view(self._view)
 
 
 class Tanh(nn.Module):
@@ -246,7 +289,7 @@ def plain_layer(layer: data.Layer, in_shape: Shape) -> nn.Module:
         case data.Dropout():
             return nn.Dropout(layer.p)
         case data.Scale():
-            return Scale(in_shape[0])
+            return Scale(in_shape)
         case data.Tanh():
             return Tanh(layer)
         case data.Select():

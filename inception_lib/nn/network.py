@@ -6,14 +6,16 @@ The same class makes any other network of those layers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import _register_namedtuple
 
-from inception_lib.architecture import Architecture, Branches, Linear, Step, walk
+from inception_lib.architecture import Architecture, Branches, Linear, Shape, Step, walk
 from inception_lib.counting import shape_text
 from inception_lib.errors import ArchitectureError, InceptionError
 from inception_lib.nn import layers
@@ -29,6 +31,10 @@ class Output(NamedTuple):
     logits: Tensor
     aux1: Tensor | None = None
     aux2: Tensor | None = None
+
+
+# torch.export.save writes this name for the type; loading needs this module imported
+_register_namedtuple(Output, serialized_type_name="inception_lib.Output")
 
 
 class Network(nn.Module):
@@ -85,12 +91,12 @@ class Network(nn.Module):
             x: (batch, channels, height, width) floating point, normalized as the weights want it.
                 Any height and width will do that leave each window something to pool (the paper's
                 network: 47 pixels and more); a network with fully connected layers on a grid (VGG,
-                or auxiliary heads in training) wants the size of its architecture.
+                or auxiliary heads in training) wants a size that gives the grid of its architecture's.
 
         Raises:
             InceptionError: the input does not fit the network.
         """
-        if not torch.compiler.is_compiling():
+        if not layers.traced(x):
             self._check(x)
         heads = self._heads if self.training else ()
         aux: dict[str, Tensor] = {}
@@ -100,6 +106,26 @@ class Network(nn.Module):
                 if after == name:
                     aux[head] = getattr(self, head)(x).flatten(1)
         return Output(x.flatten(1), *(aux[head] for head, _ in heads))
+
+    def extra_repr(self) -> str:
+        return f"{self.architecture.name}, input {_sizes(self.architecture.input)}"
+
+    def __repr__(self) -> str:
+        """As torch has it; behind each layer the shape that it gives, without the batch.
+
+        The shapes are the architecture's, for an input of its own size.
+        """
+        shapes = {step.path.replace("/", "."): step.out_shape for step in walk(self.architecture)}
+        lines: list[str] = []
+        names: list[str] = []
+        for line in super().__repr__().splitlines():
+            child = re.match(r"((?:  )+)\((.+?)\): ", line)
+            if child:
+                names[len(child[1]) // 2 - 1 :] = [child[2]]
+                shape = shapes.get(".".join(names))
+                line += f"  # {_sizes(shape)}" if shape else ""
+            lines.append(line)
+        return "\n".join(lines)
 
     def _check(self, x: Tensor) -> None:
         """Refuse what would otherwise fail somewhere inside, with an error about something else."""
@@ -135,6 +161,10 @@ class Network(nn.Module):
                     f"{picture}: {now.path} takes {takes}, and {gets} would arrive "
                     f"(a {built.input[1]}x{built.input[2]} input fits)."
                 )
+
+
+def _sizes(shape: Shape) -> str:
+    return " x ".join(map(str, shape))
 
 
 def initialize(

@@ -95,7 +95,7 @@ def info_of(path: Path, header: Mapping[str, str]) -> Weights | None:
         preprocess = _decode(json.loads(header.get("preprocess", "null")))
         if not isinstance(architecture, Architecture) or not isinstance(preprocess, Preprocess):
             raise _Unfit("it does not say which network this is, or what its input is")
-        _check_size(architecture)
+        _check_usable(architecture)
         return Weights(
             name=header.get("name", path.stem),
             source=header.get("source", ""),
@@ -184,8 +184,8 @@ def _fits(value: Any, wanted: Any) -> bool:
     return type(value) is wanted
 
 
-def _check_size(architecture: Architecture) -> None:
-    """Refuse a network of more layers or larger ones than any that one would want to run."""
+def _check_usable(architecture: Architecture) -> None:
+    """Refuse a network that one would not want to run: too large, or without a defined result."""
     if not architecture.layers:
         raise _Unfit("its network has no layers")
     for number, step in enumerate(walk(architecture)):
@@ -193,5 +193,10 @@ def _check_size(architecture: Architecture) -> None:
             raise _Unfit(f"its network has more than {_MOST_LAYERS:,} layers")
         if size_of(step.out_shape) > _MOST_VALUES:
             raise _Unfit(f"{step.path} gives more than {_MOST_VALUES:,} values for one image")
-        if isinstance(step.layer, data.LRN) and step.layer.size > _MOST_LRN:
-            raise _Unfit(f"{step.path} normalizes over more than {_MOST_LRN:,} channels")
+        match step.layer:
+            case data.LRN(size=size) if size > _MOST_LRN:
+                raise _Unfit(f"{step.path} normalizes over more than {_MOST_LRN:,} channels")
+            case data.LRN(alpha=alpha, k=k) if alpha < 0 or k <= 0:
+                raise _Unfit(f"{step.path} may divide by nothing, with an alpha of {alpha} and a k of {k}")
+            case data.Conv(norm_eps=eps) if eps < 0:
+                raise _Unfit(f"{step.path} adds {eps} to a variance, which must not become negative")
