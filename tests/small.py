@@ -1,7 +1,9 @@
-"""A small network, and folders and data sets of small images, for the tests of evaluation."""
+"""A small network, folders and data sets of small images, and the command, for tests that run either."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,11 +12,13 @@ import torch
 from PIL import Image
 
 from inception_lib import googlenet
+from inception_lib.cli import main
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess, read_picture
 from inception_lib.nn.network import Network
 from inception_lib.weights.info import Loaded, Weights
 
+ROOT = Path(__file__).parents[1]
 CLASSES = ("ant", "bee", "cat")
 
 
@@ -93,3 +97,23 @@ def odd_folder(root):
     random(99, 99, 3).save(cat / "whole.png")
     (cat / "cut.png").write_bytes((cat / "whole.png").read_bytes()[:9000])
     return root
+
+
+def command(*arguments, **options):
+    """The real command `inception`, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "inception_lib", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        **options,
+    )
+
+
+def refused(capsys, *arguments):
+    """What main() says on stderr when it refuses: one sentence, and nothing on stdout."""
+    assert main(list(map(str, arguments))) == 1
+    said = capsys.readouterr()
+    assert not said.out and "Traceback" not in said.err and said.err.count("\n") == 1
+    assert said.err.startswith("inception: ") and said.err.endswith(".\n")
+    return said.err

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from small import class_folder, network, odd_folder
+from small import class_folder, network, odd_folder, refused
 
 from inception_lib import WeightsError, distributed
 from inception_lib.book import bundled, results
@@ -28,15 +28,6 @@ from inception_lib.weights.formats import save_weights
 
 ROOT = Path(__file__).parents[1]
 BUNDLED = bundled.FOLDER / "shapes-1.safetensors"
-
-
-def refused(capsys, *arguments):
-    """What the command says when it refuses: one sentence."""
-    assert main(["evaluate", *map(str, arguments)]) == 1
-    said = capsys.readouterr()
-    assert not said.out and said.err.startswith("inception: ") and "Traceback" not in said.err
-    assert said.err.count("\n") == 1 and said.err.endswith(".\n")
-    return said.err
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +101,7 @@ def test_pictures_without_classes_are_named(capsys, tmp_path):
     assert main(["evaluate", *arguments]) == 0
     out = capsys.readouterr().out.splitlines()
     assert len(out) == 5 and all(" %  " in line for line in out) and out[0].endswith("a\\x1b[31m.png")
-    assert str(folder) in refused(capsys, *arguments, "--record", "x")
+    assert str(folder) in refused(capsys, "evaluate", *arguments, "--record", "x")
 
 
 # ------------------------------------------------------------------------- before anything is done
@@ -142,12 +133,12 @@ def untouched(monkeypatch):
     ],
 )
 def test_what_is_known_to_go_wrong_is_said_first(capsys, untouched, arguments, word):
-    assert word in refused(capsys, *arguments)
+    assert word in refused(capsys, "evaluate", *arguments)
 
 
 def test_several_processes_need_a_folder(capsys, untouched, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert "--out" in refused(capsys, "--data", "shapes")
+    assert "--out" in refused(capsys, "evaluate", "--data", "shapes")
 
 
 def test_what_is_tested_where_little_is_said(capsys, tmp_path, monkeypatch, weights):
@@ -159,16 +150,16 @@ def test_what_is_tested_where_little_is_said(capsys, tmp_path, monkeypatch, weig
         raise WeightsError("Enough.")
 
     monkeypatch.setattr("inception_lib.evaluation.ensemble.evaluate", stop)
-    refused(capsys, "--data", "shapes")
-    refused(capsys, "--weights", BUNDLED)
+    refused(capsys, "evaluate", "--data", "shapes")
+    refused(capsys, "evaluate", "--weights", BUNDLED)
     assert seen == [([f"shapes-{n}" for n in range(1, 8)], "shapes"), (["shapes-1"], "shapes")]
-    assert "--data" in refused(capsys, "--weights", weights) and len(seen) == 2
+    assert "--data" in refused(capsys, "evaluate", "--weights", weights) and len(seen) == 2
     asked = []
     monkeypatch.setattr(
         loading, "load_weights", lambda name, **more: asked.append(name) or stop([], network(0).info)
     )
     class_folder(tmp_path, 3)
-    refused(capsys, "--data", tmp_path)
+    refused(capsys, "evaluate", "--data", tmp_path)
     assert asked == ["bvlc"]
 
 
@@ -187,7 +178,7 @@ def test_what_is_tested_where_little_is_said(capsys, tmp_path, monkeypatch, weig
 )
 def test_bad_input_is_one_sentence(capsys, arguments, word):
     given = [] if "--weights" in arguments else ["--weights", BUNDLED]
-    assert word in refused(capsys, *given, *arguments)
+    assert word in refused(capsys, "evaluate", *given, *arguments)
 
 
 def test_what_is_not_understood_is_status_2(capsys):

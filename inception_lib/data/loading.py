@@ -179,8 +179,3 @@ class Loader:
     def _load(self, parts: Iterator[list[_Wanted]]) -> Iterator[Batch]:
         self._parts[:] = parts
         return iter(self._loader)
-
-
-def normalized(pictures: Tensor, preprocess: Preprocess) -> Tensor:
-    """Images (n, height, width, 3) in uint8 as `preprocess.batch` makes them."""
-    return preprocess.batch(pictures)

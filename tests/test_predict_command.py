@@ -1,0 +1,241 @@
+"""`inception predict`: what it answers, and how it fails."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage
+import torch
+from PIL import Image
+from small import command, refused
+
+from inception_lib import googlenet
+from inception_lib.cli import main
+from inception_lib.nn.network import Network
+from inception_lib.weights.formats import save_weights
+
+ROOT = Path(__file__).parents[1]
+BVLC = (ROOT / ".." / "shared" / "weights" / "bvlc_googlenet.caffemodel").resolve()
+PHOTOS = Path(skimage.__file__).parent / "data"
+
+needs_bvlc = pytest.mark.skipif(not BVLC.exists(), reason="no ../shared/weights/bvlc_googlenet.caffemodel")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A small network of four classes, saved."""
+    torch.manual_seed(0)
+    network = Network(googlenet(width=0.1, classes=4, heads=False))
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    return save_weights(network, path, classes=["ant", "bee", "cat", "dog"])
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 60, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+@needs_bvlc
+def test_the_cat_is_a_cat_and_the_coffee_a_coffee(capsys):
+    chelsea, coffee = PHOTOS / "chelsea.png", PHOTOS / "coffee.png"
+    assert main(["predict", str(chelsea), str(coffee), "--weights", str(BVLC)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == str(chelsea) and lines[6] == str(coffee) and len(lines) == 12
+    assert any("cat" in line for line in lines[1:6]) and "Egyptian cat" in "\n".join(lines[1:6])
+    assert lines[7].endswith("espresso")
+    shown = [float(line.split("%")[0]) for line in lines[1:6]]
+    assert shown == sorted(shown, reverse=True) and 90 < sum(shown) <= 100
+
+
+def test_predict_as_json(capsys, weights, photo):
+    photos, weights = [str(photo)] * 2, str(weights)
+    assert main(["predict", *photos, "--weights", weights, "--format", "json", "--top", "9"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["weights"] == "small" and len(answer["pictures"]) == 2
+    predictions = answer["pictures"][0]["predictions"]
+    assert {p["class"] for p in predictions} == {"ant", "bee", "cat", "dog"}
+    assert sum(p["probability"] for p in predictions) == pytest.approx(1)
+    assert all(["ant", "bee", "cat", "dog"][p["output"]] == p["class"] for p in predictions)
+
+
+def test_predict_by_weights_that_name_no_classes(capsys, tmp_path, photo):
+    network = Network(googlenet(width=0.1, classes=3, heads=True))
+    path = save_weights(network, tmp_path / "x.safetensors")
+    assert main(["predict", str(photo), "--weights", str(path), "--top", "1"]) == 0
+    assert "%  class " in capsys.readouterr().out
+
+
+def test_one_bad_picture_does_not_stop_the_others(capsys, weights, photo, tmp_path):
+    text = tmp_path / "text.jpg"
+    text.write_text("not a picture")
+    none = tmp_path / "none.png"
+    assert main(["predict", str(text), str(photo), str(none), "--weights", str(weights)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[0] == str(photo) and captured.out.count("%") == 4
+    assert captured.err.splitlines() == [
+        f"inception: {text}: this is not a picture in any format that can be read here.",
+        f"inception: {none}: there is no such file.",
+    ]
+    assert main(["predict", str(text), str(photo), "--weights", str(weights), "--format", "json"]) == 1
+    pictures = json.loads(capsys.readouterr().out)["pictures"]
+    assert "not a picture" in pictures[0]["error"] and pictures[1]["predictions"]
+
+
+@pytest.mark.parametrize("format", ["text", "json"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_answer_that_is_not_a_number_is_no_answer(capsys, monkeypatch, weights, photo, format, value):
+    from inception_lib.weights import loading
+
+    real = loading.load_weights
+
+    def broken(*args, **more):
+        loaded = real(*args, **more)
+        loaded.network.classifier.linear.bias.data[1] = value
+        return loaded
+
+    monkeypatch.setattr(loading, "load_weights", broken)
+    assert main(["predict", str(photo), "--weights", str(weights), "--format", format]) == 1
+    said = capsys.readouterr()
+    assert str(photo) in said.err and said.err.count("\n") == 1 and "nan" not in said.out.lower()
+    if format == "json":
+        (answer,) = json.loads(said.out, parse_constant=pytest.fail)["pictures"]
+        assert answer["error"] and "predictions" not in answer
+
+
+@pytest.mark.parametrize("mode", ["transparent", "deep"])
+def test_any_kind_of_picture_is_read_as_the_format_means_it(capsys, weights, tmp_path, mode):
+    """A line on full transparency is a line on white; 16 bits of gray are 8 finer ones."""
+    pixels = np.random.default_rng(0).integers(0, 256, (80, 60), dtype=np.uint8)
+    if mode == "transparent":
+        layers = np.stack([np.zeros_like(pixels)] * 3 + [pixels], 2)
+        Image.fromarray(layers, "RGBA").save(tmp_path / "odd.png")
+        Image.fromarray(255 - pixels).save(tmp_path / "plain.png")
+    else:
+        Image.fromarray(pixels.astype(np.uint16) * 257).save(tmp_path / "odd.png")
+        Image.fromarray(pixels).save(tmp_path / "plain.png")
+    found = []
+    for name in ("odd", "plain"):
+        arguments = ["predict", str(tmp_path / f"{name}.png"), "--weights", str(weights), "--format", "json"]
+        assert main(arguments) == 0
+        found.append(json.loads(capsys.readouterr().out)["pictures"][0]["predictions"])
+    assert [p["class"] for p in found[0]] == [p["class"] for p in found[1]]
+    assert [p["probability"] for p in found[0]] == pytest.approx(
+        [p["probability"] for p in found[1]], rel=1e-5
+    )
+
+
+def test_names_do_not_command_the_terminal(capsys, tmp_path, photo):
+    network = Network(googlenet(width=0.1, classes=2, heads=False))
+    path = save_weights(network, tmp_path / "x.safetensors", classes=["a\x1b[31m", "b"])
+    odd = photo.rename(tmp_path / "\x1b]0;title\x07.png")
+    assert main(["predict", str(odd), str(tmp_path / "\x1b[2J"), "--weights", str(path)]) == 1
+    said = capsys.readouterr()
+    assert "a\\x1b[31m" in said.out and "\\x1b]0;title\\x07.png" in said.out
+    assert "\x1b" not in said.out + said.err and "\\x1b[2J" in said.err
+
+
+def test_bad_pictures(capsys, weights, photo, tmp_path):
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(photo.read_bytes()[:3000])
+    empty = tmp_path / "empty.jpg"
+    empty.write_bytes(b"")
+    for path, sentence in (
+        (cut, "damaged"),
+        (empty, "empty"),
+        (tmp_path, "folder"),
+        (tmp_path / "none", "no such file"),
+    ):
+        said = refused(capsys, "predict", path, "--weights", weights)
+        assert str(path) in said and sentence in said
+    assert "at least one picture" in refused(capsys, "predict", "--weights", weights)
+    assert "--top must be at least 1" in refused(capsys, "predict", photo, "--top", 0)
+
+
+def test_bad_weights(capsys, photo, tmp_path):
+    cut = tmp_path / "cut.caffemodel"
+    cut.write_bytes(b"\x0a\x09GoogleNet\xa2\x06\xff\xff\x7f")
+    other = tmp_path / "other.pth"
+    torch.save(torch.nn.Linear(3, 4).state_dict(), other)
+    text = tmp_path / "text.safetensors"
+    text.write_text("not weights")
+    for path, sentence in (
+        (cut, "damaged or cut short"),
+        (text, "damaged or cut short"),
+        (other, "another network"),
+        (tmp_path / "none.pth", "no such file"),
+        (tmp_path, "Is a directory"),
+    ):
+        said = refused(capsys, "predict", photo, "--weights", path)
+        assert str(path) in said and sentence in said
+
+
+def test_offline_with_nothing_in_the_cache(tmp_path, photo):
+    nobody = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+    done = command("predict", photo, env=os.environ | {"INCEPTION_CACHE": str(tmp_path)} | nobody)
+    assert done.returncode == 1 and not done.stdout and "Traceback" not in done.stderr
+    assert done.stderr.startswith(
+        "inception: http://dl.caffe.berkeleyvision.org/bvlc_googlenet.caffemodel: the download failed"
+    )
+    assert done.stderr.count("\n") == 1 and not list(tmp_path.glob("*model*"))
+
+
+@needs_bvlc
+def test_the_real_command_on_real_weights_good_and_cut(tmp_path):
+    cut = tmp_path / "cut.caffemodel"
+    cut.write_bytes(BVLC.read_bytes()[:1_000_000])
+    done = command("predict", PHOTOS / "chelsea.png", "--weights", cut)
+    assert done.returncode == 1 and not done.stdout
+    assert done.stderr.startswith(f"inception: {cut}: ") and done.stderr.count("\n") == 1
+    done = command("predict", PHOTOS / "chelsea.png", tmp_path / "none.jpg", "--weights", BVLC)
+    assert done.returncode == 1 and "cat" in done.stdout
+    assert done.stderr == f"inception: {tmp_path / 'none.jpg'}: there is no such file.\n"
+
+
+def test_a_name_that_is_not_text_can_be_printed(weights, tmp_path, photo):
+    odd = os.fsencode(tmp_path) + b"/\xff.png"
+    try:
+        Path(os.fsdecode(odd)).write_bytes(photo.read_bytes())
+    except OSError:
+        pytest.skip("this file system takes only text as names")
+    done = subprocess.run(
+        [sys.executable, "-m", "inception_lib", "predict", odd, "--weights", weights],
+        cwd=ROOT,
+        capture_output=True,
+    )
+    assert done.returncode == 0 and b"udcff.png" in done.stdout and not done.stderr
+
+
+def test_an_interrupt_from_the_keyboard_leaves_no_traceback(weights):
+    # a picture that never comes: the command waits for it, and is interrupted
+    process = subprocess.Popen(
+        [sys.executable, "-m", "inception_lib", "predict", "/dev/stdin", "--weights", weights],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # tests that a shell runs in its background inherit that the signal is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        end = process.stdin.fileno()
+        os.write(end, b"\x89PNG")
+        unread = bytearray(4)
+        while fcntl.ioctl(end, termios.FIONREAD, unread) or any(unread):  # until it has read that
+            time.sleep(0.02)
+        time.sleep(1)  # and waits for more: a signal just before a read begins would not end the read
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        assert (process.returncode, out, err) == (130, "", "")
+    finally:
+        process.kill()
