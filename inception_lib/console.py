@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from inception_lib.errors import InceptionError, printable
+from inception_lib.errors import InceptionError, InceptionWarning, printable
 
 
 def run(command: Callable[[], int], name: str = "inception") -> int:
@@ -18,7 +19,7 @@ def run(command: Callable[[], int], name: str = "inception") -> int:
     command line was not understood. 130: interrupted. Where stderr cannot be written, nothing is said, and
     the work goes on.
     """
-    with _streams() as stdout:
+    with _streams() as stdout, _warnings_in_a_line(name):
         try:
             status = _status(command)
             sys.stdout.flush()  # here, where what it raises is still caught
@@ -36,6 +37,21 @@ def run(command: Callable[[], int], name: str = "inception") -> int:
             )
         print(f"{name}: {printable(said)}", file=sys.stderr)
         return 1
+
+
+@contextmanager
+def _warnings_in_a_line(name: str) -> Iterator[None]:
+    """Show what the library itself warns of as a sentence; the warnings of others as Python does."""
+
+    def show(message: Warning | str, category: type[Warning], *more: Any, **others: Any) -> None:
+        if category is InceptionWarning:
+            print(f"{name}: {printable(message)}", file=sys.stderr)
+        else:
+            usual(message, category, *more, **others)
+
+    with warnings.catch_warnings():
+        usual, warnings.showwarning = warnings.showwarning, show
+        yield
 
 
 def _status(command: Callable[[], int]) -> int:

@@ -23,6 +23,10 @@ class InceptionError(Exception):
         super().__init__(printable(message))
 
 
+class InceptionWarning(UserWarning):
+    """Something that the user should know of, and that is no error."""
+
+
 class ArchitectureError(InceptionError, ValueError):
     """A network that cannot exist; the sentence begins with the path of the offending layer."""
 

@@ -4,12 +4,13 @@ import ast
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
 from inception_lib.console import run
-from inception_lib.errors import InceptionError
+from inception_lib.errors import InceptionError, InceptionWarning
 
 LIBRARY = Path(__file__).parents[1] / "inception_lib"
 
@@ -116,3 +117,13 @@ def test_no_json_is_written_with_what_json_has_not():
                 if "allow_nan=False" not in ast.unparse(node):
                     wrong.append(f"{path.relative_to(LIBRARY)}:{node.lineno}")
     assert found > 5 and not wrong
+
+
+def test_what_the_library_warns_of_is_a_sentence(capsys):
+    def command():
+        warnings.warn("w.pth: does not say.", InceptionWarning, stacklevel=1)
+        return 0
+
+    usual = warnings.showwarning
+    assert run(command) == 0
+    assert capsys.readouterr().err == "inception: w.pth: does not say.\n" and warnings.showwarning is usual

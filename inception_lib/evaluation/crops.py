@@ -11,22 +11,24 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from inception_lib.data.decoding import as_rgb
 from inception_lib.data.images import Preprocess
 from inception_lib.evaluation.plan import View, kept_parts
 
 
 def pixels(picture: Image.Image) -> Tensor:
-    """A picture as uint8 (height, width, 3), on the CPU.
+    """A picture of any mode as uint8 (height, width, 3), on the CPU; see `as_rgb`.
 
     Of one more than 16 times as long as wide, both ends and the middle are there, side by side.
     """
+    picture = as_rgb(picture)
     width, height = picture.size
     parts = kept_parts(max(width, height), min(width, height))
     if len(parts) > 1:
         boxes = [(0, b, width, b + n) if height > width else (b, 0, b + n, height) for b, n in parts]
-        arrays = [np.asarray(picture.crop(box).convert("RGB")) for box in boxes]
+        arrays = [np.asarray(picture.crop(box)) for box in boxes]
         return torch.from_numpy(np.concatenate(arrays, axis=0 if height > width else 1))
-    return torch.from_numpy(np.array(picture.convert("RGB")))
+    return torch.from_numpy(np.array(picture))
 
 
 def levels(picture: Tensor, scales: Sequence[int], preprocess: Preprocess) -> dict[int, Tensor]:

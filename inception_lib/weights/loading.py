@@ -12,7 +12,7 @@ import torch
 from inception_lib.architecture import Architecture
 from inception_lib.data.imagenet import imagenet_classes
 from inception_lib.data.images import IMAGENET_PREPROCESS, TORCHVISION_PREPROCESS, Preprocess
-from inception_lib.errors import WeightsError
+from inception_lib.errors import InceptionWarning, WeightsError
 from inception_lib.files import agrees
 from inception_lib.networks.googlenet import Stem, Variant, googlenet
 from inception_lib.nn.network import Network
@@ -159,7 +159,8 @@ def _warn_of_guess(path: Path, guess: Preprocess) -> None:
     else:
         rest = "BVLC's (BGR minus the mean, no division) is assumed; give preprocess= where it was another"
     # the caller of load_weights is three calls up
-    warnings.warn(f"{path}: the file does not say how images are normalized; {rest}.", stacklevel=4)
+    sentence = f"{path}: the file does not say how images are normalized; {rest}."
+    warnings.warn(sentence, InceptionWarning, stacklevel=4)
 
 
 def _variant_of(path: Path, state: State) -> Architecture:
