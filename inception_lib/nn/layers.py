@@ -65,7 +65,7 @@ class Conv(nn.Module):
         return x if self.relu is None else self.relu(x)
 
 
-def _is_product(conv: nn.Module, x: Tensor) -> bool:
+def _is_product(conv: nn.Conv2d, x: Tensor) -> bool:
     """Whether `conv` may be replaced by a matrix product, unseen by anyone."""
     return (
         type(conv) is nn.Conv2d
@@ -81,7 +81,7 @@ def _is_product(conv: nn.Module, x: Tensor) -> bool:
     )
 
 
-def _product(conv: nn.Module, x: Tensor) -> Tensor:
+def _product(conv: nn.Conv2d, x: Tensor) -> Tensor:
     return F.linear(x.permute(0, 2, 3, 1), conv.weight.flatten(1), conv.bias).permute(0, 3, 1, 2)
 
 

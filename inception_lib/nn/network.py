@@ -116,7 +116,8 @@ class Network(nn.Module):
         The shapes are the architecture's, for an input of its own size.
         """
         shapes = {step.path.replace("/", "."): step.out_shape for step in walk(self.architecture)}
-        lines, names = [], []
+        lines: list[str] = []
+        names: list[str] = []
         for line in super().__repr__().splitlines():
             child = re.match(r"((?:  )+)\((.+?)\): ", line)
             if child:
