@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.autograd import forward_ad
 from torch.nn import functional as F
+from torch.utils import _pytree as pytree
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from inception_lib import Architecture, googlenet
@@ -269,3 +270,9 @@ def test_a_gradient_penalty_follows_finite_differences():
     assert along == pytest.approx(expected, rel=1e-3)
     penalty(0.0).backward()  # which raised
     torch.testing.assert_close(weight.grad, got)
+
+
+def test_the_outputs_name_in_an_exported_file_stays():
+    """A file that was saved under another name would no longer load."""
+    spec = pytree.tree_structure(Output(torch.zeros(1)))
+    assert "inception_lib.Output" in pytree.treespec_dumps(spec)
