@@ -103,19 +103,23 @@ def test_state_dict_keys_are_the_paths_of_the_architecture(variant, stem):
     assert set(on_meta(architecture).state_dict()) == expected
 
 
-def test_each_layer_gives_the_shape_that_the_architecture_says():
-    for variant in VARIANTS:
-        architecture = tiny(variant)
-        steps = list(walk(architecture))
-        kept = activations(
-            on_meta(architecture).train(),
-            torch.empty(2, 3, 224, 224, device="meta"),
-            [step.path for step in steps],
-        )
-        assert {p: tuple(a.output.shape[1:]) for p, a in kept.items()} == {s.path: s.out_shape for s in steps}
-        assert {p: tuple(a.input.shape[1:]) for p, a in kept.items() if not p.startswith("inception")} == {
-            s.path: s.in_shape for s in steps if not s.path.startswith("inception")
-        }
+@pytest.mark.parametrize(
+    ("variant", "size"),
+    # at 224 the heads' pools come out even; at 100 rounding down would give another grid in each pool but one
+    [*((variant, 224) for variant in VARIANTS), ("paper", 100), ("torchvision", 100)],
+)
+def test_each_layer_gives_the_shape_that_the_architecture_says(variant, size):
+    architecture = tiny(variant, input_size=size)
+    steps = list(walk(architecture))
+    kept = activations(
+        on_meta(architecture).train(),
+        torch.empty(2, 3, size, size, device="meta"),
+        [step.path for step in steps],
+    )
+    assert {p: tuple(a.output.shape[1:]) for p, a in kept.items()} == {s.path: s.out_shape for s in steps}
+    assert {p: tuple(a.input.shape[1:]) for p, a in kept.items() if not p.startswith("inception")} == {
+        s.path: s.in_shape for s in steps if not s.path.startswith("inception")
+    }
 
 
 def test_output_is_of_one_type_and_the_heads_run_only_in_training():

@@ -65,7 +65,7 @@ class Conv(nn.Module):
         return x if self.relu is None else self.relu(x)
 
 
-def _is_product(conv: nn.Module, x: Tensor) -> bool:
+def _is_product(conv: nn.Conv2d, x: Tensor) -> bool:
     """Whether `conv` may be replaced by a matrix product, unseen by anyone."""
     return (
         type(conv) is nn.Conv2d
