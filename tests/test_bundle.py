@@ -35,6 +35,7 @@ def test_seven_small_files(networks):
         assert info.name == f"shapes-{n}" and len(info.classes) == 10 and not network.architecture.heads
 
 
+@pytest.mark.slow
 def test_they_are_as_good_as_recorded_and_better_together(answers):
     probabilities, labels = answers
     single = (probabilities.argmax(2) == labels).mean(1)

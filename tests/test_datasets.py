@@ -62,6 +62,7 @@ def test_every_picture_is_seen_once_an_epoch_in_an_order_of_its_own(folder):
     assert labels.tolist() == [data.labels[i] for i in orders[0]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_pictures_do_not_depend_on_who_reads_them(folder, workers):
     data = open_data(str(folder), "train")
@@ -221,6 +222,7 @@ def test_a_million_files_cost_what_their_names_do(tmp_path):
     assert len(pickle.dumps(data)) < 60 * 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["fork", "spawn", "forkserver"])
 def test_workers_started_in_any_way_give_the_same_batches(folder, start):
     """macOS and Windows spawn, as Linux does where several processes train; Python 3.14 uses forkservers."""

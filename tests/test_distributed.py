@@ -29,6 +29,7 @@ print(given_back, pages())
 """
 
 
+@pytest.mark.slow
 def test_freed_memory_is_kept_where_glibc_is():
     if not keep_freed_memory():
         assert platform.libc_ver()[0] != "glibc"

@@ -174,6 +174,7 @@ def test_processes_share_what_is_missing_and_look_before_any_of_them_writes(tmp_
     assert written == [["00000000", "00000128"], ["00000064"]]
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_pictures(tmp_path):
     class_folder(tmp_path / "data", 70)
     path = save_weights(network(0).network, tmp_path / "a.safetensors", network(0).info)

@@ -253,6 +253,7 @@ def test_names_of_classes_that_are_not_text(capsys, tmp_path):
     assert main(["evaluate", *map(str, options), "--resume"]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("redirection", "status"), [("2>/dev/full", 0), (">&-", 1)])
 def test_streams_that_cannot_be_written(tmp_path, weights, redirection, status):
     """The work is done to its end, table and all, whatever can be said of it."""

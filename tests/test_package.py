@@ -15,6 +15,9 @@ import pytest
 import inception_lib
 from inception_lib import count, googlenet
 
+# each starts processes of its own
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -11,6 +11,8 @@ from test_site import PAGE_NAMES
 from inception_lib.book.widgets import ReductionWidget
 from tools import pdf
 
+pytestmark = pytest.mark.browser
+
 CHAPTER = "02_one_by_one_convolution"
 
 

@@ -179,6 +179,7 @@ def test_bad_weights(capsys, photo, tmp_path):
         assert str(path) in said and sentence in said
 
 
+@pytest.mark.slow
 def test_offline_with_nothing_in_the_cache(tmp_path, photo):
     nobody = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
     done = command("predict", photo, env=os.environ | {"INCEPTION_CACHE": str(tmp_path)} | nobody)
@@ -189,6 +190,7 @@ def test_offline_with_nothing_in_the_cache(tmp_path, photo):
     assert done.stderr.count("\n") == 1 and not list(tmp_path.glob("*model*"))
 
 
+@pytest.mark.slow
 @needs_bvlc
 def test_the_real_command_on_real_weights_good_and_cut(tmp_path):
     cut = tmp_path / "cut.caffemodel"

@@ -51,6 +51,7 @@ def bvlc():
     return load_weights(BVLC)
 
 
+@pytest.mark.slow
 @needs_logits
 def test_the_62_expected_logits(bvlc):
     expected, preprocess = np.load(LOGITS), bvlc.info.preprocess

@@ -126,6 +126,7 @@ def test_the_recorded_run_has_a_line_per_reduction_of_the_paper():
         assert line["random"] < line["linear"] < line["pca"] and line["relu"] < line["linear"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not BVLC.exists(), reason="../shared/weights/bvlc_googlenet.caffemodel is not there")
 def test_a_new_run_gives_what_was_recorded():
     network, info = load_weights(BVLC)

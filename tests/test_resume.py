@@ -50,6 +50,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_killed_anywhere_it_ends_with_the_same_weights(whole, data, tmp_path, monkeypatch, workers):
     rng, update = random.Random(workers), loop.Training._update
@@ -81,6 +82,7 @@ def test_killed_anywhere_it_ends_with_the_same_weights(whole, data, tmp_path, mo
         assert all(a[name] == b[name] for name in b.keys() - timing)
 
 
+@pytest.mark.slow
 def test_kill_minus_nine_at_ten_random_moments(data, tmp_path):
     """Ten kills of one run: whenever they come, the run ends as one that nobody touched."""
     long = {"epochs": 12, "width": 0.05}
@@ -110,6 +112,7 @@ def test_kill_minus_nine_at_ten_random_moments(data, tmp_path):
     assert same(*(load_weights(end).network.state_dict() for end in ends))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_asked_to_stop_it_saves_and_says_how_to_go_on(data, tmp_path, number, status):
     folder = tmp_path / "run"
@@ -127,6 +130,7 @@ def test_asked_to_stop_it_saves_and_says_how_to_go_on(data, tmp_path, number, st
     assert f"stopped after {state['updates']:,} of 6,000 updates" in said
 
 
+@pytest.mark.slow
 def test_a_stop_of_the_whole_group_saves_where_there_are_readers(data, tmp_path):
     """torchrun, systemd and batch queues signal all processes: readers that obeyed would end the update."""
     folder = tmp_path / "run"
@@ -170,6 +174,7 @@ def log_of(folder):
 TIMING = {"images_per_s", "seconds", "flops_share"}
 
 
+@pytest.mark.slow
 def test_a_stop_in_the_last_update_of_an_epoch_keeps_its_record(whole, data, tmp_path, monkeypatch):
     """Also in the last update of all: what is due is made good when the run is resumed."""
     update = loop.Training._update
@@ -196,6 +201,7 @@ def test_a_stop_in_the_last_update_of_an_epoch_keeps_its_record(whole, data, tmp
         assert same(weights_of(folder), weights_of(whole.folder))
 
 
+@pytest.mark.slow
 def test_a_stop_in_a_validation_saves_and_loses_nothing(whole, data, tmp_path, monkeypatch):
     folder, real = tmp_path / "run", loop.validate
 
@@ -236,6 +242,7 @@ def flipped(content):
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [flipped, lambda content: content[:-300], lambda content: b""])
 def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(whole, data, stopped, damage, capfd):
     last = checkpoint.saved(stopped)[-1]
@@ -262,6 +269,7 @@ def spoiled(state):
     yield state | {"network": {k: v[:1] for k, v in state["network"].items()}}
 
 
+@pytest.mark.slow
 def test_what_is_no_checkpoint_of_this_run_is_passed_over(whole, data, stopped):
     last = checkpoint.saved(stopped)[-1]
     good = torch.load(last, weights_only=True)
@@ -312,6 +320,7 @@ def test_a_run_cannot_end_before_where_it_is(data, tmp_path):
         run_on(data, changed(constant, epochs=1), tmp_path / "run", resume=True)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_its_own_data_only(data, stopped, tmp_path):
     other = two_classes(tmp_path / "other")
     assert run_on(other, QUICK, stopped, resume=True)  # the same files elsewhere

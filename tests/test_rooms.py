@@ -87,6 +87,7 @@ LIGHT = (
 )
 
 
+@pytest.mark.book
 def test_torch_is_not_imported_where_it_is_not_needed():
     """One process imports them all; torch and pandas take a second each, and a widget needs neither."""
     code = "; ".join(

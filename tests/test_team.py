@@ -25,6 +25,9 @@ from runs import (
 
 from inception_lib.training import checkpoint
 
+# each starts processes of its own
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):

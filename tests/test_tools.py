@@ -182,6 +182,7 @@ def test_no_source_names_somebodys_machine():
     assert [str(path) for path in text if private.search(path.read_bytes())] == []
 
 
+@pytest.mark.slow
 def test_the_python_of_the_readme_runs(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # it trains, and so leaves a run
     names: dict = {}

@@ -91,6 +91,7 @@ def logits_of(output):
     return output if isinstance(output, torch.Tensor) else output.logits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", TOOLS)
 def test_it_does_as_the_network_does(network, tool):
     x = pictures()
@@ -124,6 +125,7 @@ def test_features_by_torchvision_are_those_of_activations(network):
         torch.testing.assert_close(found[path.replace("/", ".")], kept[path].output)
 
 
+@pytest.mark.slow
 def test_a_quantized_network_is_near_it_and_all_its_convolutions_are_quantized(network):
     from torch.ao.quantization import quantize_fx
 
@@ -137,6 +139,7 @@ def test_a_quantized_network_is_near_it_and_all_its_convolutions_are_quantized(n
     assert (got - expected).abs().max() < 0.1 * expected.abs().max()
 
 
+@pytest.mark.slow
 def test_an_export_of_any_height_and_width():
     """Not the whole network, with which torch's solver of shapes takes half a minute: all that is in it."""
     module = Branches(
@@ -272,6 +275,7 @@ def test_a_gradient_penalty_follows_finite_differences():
     torch.testing.assert_close(weight.grad, got)
 
 
+@pytest.mark.slow
 def test_the_outputs_name_in_an_exported_file_stays():
     """A file that was saved under another name would no longer load."""
     spec = pytree.tree_structure(Output(torch.zeros(1)))

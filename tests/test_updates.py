@@ -247,6 +247,7 @@ def test_the_order_of_an_epoch_is_a_permutation_by_its_seed():
     assert len({tuple(order) for order in orders}) == 3
 
 
+@pytest.mark.slow
 def test_bfloat16_is_used_and_weights_stay_float32(data, tmp_path):
     """The products are rounded to 8 bits, so that the update is near to float32's and not equal to it."""
     recipe = replace(PLAIN, precision="bfloat16")
@@ -259,6 +260,7 @@ def test_bfloat16_is_used_and_weights_stay_float32(data, tmp_path):
     assert all(value.dtype == torch.float32 for value in state["network"].values())
 
 
+@pytest.mark.slow
 def test_float16_scales_its_losses(data, tmp_path):
     """The scale begins too large, is halved at each update that it spoils, and then the weights move."""
     recipe = replace(PLAIN, precision="float16", epochs=8)

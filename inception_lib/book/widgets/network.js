@@ -16,7 +16,7 @@ function layout(results, { table }) {
   );
   const grid = make(
     "table",
-    { class: "iw-table iw-network", "aria-labeledby": id },
+    { class: "iw-table iw-network", "aria-labelledby": id },
     make(
       "thead",
       {},
