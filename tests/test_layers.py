@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations, prune
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from inception_lib import googlenet
+from inception_lib import count, googlenet
 from inception_lib.architecture import LRN, Conv, walk
 from inception_lib.nn import layers
 from inception_lib.nn.layers import local_response_norm
@@ -104,8 +104,6 @@ def test_hooks_see_every_convolution_once():
             module.register_forward_hook(count_one)
     with torch.no_grad():
         network(last(1, 3, 224, 224))
-    from inception_lib import count
-
     assert macs == count(network.architecture).macs
 
 

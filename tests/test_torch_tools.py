@@ -67,6 +67,13 @@ def exported(**options):
     return tool
 
 
+def traced(network, x):
+    file = io.BytesIO()
+    torch.jit.save(torch.jit.trace(Logits(network), x), file)
+    file.seek(0)
+    return torch.jit.load(file)
+
+
 def prepared(network, x):
     # torch means to move these elsewhere
     from torch.ao.quantization import get_default_qconfig_mapping, quantize_fx
@@ -82,7 +89,7 @@ TOOLS = {
     "prepare_fx": prepared,
     "compile": lambda network, x: torch.compile(network, backend="eager", fullgraph=True),
     "export": exported(strict=False, dynamic_shapes=({0: torch.export.Dim("batch", max=64)},)),
-    "jit.trace": lambda network, x: torch.jit.trace(Logits(network), x),
+    "jit.trace": traced,
 }
 ANY_BATCH = {"deepcopy", "pickle", "fx", "fx, pickled", "export", "jit.trace"}
 
