@@ -359,3 +359,11 @@ def test_the_order_of_classes_belongs_to_a_run(data, stopped):
 
     with pytest.raises(TrainingError, match="has the same in another order"):
         train(QUICK.network, turned, QUICK.recipe, stopped, resume=True, device="cpu", progress=False)
+
+
+def test_a_stop_within_an_epoch_leaves_its_record_as_it_would_have_been(whole, data, stopped):
+    """Ten of eighteen updates: the sums of the second epoch's first four go on in the checkpoint."""
+    run = run_on(data, QUICK, stopped, resume=True)
+    for a, b in zip(run.history, whole.history, strict=True):
+        assert all(a[name] == b[name] for name in b.keys() - TIMING)
+    assert same(weights_of(stopped), weights_of(whole.folder))

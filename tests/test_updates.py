@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from inception_lib import googlenet
+from inception_lib import PictureError, googlenet
 from inception_lib.data.datasets import Arrays, Data
 from inception_lib.data.loading import Loader, training_order
 from inception_lib.training import checkpoint
@@ -278,3 +278,29 @@ def test_a_value_that_is_not_finite_never_reaches_the_weights(data, tmp_path):
     with pytest.raises(TrainingError, match="no longer finite in update"):
         train(network, (data, data), recipe, tmp_path / "run", device="cpu", progress=False)
     assert all(p.isfinite().all() for p in network.parameters())
+
+
+class Unreadable(Arrays):
+    """Images of which some cannot be read."""
+
+    def read(self, index):
+        if index in BAD:
+            raise PictureError(f"{self.name(index)}: is damaged.")
+        return super().read(index)
+
+
+BAD = set(training_order(12, PLAIN.seed, 0)[:BATCH].tolist())
+
+
+def test_a_batch_that_cannot_be_read_moves_nothing_and_counts_nothing(data, tmp_path):
+    """It takes part in the sums of all processes, with a share of 0."""
+    damaged = replace(data, source=Unreadable(data.source.images))
+    recipe = replace(PLAIN, epochs=2 / 3)
+    run = train(SMOOTH, (damaged, data), recipe, tmp_path / "run", device="cpu", progress=False)
+    network = build(SMOOTH, recipe)
+    x, y = batches(data, recipe, 2)[1]
+    g = gradients(network, x, y)
+    expected = {name: p - 0.05 * g[name] for name, p in network.named_parameters()}
+    expect(checkpoint.load_last(run.folder), expected)
+    loss = F.cross_entropy(network.train()(x).logits, y).item()
+    assert run.history[0]["loss"] == pytest.approx(loss, abs=1e-5) and run.history[0]["bad"] == BATCH
