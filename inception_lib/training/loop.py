@@ -91,7 +91,7 @@ class Training:
         self.per_epoch = updates_per_epoch(len(self.data), recipe.batch)
         self.last_update = max(1, round(recipe.epochs * self.per_epoch))
         pin = device.type == "cuda"
-        self.loader = Loader(*splits, recipe, rank=members.rank, world=members.world, pin=pin)
+        self.loader = Loader(*splits, recipe, rank=members.rank, world=members.world, pin=pin, device=device)
         named = network.architecture.name if isinstance(network, Network) else type(network).__name__
         self.run_record = Run(
             folder=folder,
