@@ -1,6 +1,6 @@
 """All that a GPU is wanted for, in one command, for a machine that is lent for some minutes.
 
-    PYTHONPATH=. python benchmarks/gpu.py --data FOLDER --results FOLDER          under 9 minutes on one H100 or H200
+    PYTHONPATH=. python benchmarks/gpu.py --data FOLDER --results FOLDER      in under 9 minutes
 
 Training, which experiments on heads and batch normalization, runs for most of the time, and the GPU's tests
 beside it; then, alone, what is timed. Each part is a process with a time box of its own, and what a part
