@@ -76,7 +76,9 @@ def test_logits_and_gradients_are_the_cpus(variant, layout):
     torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
     assert (logits_a - logits_b).norm() < 1e-4 * logits_a.norm(), (logits_a - logits_b).norm()
     a, b = (torch.cat([g.flatten() for g in grads.values()]) for grads in (grads_a, grads_b))
-    assert (a - b).norm() < 1e-3 * a.norm(), (a - b).norm() / a.norm()
+    # in float32 on a CPU they are 1.4e-4 and, through batch statistics of four images, 1.2e-2 from float64's
+    bound = {"paper": 2e-3, "torchvision": 5e-2}[variant]
+    assert (a - b).norm() < bound * a.norm(), (a - b).norm() / a.norm()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
@@ -212,7 +214,7 @@ def test_what_was_interrupted_goes_on(tmp_path):
     def stop(run):
         raise KeyboardInterrupt
 
-    options = LEARNER
+    options = replace(LEARNER, variant="paper")  # batch statistics would enlarge such differences
     train(options, (data, data), short, tmp_path / "whole", progress=False)
     with pytest.raises(KeyboardInterrupt):
         train(options, (data, data), short, tmp_path / "parts", progress=False, on_epoch=stop)

@@ -217,9 +217,10 @@ def _command() -> str:
 def _commit() -> str:
     """Of this library's own repository, not of another one in which the library happens to lie.
 
-    A copy without its history can be told the commit by `INCEPTION_COMMIT`.
+    A copy without its history, or with an old one, is told the commit by `INCEPTION_COMMIT`.
     """
-    told = os.environ.get("INCEPTION_COMMIT", "unknown")
+    if told := os.environ.get("INCEPTION_COMMIT"):
+        return told
 
     def git(*words: str) -> str:
         return subprocess.run(
@@ -228,11 +229,11 @@ def _commit() -> str:
 
     try:
         if not _is_checkout() or Path(git("rev-parse", "--show-toplevel")) != _CHECKOUT:
-            return told
+            return "unknown"
         changed = git("status", "--porcelain", "--untracked-files=no", "--", "*.py")
         return git("rev-parse", "HEAD") + "+" * bool(changed)
     except (OSError, subprocess.SubprocessError):
-        return told
+        return "unknown"
 
 
 def _versions() -> dict[str, str]:
