@@ -197,6 +197,6 @@ def _check_own(path: Path, network: Network, state: State) -> None:
     except WeightsError as error:
         raise WeightsError(
             f"{str(error).rstrip('.')}; a layer was exchanged, and network.architecture still describes the "
-            f"old one: reset_classifier(classes) exchanges classifiers in both, and a Network(...) of another "
+            f"old one: reset_classifier(classes) changes both, and a Network(...) of another "
             f"architecture takes the layers that are kept by load_state_dict."
         ) from None
