@@ -1,11 +1,14 @@
 """Starting from trained weights: other classes, features, and a tensor where one is wanted."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 from weights_helpers import TINY, one_sentence, same, tiny
 
 from inception_lib import ArchitectureError, WeightsError, googlenet, load_weights, save_weights
+from inception_lib.architecture import Architecture, Branch, Branches, Conv, GlobalPool
 from inception_lib.data.images import BVLC_PREPROCESS
 from inception_lib.networks import inception_v3, lenet5, nin, resnet, vgg
 from inception_lib.nn.network import Network, activations
@@ -269,3 +272,21 @@ def test_reductions_are_the_strides_of_the_paper():
         "aux1/pool",
     )
     assert [info[path].reduction for path in paths] == [2, 4, 4, 8, 16, 32, None, 48]
+
+
+def test_torchvisions_idiom_is_told_the_way_on():
+    network = tiny()
+    with pytest.raises(AttributeError, match=r"no attribute 'fc'.*`classifier`.*reset_classifier\(classes\)"):
+        network.fc = nn.Linear(network.fc.in_features, 10)
+    assert not hasattr(network, "fc") and not hasattr(network, "nothing")
+
+
+def test_a_network_without_a_classifier_has_none_to_reset():
+    pool = Architecture(name="net", input=(3, 8, 8), layers=(GlobalPool(name="pool"),))
+    with pytest.raises(ArchitectureError, match="net: it does not end in a classifier"):
+        Network(pool).reset_classifier(3)
+    module = Branches(
+        name="m", branches=(Branch(name="a", layers=(Conv(name="a", out_channels=2, kernel=1),)),)
+    )
+    with pytest.raises(ArchitectureError, match="net: it does not end in a classifier"):
+        replace(pool, layers=(module, *pool.layers)).with_classes(3)

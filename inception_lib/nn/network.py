@@ -236,6 +236,14 @@ class Network(nn.Module):
         """The same network, parameters shared, as a module whose output is the tensor of logits."""
         return Classifier(self)
 
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError as error:
+            if name in ("fc", "head", "last_linear"):  # classifiers in torchvision and elsewhere
+                raise AttributeError(f"{error}; its classifier is `classifier`: {_WAYS_ON}") from None
+            raise
+
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, nn.Module) and type(self).forward is Network.forward:
             self._check_child(name, value)
