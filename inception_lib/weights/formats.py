@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,7 +13,6 @@ from typing import NamedTuple
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
 
 from inception_lib.architecture import Architecture, Conv, walk
 from inception_lib.data.images import BVLC_PREPROCESS, IMAGENET_PREPROCESS, Preprocess
@@ -21,21 +21,24 @@ from inception_lib.files import replacing, size_of_file
 from inception_lib.nn.network import Network
 from inception_lib.weights.caffe import read_caffemodel
 from inception_lib.weights.header import info_of, metadata
-from inception_lib.weights.info import Weights
-from inception_lib.weights.names import State, from_caffe, from_torchvision
-from inception_lib.weights.published import NAMES
-from inception_lib.weights.states import check_finite, check_plain, compare, digest, is_same, on_meta
+from inception_lib.weights.info import NAMES, Weights
+from inception_lib.weights.kinds import other_kind
+from inception_lib.weights.names import State, from_caffe
+from inception_lib.weights.states import check_finite, check_plain, compare, digest, on_meta, quoted
+from inception_lib.weights.wrappers import find_states, under_our_names, with_classifiers
 
 
 class Found(NamedTuple):
     """What a file holds: tensors under our names, and what is said of them.
 
-    `info` is what the header says, if there is one; `preprocess` what is usual for this kind of file.
+    `info` is what the header says, if there is one; `preprocess` what is usual for this kind of file;
+    `classifier` the classifier's own name, if it was renamed.
     """
 
     state: State
     info: Weights | None = None
     preprocess: Preprocess | None = None
+    classifier: str = ""
 
 
 def read_file(path: Path) -> Found:
@@ -48,30 +51,31 @@ def read_file(path: Path) -> Found:
         size_of_file(path)
         with path.open("rb") as file:
             start = file.read(16)
+        # a .safetensors file begins with the length of its header, 8 bytes of which at least two are 0; asked
+        # first, since the length may begin as a pickle does
+        kind = None if start[6:9] == b"\0\0{" else other_kind(path)
     except FileNotFoundError:
         names = "" if path.suffix else f" (known by name are {' and '.join(NAMES)})"
         raise WeightsError(f"{path}: there is no such file{names}.") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise WeightsError(f"{path}: the file cannot be read ({why}).") from None
-    # a .safetensors file begins with the length of its header, 8 bytes of which at least two are 0; first,
-    # since the length may begin as a pickle does
+    if kind is not None:
+        raise WeightsError(
+            f"{path}: this is {kind}, and not weights that can be read here (.caffemodel, .safetensors, and "
+            f".pth or .pt)."
+        )
     if start[6:9] == b"\0\0{" or path.suffix == ".safetensors":
         state, info = _read_safetensors(path)
-        return Found(_under_our_names(state), info)
+        state, classifier = under_our_names(path, state)
+        return Found(state, info, classifier=classifier)
     if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
-        return Found(_under_our_names(_read_torch(path)))
+        state, classifier = under_our_names(path, _read_torch(path))
+        return Found(state, classifier=classifier)
     if path.suffix in (".pth", ".pt"):
         raise WeightsError(f"{path}: this is no file written by torch.save, or it is damaged.")
-    return Found(from_caffe(path, read_caffemodel(path)), preprocess=BVLC_PREPROCESS)
-
-
-def _under_our_names(state: State) -> State:
-    """A state dict of ours or of torchvision's, with the prefixes of wrappers taken off, in any order."""
-    # DistributedDataParallel's and torch.compile's
-    while prefix := next((p for p in ("module.", "_orig_mod.") if all(k.startswith(p) for k in state)), None):
-        state = {key.removeprefix(prefix): value for key, value in state.items()}
-    return from_torchvision(state) if "inception3a.branch1.conv.weight" in state else state
+    state, classifier = with_classifiers(from_caffe(path, read_caffemodel(path)))
+    return Found(state, preprocess=BVLC_PREPROCESS, classifier=classifier)
 
 
 def _read_torch(path: Path) -> State:
@@ -83,22 +87,17 @@ def _read_torch(path: Path) -> State:
         raise
     except Exception as error:  # zip, pickle and torch each have their own
         if "weights_only" in str(error).lower() and "unsupported" in str(error).lower():
+            what = re.search(r"GLOBAL (\S+)", str(error))
+            example = f" ({quoted(what[1])})" if what else ""
             raise WeightsError(
-                f"{path}: holds more than tensors, and only tensors are loaded from such "
-                f"files, since anything else could run code."
+                f"{path}: holds more than tensors{example}, and only tensors are loaded from such files, "
+                f"since anything else could run code; where you trust it, torch.load(path, "
+                f"weights_only=False) opens it, and its state_dict() saved by itself can be read here."
             ) from None
         raise WeightsError(damaged) from None
-    for key in ("model", "state_dict", "network"):  # as training scripts wrap it
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
-    if (
-        not isinstance(found, dict)
-        or not found
-        or not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in found.items())
-    ):
-        raise WeightsError(f"{path}: holds no state dict, that is a dictionary of names and tensors.")
-    check_plain(path, found)
-    return dict(found)
+    state = find_states(path, found)
+    check_plain(path, state)
+    return state
 
 
 def _check_zip(path: Path) -> None:
@@ -141,10 +140,11 @@ def save_weights(
     checksums, which are the other file's, are left out.
 
     Args:
-        network: a `Network`, bare or inside torch.compile or DistributedDataParallel.
+        network: a `Network`, bare or inside `as_classifier`, torch.compile or DistributedDataParallel.
         path: the file to write; one that is there is replaced.
         info: what goes into the header (pre-processing, classes, source, license); the architecture
-            is the network's own. Where None, BVLC's pre-processing, or torchvision's for its variant.
+            is the network's own. Where None, what the network knows of itself (`network.info`); of one that
+            was never loaded, BVLC's pre-processing, or torchvision's for its variant.
         classes: the names of the classes, if not those of `info`.
         half: in float16, for half the size; `load_weights` gives float32 again.
 
@@ -153,13 +153,15 @@ def save_weights(
             exchanged, so that the network is not its architecture's any more; a weight is not finite.
     """
     while not isinstance(network, Network):
-        inner = getattr(network, "_orig_mod", None) or getattr(network, "module", None)
+        wrapped = (getattr(network, name, None) for name in ("_orig_mod", "module", "network"))
+        inner = next((part for part in wrapped if part is not None), None)
         if inner is None:
             raise WeightsError(f"{path}: only a Network is saved, and this is a {type(network).__name__}.")
         network = inner
     path, architecture = Path(path), network.architecture
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     _check_own(path, network, state)
+    info = info or network.info
     if info is None:
         info = Weights(
             name=path.stem,
@@ -168,10 +170,12 @@ def save_weights(
             tensors=digest(state),
         )
     names = info.classes if classes is None else tuple(classes)
-    info = as_it_is(replace(info, architecture=architecture, classes=names), digest(state), "fine-tuned")
+    rounded = any(value.dtype in (torch.float16, torch.bfloat16) for value in state.values())
+    how = "changed" if rounded else "fine-tuned"  # rounding alone changes the numbers too
+    info = replace(info, architecture=architecture, classes=names).as_it_is(digest(state), how)
     if half:
         state = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
-        info = as_it_is(info, digest(state), "rounded to float16")
+        info = info.as_it_is(digest(state), "rounded to float16")
     check_finite(path, state)
     try:
         with replacing(path) as new:
@@ -195,24 +199,6 @@ def _check_own(path: Path, network: Network, state: State) -> None:
     except WeightsError as error:
         raise WeightsError(
             f"{str(error).rstrip('.')}; a layer was exchanged, and network.architecture still describes the "
-            f"old one: build Network(...) of an architecture with the new sizes, such as "
-            f"googlenet(classes=...), and load the layers that are kept into it with load_state_dict."
+            f"old one: reset_classifier(classes) changes both, and a Network(...) of another "
+            f"architecture takes the layers that are kept by load_state_dict."
         ) from None
-
-
-def as_it_is(info: Weights, tensors: str, how: str) -> Weights:
-    """What may be said of tensors with this digest: `info` if it is theirs, else that they come from there.
-
-    What was said without a digest (by whoever trained the network) is believed, but for a publication.
-    """
-    published = info.name in NAMES or info.urls or info.checksums
-    if is_same(tensors, info.tensors) or not (info.tensors or published):
-        return replace(info, tensors=tensors)
-    origin = info.name if info.name.startswith(f"{how} from ") else f"{how} from {info.name}"
-    source = f"{origin} ({info.source})" if info.source and origin != info.name else info.source or origin
-    license = (
-        f"not stated; of {info.name}: {info.license}"
-        if origin != info.name and info.license
-        else info.license
-    )
-    return replace(info, name=origin, source=source, license=license, urls=(), checksums=(), tensors=tensors)
