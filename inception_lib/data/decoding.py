@@ -61,7 +61,7 @@ def as_rgb(picture: Picture) -> Image.Image:
         picture: a Pillow image of any mode; a path; an array (height, width) or (height, width, channels); or
             a tensor (channels, height, width) on any device. Channels are 1 (gray), 2 (gray and opacity), 3
             (RGB) or 4 (RGB and opacity); OpenCV's are BGR and must be turned first: `image[..., ::-1]`.
-            Values are bool, uint8, uint16, or floats from 0 (black) to 1 (white), which are rounded to 8 bits.
+            Values are bool, uint8, uint16, or floats from 0 (black) to 1 (white), rounded to 8 bits.
 
     Raises:
         PictureError: it cannot be read, or is none of these; floats go beyond 0 to 1, as those of an image
