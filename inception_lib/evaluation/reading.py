@@ -19,7 +19,8 @@ from inception_lib.weights.info import Loaded
 
 _LARGE = 8_000_000  # pixels; a larger picture is resized by the thread that reads it, and not kept whole
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Read(NamedTuple):
