@@ -47,7 +47,13 @@ class Cut(NamedTuple):
 def in_order(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Generator[Result, None, None]:
-    """What a function gives for each item, in their order, made ahead by threads: three for each of them."""
+    """What a function gives for each item, in their order.
+
+    It is made ahead by so many threads, three for each; by none, when it is asked for.
+    """
+    if not workers:
+        yield from map(function, items)
+        return
     pool = ThreadPoolExecutor(workers)
     ahead: deque[Future[Result]] = deque()
     try:
