@@ -11,7 +11,7 @@ from PIL import Image
 from small import CLASSES, network, noise, odd_folder
 from torchvision.transforms import functional as tv
 
-from inception_lib import InceptionError, PictureError, predict, predict_many
+from inception_lib import InceptionError, Network, PictureError, WeightsError, predict, predict_many
 from inception_lib.data.images import Preprocess
 from inception_lib.evaluation import prediction
 from inception_lib.evaluation.data import open_test_data, relabeled
@@ -133,10 +133,12 @@ def test_a_network_in_training_answers_as_in_evaluation(photo):
     assert not training.network.training
 
 
-def test_weights_may_be_a_path(tmp_path, loaded, photo):
+def test_weights_may_be_a_path_or_a_network(tmp_path, loaded, photo):
     path = save_weights(loaded.network, tmp_path / "w.safetensors", loaded.info)
-    for weights in (path, str(path)):
+    for weights in (path, str(path), Network.from_pretrained(path), tuple(loaded)):
         same(predict(photo, weights), predict(photo, loaded))
+    with pytest.raises(WeightsError, match="does not say how pictures become its input"):
+        predict(photo, Network(loaded.info.architecture))
 
 
 def test_a_batch_is_its_pictures(loaded):

@@ -47,6 +47,7 @@ def load(weights: str, preprocess: PreprocessName | None, classes: Path | None, 
                 f"{info.name} has {info.architecture.classes:,} outputs."
             )
         info = replace(info, classes=names)
+    network.info = info
     return Loaded(network, info)
 
 

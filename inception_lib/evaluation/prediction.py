@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -19,11 +19,15 @@ from tqdm import tqdm
 from inception_lib.data.datasets import picture_files
 from inception_lib.data.decoding import Picture, as_rgb, is_tensor
 from inception_lib.distributed import choose_device
-from inception_lib.errors import InceptionError, PictureError, printable
+from inception_lib.errors import InceptionError, PictureError, WeightsError, printable
 from inception_lib.evaluation.plan import scheme
 from inception_lib.evaluation.reading import Cut, cut_views, in_order, read, softmax, usual_batch
+from inception_lib.nn.network import Network
 from inception_lib.weights.info import Loaded
 from inception_lib.weights.loading import load_weights
+
+#: What says which network: a name, a path, a network, or a network and what is known of it.
+AnyWeights: TypeAlias = str | os.PathLike | Network | Loaded
 
 _MANY = 10  #: pictures from which on a bar is worth its line
 
@@ -72,7 +76,7 @@ class Prediction(Sequence[Guess]):
 
 def predict(
     picture: Picture,
-    weights: str | os.PathLike | Loaded = "bvlc",
+    weights: AnyWeights = "bvlc",
     *,
     top: int = 5,
     crops: int = 1,
@@ -103,7 +107,7 @@ def predict(
 
 def predict_many(
     pictures: Iterable[Picture],
-    weights: str | os.PathLike | Loaded = "bvlc",
+    weights: AnyWeights = "bvlc",
     *,
     top: int = 5,
     crops: int = 1,
@@ -120,8 +124,9 @@ def predict_many(
     Args:
         pictures: each as `predict` takes it, or a folder, which stands for all pictures below it (none of
             them hidden); or an array or tensor of 4 dimensions, a batch of pictures.
-        weights: `bvlc` or `torchvision` (fetched once and kept), the path of a weights file, or what
-            `load_weights` gave: a network, which is put into evaluation mode, and what is known of it.
+        weights: `bvlc` or `torchvision` (fetched once and kept), the path of a weights file, a network whose
+            `info` says how pictures become its input, or both as `load_weights` gives them. A network that is
+            given is put into evaluation mode.
         top: how many classes to name.
         crops: of which the network's probabilities are averaged: 1, 10 or 144 (see `plan.scheme`).
         device: cpu, cuda, cuda:1, mps, xpu; the accelerator if there is one. The network is moved there.
@@ -196,7 +201,7 @@ def _in_folder(folder: Path) -> list[_Named]:
 
 def _answers(
     pictures: Sequence[_Named],
-    weights: str | os.PathLike | Loaded,
+    weights: AnyWeights,
     top: int,
     crops: int,
     device: str | None,
@@ -208,9 +213,20 @@ def _answers(
         raise InceptionError(f"top must be at least 1, not {top}.")
     scheme(crops)  # refuse another before anything is fetched
     on = choose_device(device)
-    loaded = Loaded(*weights) if isinstance(weights, tuple) else load_weights(weights, heads=False)
+    loaded = _loaded(weights)
     loaded.network.to(on).eval()
     return _run(pictures, loaded, top, crops, on, batch or usual_batch(on), workers, progress)
+
+
+def _loaded(weights: AnyWeights) -> Loaded:
+    if isinstance(weights, Network):
+        if weights.info is None:
+            raise WeightsError(
+                "The network does not say how pictures become its input, nor the names of its classes; give "
+                "(network, Weights(...)), or let save_weights write them and give the path."
+            )
+        return Loaded(weights, weights.info)
+    return Loaded(*weights) if isinstance(weights, tuple) else load_weights(weights, heads=False)
 
 
 def _run(
