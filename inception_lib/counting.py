@@ -278,7 +278,7 @@ class Counts:
         )
 
     def to_text(self, *, formulas: bool = False) -> str:
-        """A table for the terminal; below it the totals, with the auxiliary heads and without, and the policy."""
+        """A table for the terminal; below it the totals, with auxiliary heads and without, and the policy."""
         head = ["layer", "output", "MACs", "other", "weights", "biases", "activations"]
         lines = [
             [
