@@ -104,7 +104,9 @@ def test_pictures_without_classes_are_named(capsys, tmp_path):
     (folder / "a\x1b[31m.png").write_bytes((folder / "gray.png").read_bytes())
     arguments = ["--weights", str(BUNDLED), "--data", str(folder), "--crops", "1"]
     assert main(["evaluate", *arguments]) == 0
-    out = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr()
+    out = said.out.splitlines()
+    assert f"inception: {folder}: its pictures have no classes (--labels names a list" in said.err
     assert len(out) == 5 and all(" %  " in line for line in out) and out[0].endswith("a\\x1b[31m.png")
     assert str(folder) in refused(capsys, "evaluate", *arguments, "--record", "x")
 

@@ -2,6 +2,7 @@
 
 import tarfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,25 @@ def test_weights_may_be_a_path_or_a_network(tmp_path, loaded, photo):
         same(predict(photo, weights), predict(photo, loaded))
     with pytest.raises(WeightsError, match="does not say how pictures become its input"):
         predict(photo, Network(loaded.info.architecture))
+
+
+def test_a_warp_is_saved_with_the_weights(tmp_path, loaded):
+    wide = noise(200, 50)
+    warped = replace(loaded.info, preprocess=replace(loaded.info.preprocess, warp=True))
+    path = save_weights(loaded.network, tmp_path / "w.safetensors", warped)
+    square = wide.resize((54, 54), Image.Resampling.BILINEAR)
+    same(predict(wide, path), predict(square, loaded), 2e-3)
+    assert predict(wide, path)[0].probability != pytest.approx(predict(wide, loaded)[0].probability, abs=2e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("crops", [1, 144])
+def test_a_gpu_says_the_same(photo, crops):
+    expected = list(predict_many([photo, noise(60, 90)], network(0), crops=crops, device="cpu"))
+    for found, other in zip(
+        predict_many([photo, noise(60, 90)], network(0), crops=crops, device="cuda"), expected, strict=True
+    ):
+        same(found, other, 2e-3)
 
 
 def test_a_batch_is_its_pictures(loaded):

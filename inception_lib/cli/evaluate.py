@@ -111,6 +111,11 @@ def evaluate(
             print(f"inception: skipped: {printable(why)}", file=sys.stderr)
         found = done.probabilities(crops, pool)
         if unlabeled:
+            print(
+                f"inception: {printable(str(data))}: its pictures have no classes (--labels names a list of "
+                f"them); what follows is the most probable class of each.",
+                file=sys.stderr,
+            )
             for i, p in zip(done.read, found, strict=True):
                 best = p.argmax()
                 said = f"{done.classes[best]}  {pictures.label_of(int(i))}"
