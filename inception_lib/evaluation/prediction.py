@@ -255,7 +255,7 @@ def _run(
                 cut = cut_views(one, tests, preprocess, device)
                 waiting.append(cut)
                 views += len(cut.pixels)
-            if views >= batch or not views:
+            if views >= batch:
                 yield from _predictions(waiting, loaded, top, batch)
                 bar.update(len(waiting))
                 waiting, views = [], 0
