@@ -1,0 +1,52 @@
+"""The command `inception export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from inception_lib.errors import InceptionError, printable
+
+
+def export(
+    weights: str = "bvlc",
+    format: Annotated[
+        Literal["onnx", "pt2"] | None,
+        tyro.conf.arg(metavar="{onnx,pt2}", help_behavior_hint="(default: as --out ends, else onnx)"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        tyro.conf.arg(metavar="PATH", help_behavior_hint="(default: here, named as the weights)"),
+    ] = None,
+) -> int:
+    """Write a network with its weights for other programs: onnxruntime, OpenCV, TensorRT, torch without this.
+
+    The file takes a batch of any size, `images`, and gives `logits`. How an image becomes its input, and the
+    names of the classes, are in the file.
+
+    Args:
+        weights: `bvlc` or `torchvision` (fetched once and kept), or the path of a weights file.
+        format: ONNX, or a program of torch.export.
+        out: The file to write.
+    """
+    path = out or Path(f"{Path(weights).stem}.{format or 'onnx'}")
+    if format and path.suffix != f".{format}":
+        raise InceptionError(f"--out {path}: a file of the format {format} ends in .{format}.")
+
+    from inception_lib.weights.export import INPUT, OUTPUT, check_target
+    from inception_lib.weights.export import export as write
+    from inception_lib.weights.loading import load_weights
+
+    check_target(path)
+    network, info = load_weights(weights, heads=False)
+    write(network, path, info)
+    preprocess, classes = info.preprocess, info.classes or ()
+    named = f": {classes[0]}, ... {classes[-1]}" if classes else " (without names)"
+    print(
+        f"{printable(str(path))}  {path.stat().st_size / 1e6:.1f} MB\n"
+        f"{INPUT}  float32 (batch, 3, {preprocess.crop}, {preprocess.crop}): {preprocess.describe()}\n"
+        f"{OUTPUT}  float32 (batch, {info.architecture.classes}), before the softmax{printable(named)}"
+    )
+    return 0
