@@ -140,7 +140,7 @@ def local_response_norm(x: Tensor, size: int, alpha: float, beta: float, k: floa
 def _onnx_operator(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
     wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
     # the attributes' types are those of the values
-    attributes = {"size": size, "alpha": float(alpha), "beta": float(beta), "bias": float(k)}
+    attributes: dict[str, Any] = {"size": size, "alpha": float(alpha), "beta": float(beta), "bias": float(k)}
     return torch.onnx.ops.symbolic("LRN", (wide,), attributes, dtype=wide.dtype, shape=x.shape).to(x.dtype)
 
 

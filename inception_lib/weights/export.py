@@ -131,8 +131,7 @@ def _onnx(path: Path, model: nn.Module, images: Tensor, header: dict[str, str]) 
 
     if sum(value.nbytes for value in model.state_dict().values()) > _ONNX_LIMIT:
         raise WeightsError(f"{path}: an ONNX file holds 2 GB at most, and the weights are more; use .pt2.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they are torch's to itself
+    with warnings.catch_warnings(action="ignore"):  # torch warns itself
         program = torch.onnx.export(
             model,
             (images,),
@@ -141,6 +140,7 @@ def _onnx(path: Path, model: nn.Module, images: Tensor, header: dict[str, str]) 
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             verbose=False,
         )
+    assert program is not None
     made = program.model_proto
     graph = made.graph
     # the exporter's notes, among them folders of this machine
@@ -157,7 +157,8 @@ def _check(path: Path, made: bytes, images: Tensor, expected: Tensor) -> None:
         unchecked = f"{path}: was not compared with the network, since onnxruntime is not installed."
         warnings.warn(unchecked, InceptionWarning, stacklevel=3)
         return
-    run = _runner(path, made)
+    with warnings.catch_warnings(action="ignore"):
+        run = _runner(path, made)
     for batch in (images[:1], images):
         difference = float((run(batch) - expected[: len(batch)]).abs().max())
         if not difference <= _AGREEMENT * max(1.0, float(expected.abs().max())):
