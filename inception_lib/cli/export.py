@@ -42,11 +42,11 @@ def export(
     check_target(path)
     network, info = load_weights(weights, heads=False)
     write(network, path, info)
-    preprocess, classes = info.preprocess, info.classes or ()
-    named = f": {classes[0]}, ... {classes[-1]}" if classes else " (without names)"
+    preprocess, classes = info.preprocess, info.classes or ("no names",)
+    named = ", ".join(classes if len(classes) < 6 else (*classes[:3], "...", classes[-1]))
     print(
         f"{printable(str(path))}  {path.stat().st_size / 1e6:.1f} MB\n"
         f"{INPUT}  float32 (batch, 3, {preprocess.crop}, {preprocess.crop}): {preprocess.describe()}\n"
-        f"{OUTPUT}  float32 (batch, {info.architecture.classes}), before the softmax{printable(named)}"
+        f"{OUTPUT}  float32 (batch, {info.architecture.classes}), before the softmax: {printable(named)}"
     )
     return 0
