@@ -122,7 +122,7 @@ def _pt2(path: Path, model: nn.Module, images: Tensor, header: dict[str, str]) -
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # it names folders of this machine
     file = io.BytesIO()
-    torch.export.save(program, file, extra_files={METADATA: json.dumps(header)})
+    torch.export.save(program, file, extra_files={METADATA: json.dumps(header, allow_nan=False)})
     return file.getvalue()
 
 
