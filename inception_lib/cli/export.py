@@ -9,17 +9,13 @@ import tyro
 
 from inception_lib.errors import InceptionError, printable
 
+Format = Literal["onnx", "pt2"]
+
 
 def export(
     weights: str = "bvlc",
-    format: Annotated[
-        Literal["onnx", "pt2"] | None,
-        tyro.conf.arg(metavar="{onnx,pt2}", help_behavior_hint="(default: as --out ends, else onnx)"),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        tyro.conf.arg(metavar="PATH", help_behavior_hint="(default: here, named as the weights)"),
-    ] = None,
+    format: Annotated[Format | None, tyro.conf.arg(metavar="{onnx,pt2}")] = None,
+    out: Path | None = None,
 ) -> int:
     """Write a network with its weights for other programs: onnxruntime, OpenCV, TensorRT, torch without this.
 
@@ -28,8 +24,8 @@ def export(
 
     Args:
         weights: `bvlc` or `torchvision` (fetched once and kept), or the path of a weights file.
-        format: ONNX, or a program of torch.export.
-        out: The file to write.
+        format: ONNX, or a program of torch.export; where not given, as --out ends, else onnx.
+        out: The file to write; where not given, in this folder, and named as the weights.
     """
     path = out or Path(f"{Path(weights).stem}.{format or 'onnx'}")
     if format and path.suffix != f".{format}":
