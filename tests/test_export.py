@@ -412,7 +412,7 @@ def test_the_command_refuses_in_a_sentence(weights, tmp_path, capsys, monkeypatc
     (tmp_path / "text.pth").write_text("no weights")
     for arguments, sentence in (
         (("--weights", tmp_path / "none.pth"), "there is no such file"),
-        (("--weights", tmp_path / "text.pth"), "no file written by torch.save"),
+        (("--weights", tmp_path / "text.pth"), "not weights that can be read here"),
         (("--weights", weights, "--out", tmp_path / "none" / "x.onnx"), "in a folder that is there"),
         (("--weights", weights, "--out", weights), "end in .onnx or .pt2"),
         (("--weights", weights, "--format", "onnx", "--out", "x.pt2"), "ends in .onnx"),
