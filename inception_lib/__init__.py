@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from inception_lib.training.recipes import Recipe, recipe
     from inception_lib.training.train import train
     from inception_lib.weights import load_weights, save_weights
+    from inception_lib.weights.export import export
 
 #: Public names that need torch, numpy or pandas, and the modules that they come from.
 _LAZY = {
@@ -39,6 +40,7 @@ _LAZY = {
     "Recipe": "training.recipes",
     "activations": "nn",
     "evaluate": "evaluation.ensemble",
+    "export": "weights.export",
     "load_weights": "weights",
     "open_data": "data.datasets",
     "predict": "evaluation.prediction",
@@ -64,6 +66,7 @@ __all__ = [
     "activations",
     "count",
     "evaluate",
+    "export",
     "googlenet",
     "load_weights",
     "open_data",

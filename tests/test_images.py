@@ -194,3 +194,15 @@ def test_a_picture_may_come_as_a_tensor_too():
 
 def test_the_means_may_be_a_list():
     assert Preprocess(mean=[1, 2, 3]) == Preprocess(mean=(1, 2, 3)) and hash(Preprocess(std=[1, 2, 3]))
+
+
+def test_a_preprocessing_says_what_it_does():
+    assert BVLC_PREPROCESS.describe() == (
+        "shorter side 256 (bilinear), center 224 x 224, BGR from 0 to 255, minus 104, 117, 123"
+    )
+    assert TORCHVISION_PREPROCESS.describe() == (
+        "shorter side 256 (bilinear), center 224 x 224, RGB from 0 to 1, minus 0.5, divided by 0.5"
+    )
+    assert Preprocess(resize=54, crop=48, interpolation="bicubic", std=(2, 1, 1)).describe() == (
+        "shorter side 54 (bicubic), center 48 x 48, RGB from 0 to 255, divided by 2, 1, 1"
+    )

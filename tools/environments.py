@@ -45,7 +45,7 @@ dependencies:
   - pip
   - pip:
       - --constraint constraints.txt
-      - --editable .[book,test]
+      - --editable .[book,export,test]
 """
 BINDER = """\
 # Written by tools/environments.py.

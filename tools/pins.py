@@ -16,6 +16,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -26,6 +27,8 @@ TESTED = "3.11"  # the Python that the pins were tested with
 NOT_PINNED = re.compile(r"nvidia-|cuda-|triton$")
 # where the pin needs a later Python than the oldest promised: the version before it, and the Python it needs
 OLDER = {"soupsieve": ("2.10", "3.11.5")}
+# pure Python that its authors publish as source, without a wheel
+SOURCE_ONLY = ("fvcore", "grad-cam", "iopath")
 CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
 SYSTEMS = {
     "Linux": (
@@ -43,9 +46,9 @@ SYSTEMS = {
     "Darwin": ("darwin", "arm64", ("macosx_14_0_arm64",)),
 }
 HEADER = """\
-# Every package of `pip install -e .[book,test]` at the version it was tested with on CPython {tested}, Linux
-# x86-64. All can be installed on CPython {first} to {last}, on Linux and macOS: `make pins` asks the index,
-# and writes this file anew. `make` and environment.yml install through it.
+# Every package of `pip install -e .[book,export,test]` at the version it was tested with on CPython {tested},
+# Linux x86-64. All can be installed on CPython {first} to {last}, on Linux and macOS: `make pins` asks the
+# index, and writes this file anew. `make` and environment.yml install through it.
 # Left out on purpose: nvidia-*, cuda-* and triton. torch asks for its own versions of them, and only on
 # Linux; macOS has none. Packages that only other systems need (appnope, colorama) are not pinned.
 """
@@ -56,10 +59,9 @@ def project_file() -> dict:
 
 
 def wanted(pyproject: dict) -> list[str]:
-    """What the project and its extras `book` and `test` ask for by name."""
+    """What the project and its extras ask for by name."""
     project = pyproject["project"]
-    extras = project["optional-dependencies"]
-    return [*project["dependencies"], *extras["book"], *extras["test"]]
+    return [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
 
 
 def pythons(pyproject: dict) -> list[str]:
@@ -148,9 +150,10 @@ def pinned(text: str, environment: dict[str, str] | None = None) -> dict[str, st
 
 
 def unavailable(pinned: dict[str, str], python: str, system: str) -> str:
-    """What pip says of pins that have no wheel there; nothing where all of them have one."""
+    """What pip says of pins that cannot be installed there; nothing where all of them can."""
     command = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--dry-run"]
-    command += ["--no-deps", "--only-binary=:all:", f"--python-version={python}"]
+    command += ["--no-deps", "--only-binary=:all:", f"--no-binary={','.join(SOURCE_ONLY)}"]
+    command += [f"--python-version={python}"]
     command += [f"--platform={platform}" for platform in SYSTEMS[system][2]]
     with tempfile.TemporaryDirectory() as folder:
         # the markers are decided by now: pip would ask them of the Python that it runs on

@@ -1,4 +1,4 @@
-"""The command line: `inception count`, `audit`, `predict`, `evaluate` and `train`.
+"""The command line: `inception count`, `audit`, `predict`, `evaluate`, `export` and `train`.
 
 Each subcommand imports what it needs when it runs, so that counting never waits for torch.
 """
@@ -15,6 +15,7 @@ import tyro
 from inception_lib.cli.audit import audit
 from inception_lib.cli.count import count
 from inception_lib.cli.evaluate import evaluate
+from inception_lib.cli.export import export
 from inception_lib.cli.predict import predict
 from inception_lib.console import run
 
@@ -22,7 +23,13 @@ from inception_lib.console import run
 Command = Callable[..., int]
 
 #: The subcommands by name, but for `train`, which is made for the recipe that the command line names.
-COMMANDS: dict[str, Command] = {"count": count, "audit": audit, "predict": predict, "evaluate": evaluate}
+COMMANDS: dict[str, Command] = {
+    "count": count,
+    "audit": audit,
+    "predict": predict,
+    "evaluate": evaluate,
+    "export": export,
+}
 
 _NARROWEST = 20  # columns; in fewer than 7 tyro does not end
 
@@ -47,7 +54,7 @@ def _command(args: list[str]) -> int:
             commands,
             prog="inception",
             args=args,
-            description="GoogLeNet (Inception v1): count, audit the paper, predict, evaluate, train.",
+            description="GoogLeNet (Inception v1): count, audit the paper, predict, evaluate, export, train.",
         )
     finally:
         if columns is not None:

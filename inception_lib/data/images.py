@@ -106,6 +106,20 @@ class Preprocess:
         """
         return self.tensor(self.frame(picture))
 
+    def describe(self) -> str:
+        """What it does, in words."""
+
+        def three(numbers: tuple[float, float, float]) -> str:
+            return ", ".join(f"{n:g}" for n in numbers[: 1 if len(set(numbers)) == 1 else 3])
+
+        words = (
+            f"shorter side {self.resize} ({self.interpolation}), center {self.crop} x {self.crop}, "
+            f"{self.channels} from 0 to {self.white:g}"
+        )
+        if any(self.mean):
+            words += f", minus {three(self.mean)}"
+        return words + (f", divided by {three(self.std)}" if set(self.std) != {1.0} else "")
+
     def frame(self, picture: Picture) -> Image.Image:
         """The part of the picture that the network sees, as an RGB picture of crop x crop pixels."""
         image = as_rgb(picture)

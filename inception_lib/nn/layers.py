@@ -126,11 +126,22 @@ def local_response_norm(x: Tensor, size: int, alpha: float, beta: float, k: floa
     """`F.local_response_norm` as a sum of shifted slices, which compiles into one pass.
 
     Args and result as there: x is (batch, C, ...), and the result has its shape and type. Derivatives of
-    any order and mode are right, also inside `torch.func`'s transforms.
+    any order and mode are right, also inside `torch.func`'s transforms. `torch.onnx.export` writes it as
+    ONNX's operator LRN, which every runtime has.
     """
+    # of an even size, ONNX's window lies one channel further on
+    if torch.onnx.is_in_onnx_export() and not torch.jit.is_tracing() and size % 2:
+        return _onnx_operator(x, size, alpha, beta, k)
     if traced(x) or transformed() or forward_ad.unpack_dual(x).tangent is not None:
         return _normalized(x, size, alpha, beta, k)[0]
     return _LocalResponseNorm.apply(x, size, alpha, beta, k)
+
+
+def _onnx_operator(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+    wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+    # the attributes' types are those of the values
+    attributes: dict[str, Any] = {"size": size, "alpha": float(alpha), "beta": float(beta), "bias": float(k)}
+    return torch.onnx.ops.symbolic("LRN", (wide,), attributes, dtype=wide.dtype, shape=x.shape).to(x.dtype)
 
 
 def _normalized(x: Tensor, size: int, alpha: float, beta: float, k: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -152,15 +152,37 @@ def save_weights(
         WeightsError: the file cannot be written; the names are not as many as the outputs; a layer was
             exchanged, so that the network is not its architecture's any more; a weight is not finite.
     """
+    path = Path(path)
+    _, state, info = described(network, path, info, classes)
+    if half:
+        state = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
+        info = info.as_it_is(digest(state), "rounded to float16")
+        check_finite(path, state)
+    try:
+        with replacing(path) as new:
+            save_file(state, new, metadata=metadata(info))
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path}: the file cannot be written ({' '.join(str(error).split())}).") from None
+    return path
+
+
+def described(
+    network: torch.nn.Module, path: Path, info: Weights | None, classes: Iterable[str] | None
+) -> tuple[Network, State, Weights]:
+    """The bare network that is going to be written to `path`, its tensors, and what the file may say of them.
+
+    Arguments and errors are those of `save_weights`.
+    """
     while not isinstance(network, Network):
         wrapped = (getattr(network, name, None) for name in ("_orig_mod", "module", "network"))
         inner = next((part for part in wrapped if part is not None), None)
         if inner is None:
             raise WeightsError(f"{path}: only a Network is saved, and this is a {type(network).__name__}.")
         network = inner
-    path, architecture = Path(path), network.architecture
+    architecture = network.architecture
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     _check_own(path, network, state)
+    check_finite(path, state)
     info = info or network.info
     if info is None:
         info = Weights(
@@ -172,17 +194,8 @@ def save_weights(
     names = info.classes if classes is None else tuple(classes)
     rounded = any(value.dtype in (torch.float16, torch.bfloat16) for value in state.values())
     how = "changed" if rounded else "fine-tuned"  # rounding alone changes the numbers too
-    info = replace(info, architecture=architecture, classes=names).as_it_is(digest(state), how)
-    if half:
-        state = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
-        info = info.as_it_is(digest(state), "rounded to float16")
-    check_finite(path, state)
-    try:
-        with replacing(path) as new:
-            save_file(state, new, metadata=metadata(info))
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path}: the file cannot be written ({' '.join(str(error).split())}).") from None
-    return path
+    info = replace(info, architecture=architecture, classes=names)
+    return network, state, info.as_it_is(digest(state), how)
 
 
 def usual_preprocess(architecture: Architecture) -> Preprocess:
