@@ -182,32 +182,54 @@ def test_no_source_names_somebodys_machine():
     assert [str(path) for path in text if private.search(path.read_bytes())] == []
 
 
-@pytest.mark.slow
-def test_the_python_of_the_readme_runs(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # it trains, and so leaves a run
+BVLC = ROOT.parent / "shared" / "weights" / "bvlc_googlenet.caffemodel"
+needs_bvlc = pytest.mark.skipif(not BVLC.is_file(), reason="no ../shared/weights/bvlc_googlenet.caffemodel")
+
+
+def in_a_project(folder, monkeypatch):
+    """A folder with the two photographs, and BVLC's weights where downloads are kept."""
+    photos = Path(importlib.util.find_spec("skimage").origin).parent / "data"
+    for name in ("chelsea.png", "coffee.png"):
+        shutil.copy(photos / name, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("INCEPTION_CACHE", str(BVLC.parent))
+
+
+def runs_as_shown(blocks, capsys):
     names: dict = {}
-    for block in fenced("python"):
+    for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
         told = re.findall(r"^#> (.*)$", block, flags=re.M)
         assert capsys.readouterr().out.splitlines() == told
 
 
+def of_bvlc(block):
+    return "bvlc" in block or "network.as_classifier()" in block
+
+
 @pytest.mark.slow
-def test_the_commands_of_the_readme_print_what_it_shows(tmp_path):
-    weights = ROOT.parent / "shared" / "weights"
-    if not (weights / "bvlc_googlenet.caffemodel").is_file():
-        pytest.skip("needs ../shared/weights/bvlc_googlenet.caffemodel, which is not there")
+def test_the_python_of_the_readme_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # it trains, and so leaves a run
+    runs_as_shown([block for block in fenced("python") if not of_bvlc(block)], capsys)
+
+
+@pytest.mark.slow
+@needs_bvlc
+def test_the_python_of_the_readme_that_starts_from_trained_weights_runs(capsys, tmp_path, monkeypatch):
+    in_a_project(tmp_path, monkeypatch)
+    blocks = [block for block in fenced("python") if of_bvlc(block)]
+    assert len(blocks) > 4
+    runs_as_shown(blocks, capsys)
+
+
+@pytest.mark.slow
+@needs_bvlc
+def test_the_commands_of_the_readme_print_what_it_shows(tmp_path, monkeypatch):
+    in_a_project(tmp_path, monkeypatch)
     (block,) = fenced("console")
-    photos = Path(importlib.util.find_spec("skimage").origin).parent / "data"
-    for name in ("chelsea.png", "coffee.png"):
-        shutil.copy(photos / name, tmp_path)
     (command,) = re.findall(r"^\$ inception (.*)$", block, flags=re.M)
     run = subprocess.run(
-        [sys.executable, "-m", "inception_lib", *command.split()],
-        cwd=tmp_path,
-        text=True,
-        env=os.environ | {"INCEPTION_CACHE": str(weights)},
-        capture_output=True,
+        [sys.executable, "-m", "inception_lib", *command.split()], text=True, capture_output=True
     )
     assert run.stdout == block.partition("\n")[2] and run.returncode == 0
 
