@@ -60,9 +60,11 @@ _Wanted = tuple[bool, int, int]
 class _Samples(Dataset):
     """The image asked for in uint8 and its label, or a sentence on why not."""
 
-    def __init__(self, train: Data | None, val: Data | None, how: Loading) -> None:
+    def __init__(
+        self, train: Data | None, val: Data | None, how: Loading, preprocess: Preprocess | None
+    ) -> None:
         self.train, self.val = train, val
-        self.preprocess = how.preprocess()
+        self.preprocess = preprocess or how.preprocess()
         self.seed, self.augment, self.size, self.resize = how.seed, how.augment, how.input_size, how.resize
 
     def __getitem__(self, which: _Wanted) -> tuple[np.ndarray, int] | str:
@@ -128,6 +130,7 @@ class Loader:
         world: processes that share each batch.
         pin: put batches into page-locked memory, from which a GPU copies while it computes.
         start: how workers are started: `fork`, `spawn` or `forkserver`; chosen where None.
+        preprocess: what validation does to a picture; as `how` has it, where None.
     """
 
     def __init__(
@@ -140,6 +143,7 @@ class Loader:
         world: int = 1,
         pin: bool = False,
         start: str | None = None,
+        preprocess: Preprocess | None = None,
     ) -> None:
         self.train, self.val, self.how, self.rank, self.world = train, val, how, rank, world
         self._parts: list[list[_Wanted]] = []
@@ -147,7 +151,7 @@ class Loader:
         if start is None and default == "fork" and (world > 1 or pin):
             start = "spawn"
         self._loader = DataLoader(
-            _Samples(train, val, how),
+            _Samples(train, val, how, preprocess),
             batch_sampler=self._parts,
             collate_fn=_collate,
             num_workers=how.workers,

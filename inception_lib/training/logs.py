@@ -48,6 +48,15 @@ class Run:
         """The trained weights, once the run has ended."""
         return self.folder / "model.safetensors"
 
+    @property
+    def best_weights(self) -> Path:
+        """The weights after the best epoch, where they were to be kept."""
+        return self.folder / "best.safetensors"
+
+    def best(self) -> Record:
+        """The record of the epoch with the highest top-1 accuracy on validation; of several, the first."""
+        return max(self.history, key=lambda record: record["top1"])
+
 
 def loss_names(record: Record) -> list[str]:
     """The names of the training losses in a record: `loss`, then the heads'."""

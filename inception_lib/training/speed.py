@@ -9,6 +9,8 @@ import torch
 
 from inception_lib.architecture import Architecture
 from inception_lib.distributed import choose_device, processor
+from inception_lib.nn.network import Network
+from inception_lib.training.parts import frozen, training_mode
 from inception_lib.training.recipes import Recipe
 from inception_lib.training.step import (
     autocast_type,
@@ -42,11 +44,17 @@ def measure_speed(
     """
     chosen = choose_device(device)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    network = build(architecture, recipe).to(chosen).to(memory_format=layout).train()
+    network = build(architecture, recipe).to(chosen).to(memory_format=layout)
+    with frozen(network, recipe.freeze):
+        return _speed(network, recipe, chosen, seconds)
+
+
+def _speed(network: Network, recipe: Recipe, chosen: torch.device, seconds: float) -> float:
+    training_mode(network, recipe.freeze)
     step, rule = torch.compile(network) if recipe.compile else network, optimizer(network, recipe)
     kind, weights = autocast_type(recipe.precision, chosen), head_weights(network)
-    x = torch.randn(recipe.batch // recipe.accumulate, *architecture.input, device=chosen)
-    x = x.to(memory_format=layout)
+    x = torch.randn(recipe.batch // recipe.accumulate, *network.architecture.input, device=chosen)
+    x = x.to(memory_format=torch.channels_last if recipe.channels_last else torch.contiguous_format)
     y = torch.zeros(len(x), dtype=torch.long, device=chosen)
 
     def once() -> float:
