@@ -98,7 +98,7 @@ def write_weights(
         if start is not None:
             info = replace(
                 info, name=start.name, source=f"{start.source}; {source}", license=start.license,
-                urls=start.urls, checksums=start.checksums, tensors=start.tensors,
+                urls=start.urls, checksums=start.checksums, tensors=start.tensors or "unknown",
             )  # fmt: skip
         save_weights(network, path, info)
         return

@@ -101,7 +101,7 @@ class Training:
         self.run_record = Run(
             folder=folder,
             recipe=recipe,
-            network={"name": named},
+            network={"name": named} | ({"weights": start.name} if start else {}),
             data=Path(data_name).name,
             classes=self.data.classes,
             pictures=len(self.data),

@@ -373,9 +373,9 @@ def finetune() -> Recipe:
 
     Caffe's `models/finetune_flickr_style`: a tenth of the learning rate of a training from scratch, ten
     times that for the new classifier, biases at twice the rate of their weights, weight decay 5e-4, random
-    crops of squashed pictures and their mirror images. Ours: batches of 32, cosine, ten epochs, a classifier
-    whose initial weights have deviation 0.01 (`he`) as Caffe's has, and no heads: no published file has
-    trained ones, and a trunk that is trained already does without.
+    crops of squashed pictures and their mirror images. Ours: batches of 32, cosine, ten epochs, and no heads:
+    no published file has trained ones, and a trunk that is trained already does without. Sizes and
+    normalization are those of the weights.
     """
     return Recipe(
         name="finetune",
@@ -383,7 +383,6 @@ def finetune() -> Recipe:
         resize=0,
         normalize="weights",
         augment="bvlc",
-        initial="he",
         epochs=10,
         batch=32,
         lr=0.001,

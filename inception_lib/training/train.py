@@ -34,14 +34,14 @@ from inception_lib.training.loop import Training
 from inception_lib.training.parts import frozen
 from inception_lib.training.recipes import NetworkOptions, Recipe
 from inception_lib.training.step import build, head_weights
-from inception_lib.weights.info import Loaded, Weights
+from inception_lib.weights.loading import load_weights
 
 _Splits = tuple[Data, Data]
 _Images = Data | Dataset
 
 
 def train(
-    network: Architecture | NetworkOptions | nn.Module | Loaded,
+    network: Architecture | NetworkOptions | nn.Module,
     data: str | os.PathLike | _Images | tuple[_Images, _Images],
     recipe: Recipe,
     folder: str | os.PathLike = "runs/last",
@@ -61,9 +61,9 @@ def train(
 
     Args:
         network: an architecture, or options of one of the known networks, whose initial weights the recipe
-            gives; or trained weights, named in these options or as `load_weights` gives them; or any module
-            that gives logits (batch, classes), or an output with a field `logits` and the heads' logits in
-            others, which is trained from the weights that it has.
+            gives, or trained weights where the options name them; or any module that gives logits (batch,
+            classes), or an output with a field `logits` and the heads' logits in others, which is trained
+            from the weights that it has: `Network.from_pretrained("bvlc", classes=...)`.
         data: a data set's name, or a folder; see `open_data`. Or two splits, to train and to validate on, of
             which each is one of ours or a torch `Dataset` (see `dataset_data`); or one, with `val_share`.
         recipe: how.
@@ -96,7 +96,8 @@ def train(
             splits = _opened(data, download, val_share, members)
             name = text(data) if isinstance(data, str | os.PathLike) else splits[0].name
             with members.leader_first():  # it fetches weights, too
-                made, start = _made(network, splits[0].classes, recipe)
+                made = _made(network, splits[0].classes, recipe)
+            start = made.info if isinstance(made, Network) else None
             if start is not None:
                 recipe = recipe.after(start.preprocess)
             stack.enter_context(frozen(made, recipe.freeze))
@@ -139,34 +140,41 @@ def _opened(data: Any, download: bool, val_share: float | None, members: Team) -
     return train, val
 
 
-def _pretrained(options: NetworkOptions, classes: tuple[str, ...], recipe: Recipe) -> Loaded:
-    raise NotImplementedError
-
-
 def _made(
-    network: Architecture | NetworkOptions | nn.Module | Loaded, classes: tuple[str, ...], recipe: Recipe
-) -> tuple[nn.Module, Weights | None]:
-    """The network at its start, and what is known of the weights that it has, if they are trained."""
+    network: Architecture | NetworkOptions | nn.Module, classes: tuple[str, ...], recipe: Recipe
+) -> nn.Module:
+    """The network at its start."""
     if isinstance(network, NetworkOptions) and network.weights is not None:
-        network = _pretrained(network, classes, recipe)
-    start = None
-    if isinstance(network, Loaded):
-        network, start = network
-    else:
+        return _pretrained(network, classes, recipe)
+    if isinstance(network, NetworkOptions | Architecture):
         recipe.preprocess()  # refuses a recipe for trained weights
     if isinstance(network, NetworkOptions):
         network = network.architecture(len(classes), recipe.input_size)
     architecture = network.architecture if isinstance(network, Network) else network
     if isinstance(architecture, Architecture) and architecture.classes != len(classes):
+        ways = "; reset_classifier gives it others" if isinstance(network, Network) else ""
         raise TrainingError(
             f"{architecture.name}: has {architecture.classes} outputs, and the data has {len(classes)} "
-            f"classes."
+            f"classes{ways}."
         )
     if isinstance(network, nn.Module):
-        return network, start
+        return network
     if network.input[1:] != (recipe.input_size, recipe.input_size):
         raise TrainingError(
             f"{network.name}: takes images of {network.input[1]}x{network.input[2]} pixels, and the recipe "
             f"makes them of {recipe.input_size}x{recipe.input_size} (--input-size)."
         )
-    return build(network, recipe), None
+    return build(network, recipe)
+
+
+def _pretrained(options: NetworkOptions, classes: tuple[str, ...], recipe: Recipe) -> Network:
+    """Trained weights, with a new classifier unless theirs knows these very classes."""
+    assert options.weights is not None
+    network, info = load_weights(options.weights, heads=options.heads)
+    changed = options.changed(network.architecture)
+    if changed != network.architecture:
+        network, info = load_weights(options.weights, architecture=changed)
+    if info.classes != classes:
+        seed = recipe.seed if recipe.init_seed is None else recipe.init_seed
+        network.reset_classifier(len(classes), torch.Generator().manual_seed(seed))
+    return network
