@@ -88,7 +88,9 @@ def test_what_is_no_share_is_refused(flat, share):
 def test_folders_that_cannot_be_split_are_refused_by_one_sentence(flat, tmp_path):
     with pytest.raises(DataError, match=r"own: has no train and val, .* --val-share 0\.1 holds"):
         open_data(flat, "train")
-    with pytest.raises(DataError, match="imagenette: has validation images of its own; leave out --val-share"):
+    with pytest.raises(
+        DataError, match="imagenette: has validation images of its own; leave out --val-share"
+    ):
         open_data("imagenette", "train", val_share=0.1)
     (flat / "dog").mkdir()
     with pytest.raises(DataError, match="dog: there is no image in it, so that its class cannot be learned"):
@@ -142,10 +144,11 @@ def test_labels_that_are_not_listed_are_read():
 
 
 def test_a_dataset_of_something_else_is_refused():
-    from torchvision.transforms import ToTensor
+    from torchvision.transforms import Compose, Normalize, ToTensor
 
+    normalized = Compose([ToTensor(), Normalize([0.5] * 3, [0.2] * 3)])
     with pytest.raises(DataError, match=r"FakeData item 0: .* give the dataset without its transform"):
-        dataset_data(tv.FakeData(4, (3, 8, 8), transform=ToTensor()))
+        dataset_data(tv.FakeData(4, (3, 8, 8), transform=normalized))
     with pytest.raises(DataError, match="list: there is no image in it"):
         dataset_data([])
     picture = Image.new("RGB", (4, 4))

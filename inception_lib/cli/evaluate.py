@@ -27,6 +27,7 @@ def evaluate(
     crops: Literal[1, 10, 144] = 144,
     pool: Literal["mean", "max"] = "mean",
     split: str = "val",
+    val_share: float | None = None,
     out: Path | None = None,
     resume: bool = False,
     device: str | None = None,
@@ -50,6 +51,7 @@ def evaluate(
         crops: 1: the center. 10: corners, center and mirror images at one scale. 144: the paper's.
         pool: Over crops: the mean, or the maximum, which the paper tried as well.
         split: Of the data.
+        val_share: As it was given to train: tests the images that were held out then.
         out: Folder in which probabilities are kept, of each network apart; without it nothing is kept.
         resume: Go on with the test in that folder.
         device: cpu, cuda, cuda:1, mps, xpu; the accelerator if there is one.
@@ -68,7 +70,7 @@ def evaluate(
         tune_process(members.device)
         with members.leader_first():  # what it fetches, the others find
             networks = _networks(weights, data)
-            pictures = _pictures(data, split, download, networks[0])
+            pictures = _pictures(data, split, val_share, download, networks[0])
         unlabeled = pictures.labels[0] < 0
         if unlabeled and (table or record):
             raise InceptionError(f"{data}: its pictures have no classes, so that nothing can be written.")
@@ -158,7 +160,7 @@ def _networks(weights: tuple[str, ...], data: str | None) -> list[Loaded]:
     return [load_weights(w, heads=False) for w in weights or ("bvlc",)]
 
 
-def _pictures(data: str | None, split: str, download: bool, first: Loaded) -> Data:
+def _pictures(data: str | None, split: str, val_share: float | None, download: bool, first: Loaded) -> Data:
     from inception_lib.data.shapes import CLASSES
     from inception_lib.evaluation.data import open_test_data, relabeled
 
@@ -166,7 +168,8 @@ def _pictures(data: str | None, split: str, download: bool, first: Loaded) -> Da
         raise InceptionError(
             f"What to test {first.info.name} on must be said: --data names a data set or a folder."
         )
-    return relabeled(open_test_data(data or "shapes", split, download=download), first.info)
+    found = open_test_data(data or "shapes", split, download=download, val_share=val_share)
+    return relabeled(found, first.info)
 
 
 def _report(done: Tested, found: Array, crops: int, pool: str) -> tuple[str, dict[str, Any]]:

@@ -21,7 +21,16 @@ from PIL import Image
 
 from inception_lib.data import shapes
 from inception_lib.data.imagenet import imagenet_classes
-from inception_lib.data.sources import Arrays, Data, Files, Items, Split, class_pictures, files_data
+from inception_lib.data.sources import (
+    Arrays,
+    Data,
+    Files,
+    Items,
+    Split,
+    class_pictures,
+    files_data,
+    picture_files,
+)
 from inception_lib.data.splits import folder_data
 from inception_lib.errors import DataError, PictureError
 from inception_lib.files import cache_folder, expanded
@@ -39,6 +48,7 @@ __all__ = [
     "dataset_data",
     "files_data",
     "open_data",
+    "picture_files",
 ]
 
 NAMES = ("shapes", "imagenette", "caltech101", "cifar10", "imagenet")  #: and any folder

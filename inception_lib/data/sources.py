@@ -134,8 +134,8 @@ def class_pictures(folder: Path) -> Data:
         DataError: there is no image, or a folder cannot be read.
     """
     classes = folders(folder)
-    found = [(path, i) for i, c in enumerate(classes) for path in _pictures(folder / c)]
-    found = found or [(path, -1) for path in _pictures(folder)]
+    found = [(path, i) for i, c in enumerate(classes) for path in picture_files(folder / c)]
+    found = found or [(path, -1) for path in picture_files(folder)]
     if not found:
         raise DataError(f"{folder}: there is no image in it.")
     return files_data(
@@ -163,7 +163,12 @@ def folders(folder: Path) -> list[str]:
         raise DataError(f"{folder}: the folder cannot be read ({error.strerror}).") from None
 
 
-def _pictures(folder: Path) -> list[Path]:
+def picture_files(folder: Path) -> list[Path]:
+    """The image files below a folder, by their endings, in order; what is hidden is left out.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
     endings = Image.registered_extensions()
 
     def refuse(error: OSError) -> None:

@@ -66,8 +66,12 @@ def _draw(data: Data, index: int) -> bytes:
 
 
 def split_folder(root: Path, split: str) -> Path | None:
-    """The folder of a split in `root`, under any of the names that it has there; None where there is none."""
-    names = (*VALIDATION, "test") if split == "val" else (split,)
+    """The folder of a split in `root`; None where there is none.
+
+    Beside a `train`, images that validate may have any of their usual names.
+    """
+    others = split == "val" and (root / "train").is_dir()
+    names = (*VALIDATION, "test") if others else (split,)
     return next((root / name for name in names if (root / name).is_dir()), None)
 
 
