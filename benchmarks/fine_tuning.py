@@ -37,7 +37,8 @@ def arms(weights: str) -> dict[str, tuple[NetworkOptions, Recipe]]:
     scratch = replace(
         tuned,
         name="from scratch",
-        normalize="bvlc",
+        normalize="imagenet",  # he's weights want inputs of variance 1
+        initial="he",
         lr=0.01,
         warmup=1,
         clip=5,
