@@ -184,26 +184,52 @@ class Architecture:
         """Convolutions and fully connected layers on the longest path, the heads left out."""
         return sum(map(depth_of, self.layers))
 
+    @property
+    def classifiers(self) -> tuple[str, ...]:
+        """Paths of the layers that give the classes: the trunk's, then each head's; an error if one lacks."""
+        last = [self.layers[_classifier(self.name, self.layers)].name]
+        return (*last, *(f"{h.name}/{h.layers[_classifier(h.name, h.layers)].name}" for h in self.heads))
+
+    def with_classes(self, classes: int) -> Architecture:
+        """The same network for another number of classes: other `classifiers`, all else as it is.
+
+        Raises:
+            ArchitectureError: the number is below 1, or there is no such classifier.
+        """
+        heads = (replace(head, layers=_with_classes(head.name, head.layers, classes)) for head in self.heads)
+        return replace(self, layers=_with_classes(self.name, self.layers, classes), heads=tuple(heads))
+
     def without_heads(self) -> Architecture:
         """The same network as it is at test time."""
         return replace(self, heads=())
 
     def without_dropout(self) -> Architecture:
         """The same network with each dropout probability 0: equal paths, shapes and weights."""
-        heads = (replace(head, layers=_without_dropout(head.layers)) for head in self.heads)
-        return replace(self, layers=_without_dropout(self.layers), heads=tuple(heads))
+        heads = (replace(head, layers=tuple(map(_without_dropout, head.layers))) for head in self.heads)
+        return replace(self, layers=tuple(map(_without_dropout, self.layers)), heads=tuple(heads))
 
 
-def _without_dropout(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-    changed: list[Layer] = []
-    for layer in layers:
-        if isinstance(layer, Dropout):
-            layer = replace(layer, p=0.0)
-        elif isinstance(layer, Branches):
-            branches = (replace(b, layers=_without_dropout(b.layers)) for b in layer.branches)
-            layer = replace(layer, branches=tuple(branches))
-        changed.append(layer)
-    return tuple(changed)
+def _classifier(name: str, layers: tuple[Layer, ...]) -> int:
+    """Where the classifier stands: it is the last layer with weights."""
+    at = max((i for i, layer in enumerate(layers) if isinstance(layer, Conv | Linear | Branches)), default=0)
+    if not layers or not isinstance(layers[at], Conv | Linear):
+        raise ArchitectureError(f"{name}: it does not end in a classifier, convolution or fully connected.")
+    return at
+
+
+def _with_classes(name: str, layers: tuple[Layer, ...], classes: int) -> tuple[Layer, ...]:
+    at = _classifier(name, layers)
+    width = {"out_features" if isinstance(layers[at], Linear) else "out_channels": classes}
+    return (*layers[:at], replace(layers[at], **width), *layers[at + 1 :])  # type: ignore[arg-type]
+
+
+def _without_dropout(layer: Layer) -> Layer:
+    if isinstance(layer, Dropout):
+        return replace(layer, p=0.0)
+    if isinstance(layer, Branches):
+        branches = (replace(b, layers=tuple(map(_without_dropout, b.layers))) for b in layer.branches)
+        return replace(layer, branches=tuple(branches))
+    return layer
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
 """The errors that a user can cause. Each message is one sentence that says what is wrong and where."""
 
+import sys
+import warnings
+
 
 def printable(text: object, most: int | None = None) -> str:
     """`text` in one line that a terminal shows as it is.
@@ -25,6 +28,14 @@ class InceptionError(Exception):
 
 class InceptionWarning(UserWarning):
     """Something that the user should know of, and that is no error."""
+
+
+def warn(sentence: str) -> None:
+    """An `InceptionWarning` that points to the line from which this library was called."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(printable(sentence), InceptionWarning, stacklevel=level)
 
 
 class ArchitectureError(InceptionError, ValueError):

@@ -108,7 +108,8 @@ def test_what_does_not_fit_is_named(tmp_path):
         load_weights(path, architecture=googlenet(width=0.05, classes=9))
     assert one_sentence(error) == (
         f"{path}: these weights do not fit the network: aux1.classifier.linear.weight is 7x51 in the file "
-        f"and 9x51 in googlenet-paper (and 5 more)."
+        f"and 9x51 in googlenet-paper (and 5 more); with classes=9 all but the classifiers is kept, and they "
+        f"begin untrained."
     )
 
     state = tiny().state_dict()

@@ -1,5 +1,12 @@
 """The network in torch, and its layers."""
 
-from inception_lib.nn.network import Activation, Network, Output, activations, initialize
+from inception_lib.nn.network import (
+    Activation,
+    Classifier,
+    Network,
+    Output,
+    activations,
+    initialize,
+)
 
-__all__ = ["Activation", "Network", "Output", "activations", "initialize"]
+__all__ = ["Activation", "Classifier", "Network", "Output", "activations", "initialize"]

@@ -7,9 +7,9 @@ The same class makes any other network of those layers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,11 @@ from inception_lib.architecture import Architecture, Branches, Linear, Shape, St
 from inception_lib.counting import shape_text
 from inception_lib.errors import ArchitectureError, InceptionError
 from inception_lib.nn import layers
+
+if TYPE_CHECKING:
+    import os
+
+    from inception_lib.weights.info import Weights
 
 
 class Output(NamedTuple):
@@ -47,6 +52,11 @@ class Network(nn.Module):
 
     Parameters are initialized by `initialize`.
 
+    Attributes:
+        architecture: what it was built from.
+        info: what is known of its weights (pre-processing, classes, where they come from) since they were
+            loaded from a file or by name; None in a network with weights of its own.
+
     Args:
         architecture: what to build.
         generator: the source of the random initial weights; torch's global one where None.
@@ -62,10 +72,11 @@ class Network(nn.Module):
                 f"{architecture.name}: has {len(architecture.heads)} heads, and a network takes two at most."
             )
         self.architecture = architecture
+        self.info: Weights | None = None
         self._trunk = tuple(layer.name for layer in architecture.layers)
         self._heads = tuple((head.name, head.after) for head in architecture.heads)
         self._build(list(walk(architecture)))
-        self._fitting: set[tuple[int, ...]] = set()  # input sizes known to fit
+        self._fitting: set[tuple[int, int, bool]] = set()  # input sizes known to fit, with heads or without
         initialize(self, generator)
 
     def _build(self, steps: list[Step]) -> None:
@@ -96,9 +107,11 @@ class Network(nn.Module):
         Raises:
             InceptionError: the input does not fit the network.
         """
+        return self._run(x, self._heads if self.training else ())
+
+    def _run(self, x: Tensor, heads: tuple[tuple[str, str], ...]) -> Output:
         if not layers.traced(x):
-            self._check(x)
-        heads = self._heads if self.training else ()
+            self._check(x, bool(heads))
         aux: dict[str, Tensor] = {}
         for name in self._trunk:
             x = getattr(self, name)(x)
@@ -106,6 +119,67 @@ class Network(nn.Module):
                 if after == name:
                     aux[head] = getattr(self, head)(x).flatten(1)
         return Output(x.flatten(1), *(aux[head] for head, _ in heads))
+
+    @staticmethod
+    def from_pretrained(
+        source: str | os.PathLike,
+        *,
+        classes: int | Sequence[str] | None = None,
+        heads: bool | None = None,
+        generator: torch.Generator | None = None,
+        progress: bool = True,
+    ) -> Network:
+        """A network with trained weights, in evaluation mode: `load_weights` for who wants the network alone.
+
+        What is known of the weights is the network's `info`: `network.info.preprocess(picture)` is its input.
+
+        Args:
+            source: `bvlc`, `torchvision`, or the path of a file of weights.
+            classes: how many, or their names. With another number than the file's, the classifiers are new
+                and untrained, and all else is the file's.
+            heads: with the auxiliary heads or without; as in the file where None.
+            generator: of the new classifiers' initial weights; torch's global one where None.
+            progress: show a bar on stderr while fetching.
+
+        Raises:
+            WeightsError: the file is missing, damaged, or belongs to another network.
+        """
+        from inception_lib.weights.loading import load_weights
+
+        return load_weights(
+            source, classes=classes, heads=heads, generator=generator, progress=progress
+        ).network
+
+    def reset_classifier(self, classes: int, generator: torch.Generator | None = None) -> None:
+        """Put new, untrained classifiers for another number of classes in place of the old ones.
+
+        The heads' classifiers too, and `architecture` and `info` follow. New weights are on the device and of
+        the type of the old ones, and want a gradient. Call this before the optimizer is made.
+
+        Args:
+            classes: outputs of each classifier.
+            generator: the source of their initial weights, on the CPU; torch's global one where None.
+
+        Raises:
+            ArchitectureError: the number is below 1, or the network does not end in a classifier.
+        """
+        architecture = self.architecture.with_classes(classes)
+        for step in walk(architecture):
+            if step.path in architecture.classifiers:
+                path = step.path.replace("/", ".")
+                old = self.get_submodule(path)
+                kind = next(old.parameters())
+                with torch.device("cpu"):
+                    new = layers.plain_layer(step.layer, step.in_shape)
+                    initialize(new, generator)
+                self.set_submodule(path, new.train(old.training).to(kind.device, kind.dtype))
+        self.architecture = architecture
+        if self.info is not None:
+            self.info = self.info.with_new_classifiers(architecture)
+
+    def as_classifier(self) -> Classifier:
+        """The same network, parameters shared, as a module whose output is the tensor of logits."""
+        return Classifier(self)
 
     def extra_repr(self) -> str:
         return f"{self.architecture.name}, input {_sizes(self.architecture.input)}"
@@ -127,7 +201,7 @@ class Network(nn.Module):
             lines.append(line)
         return "\n".join(lines)
 
-    def _check(self, x: Tensor) -> None:
+    def _check(self, x: Tensor, with_heads: bool) -> None:
         """Refuse what would otherwise fail somewhere inside, with an error about something else."""
         name, wanted = self.architecture.name, self.architecture.input
         if not isinstance(x, Tensor) or x.dim() != 4:
@@ -142,13 +216,13 @@ class Network(nn.Module):
             )
         if not x.is_floating_point():
             raise InceptionError(f"{name}: takes floating-point input, not {x.dtype}.")
-        size = (int(x.shape[2]), int(x.shape[3]), int(self.training))
+        size = (int(x.shape[2]), int(x.shape[3]), with_heads)
         if size not in self._fitting:
-            self._check_size(*size[:2])
+            self._check_size(*size)
             self._fitting.add(size)
 
-    def _check_size(self, height: int, width: int) -> None:
-        built = self.architecture if self.training else self.architecture.without_heads()
+    def _check_size(self, height: int, width: int, with_heads: bool) -> None:
+        built = self.architecture if with_heads else self.architecture.without_heads()
         picture = f"{built.name}: a {height}x{width} input does not fit"
         try:
             sized = replace(built, input=(built.input[0], height, width))
@@ -161,6 +235,24 @@ class Network(nn.Module):
                     f"{picture}: {now.path} takes {takes}, and {gets} would arrive "
                     f"(a {built.input[1]}x{built.input[2]} input fits)."
                 )
+
+
+class Classifier(nn.Module):
+    """A network whose output is the tensor of logits alone, in training and in evaluation.
+
+    For whatever wants a tensor: loss functions, Grad-CAM, captum, ONNX, `torch.jit.trace`. The network, with
+    which it shares all parameters, is its child `network`: layers are where they were (as target of Grad-CAM,
+    `network.inception_5b`), and names in the state dict begin with `network.`. The auxiliary heads never run.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+        self.training = network.training
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, height, width), as `Network.forward` takes it, to (batch, classes)."""
+        return self.network._run(x, heads=()).logits
 
 
 def _sizes(shape: Shape) -> str:

@@ -21,10 +21,9 @@ from inception_lib.files import replacing, size_of_file
 from inception_lib.nn.network import Network
 from inception_lib.weights.caffe import read_caffemodel
 from inception_lib.weights.header import info_of, metadata
-from inception_lib.weights.info import Weights
+from inception_lib.weights.info import NAMES, Weights
 from inception_lib.weights.names import State, from_caffe, from_torchvision
-from inception_lib.weights.published import NAMES
-from inception_lib.weights.states import check_finite, check_plain, compare, digest, is_same, on_meta
+from inception_lib.weights.states import check_finite, check_plain, compare, digest, on_meta
 
 
 class Found(NamedTuple):
@@ -141,10 +140,11 @@ def save_weights(
     checksums, which are the other file's, are left out.
 
     Args:
-        network: a `Network`, bare or inside torch.compile or DistributedDataParallel.
+        network: a `Network`, bare or inside `as_classifier`, torch.compile or DistributedDataParallel.
         path: the file to write; one that is there is replaced.
         info: what goes into the header (pre-processing, classes, source, license); the architecture
-            is the network's own. Where None, BVLC's pre-processing, or torchvision's for its variant.
+            is the network's own. Where None, what the network knows of itself (`network.info`); of one that
+            was never loaded, BVLC's pre-processing, or torchvision's for its variant.
         classes: the names of the classes, if not those of `info`.
         half: in float16, for half the size; `load_weights` gives float32 again.
 
@@ -153,13 +153,15 @@ def save_weights(
             exchanged, so that the network is not its architecture's any more; a weight is not finite.
     """
     while not isinstance(network, Network):
-        inner = getattr(network, "_orig_mod", None) or getattr(network, "module", None)
+        wrapped = (getattr(network, name, None) for name in ("_orig_mod", "module", "network"))
+        inner = next((part for part in wrapped if part is not None), None)
         if inner is None:
             raise WeightsError(f"{path}: only a Network is saved, and this is a {type(network).__name__}.")
         network = inner
     path, architecture = Path(path), network.architecture
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     _check_own(path, network, state)
+    info = info or network.info
     if info is None:
         info = Weights(
             name=path.stem,
@@ -168,10 +170,10 @@ def save_weights(
             tensors=digest(state),
         )
     names = info.classes if classes is None else tuple(classes)
-    info = as_it_is(replace(info, architecture=architecture, classes=names), digest(state), "fine-tuned")
+    info = replace(info, architecture=architecture, classes=names).as_it_is(digest(state), "fine-tuned")
     if half:
         state = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
-        info = as_it_is(info, digest(state), "rounded to float16")
+        info = info.as_it_is(digest(state), "rounded to float16")
     check_finite(path, state)
     try:
         with replacing(path) as new:
@@ -198,21 +200,3 @@ def _check_own(path: Path, network: Network, state: State) -> None:
             f"old one: build Network(...) of an architecture with the new sizes, such as "
             f"googlenet(classes=...), and load the layers that are kept into it with load_state_dict."
         ) from None
-
-
-def as_it_is(info: Weights, tensors: str, how: str) -> Weights:
-    """What may be said of tensors with this digest: `info` if it is theirs, else that they come from there.
-
-    What was said without a digest (by whoever trained the network) is believed, but for a publication.
-    """
-    published = info.name in NAMES or info.urls or info.checksums
-    if is_same(tensors, info.tensors) or not (info.tensors or published):
-        return replace(info, tensors=tensors)
-    origin = info.name if info.name.startswith(f"{how} from ") else f"{how} from {info.name}"
-    source = f"{origin} ({info.source})" if info.source and origin != info.name else info.source or origin
-    license = (
-        f"not stated; of {info.name}: {info.license}"
-        if origin != info.name and info.license
-        else info.license
-    )
-    return replace(info, name=origin, source=source, license=license, urls=(), checksums=(), tensors=tensors)

@@ -12,10 +12,7 @@ from inception_lib.data.images import BVLC_PREPROCESS, TORCHVISION_PREPROCESS
 from inception_lib.errors import WeightsError
 from inception_lib.files import cache_folder, download
 from inception_lib.networks.googlenet import googlenet
-from inception_lib.weights.info import Weights
-
-#: The names that `load_weights` knows.
-NAMES = ("bvlc", "torchvision")
+from inception_lib.weights.info import NAMES, Weights
 
 
 @cache

@@ -148,11 +148,6 @@ def digest(state: Mapping[str, Tensor]) -> str:
     return "sha256:" + trunk.hexdigest() + ("+" + heads.hexdigest() if has_heads(state) else "")
 
 
-def is_same(found: str, said: str) -> bool:
-    """Whether a digest is the one that is said; a network without its heads is still the same."""
-    return bool(said) and (found == said or said.startswith(found + "+"))
-
-
 def _more(keys: list[str]) -> str:
     return f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
 
