@@ -23,6 +23,7 @@ from inception_lib.data.images import Preprocess
 from inception_lib.training import checkpoint, loop
 from inception_lib.training.recipes import NetworkOptions, Recipe, recipe
 from inception_lib.training.train import train
+from inception_lib.weights.states import digest
 
 WANTS = Preprocess(resize=90, crop=80, channels="BGR", mean=(90.0, 100.0, 110.0), std=(60.0, 50.0, 40.0))
 SHORT = ("--epochs", "1", "--batch", "4", "--workers", "0", "--device", "cpu")
@@ -38,6 +39,7 @@ def weights(tmp_path_factory):
     """Weights of a narrow network that names three classes, and that somebody published."""
     made, info = small_network(0, preprocess=WANTS)
     info = replace(info, name="insects", source="a paper", license="free", urls=("http://x/y",))
+    info = replace(info, tensors=digest(made.state_dict()))
     return save_weights(made, tmp_path_factory.mktemp("weights") / "insects.safetensors", info)
 
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from inception_lib.architecture import Linear, walk
 from inception_lib.counting import count
 from inception_lib.errors import TrainingError
 from inception_lib.nn.network import Network
@@ -71,17 +70,16 @@ def training_mode(network: nn.Module, last: str | None) -> None:
 
 
 def classifiers(network: nn.Module) -> list[nn.Module]:
-    """The layers that give the classes: the last fully connected one of the trunk, and of each head.
+    """The layers that give the classes: the trunk's, and each head's.
 
     Of a module that is no `Network`, the last `nn.Linear` that it has.
+
+    Raises:
+        ArchitectureError: the `Network` does not end in such a layer.
     """
     if not isinstance(network, Network):
         return [m for m in network.modules() if isinstance(m, nn.Linear)][-1:]
-    last: dict[str, str] = {}
-    for step in walk(network.architecture):
-        if isinstance(step.layer, Linear):
-            last[step.head or ""] = step.path
-    return [network.get_submodule(path.replace("/", ".")) for path in last.values()]
+    return [network.get_submodule(path.replace("/", ".")) for path in network.architecture.classifiers]
 
 
 def update_flops(network: Network, last: str | None) -> int:
