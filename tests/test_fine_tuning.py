@@ -143,14 +143,14 @@ def test_the_best_epoch_is_kept_where_it_is_asked_for(tuned, data, weights, tmp_
     best = max(history, key=lambda record: record["top1"])
     info = load_weights(tuned / "best.safetensors").info
     assert f"{best['updates']} updates" in info.source and info.classes == ("dark", "light")
+    assert fine_tune(data, tmp_path / "plain", weights) == 0
+    assert not (tmp_path / "plain" / "best.safetensors").exists()
     found = iter([0.5, 0.9, 0.7])
     monkeypatch.setattr(loop, "validate", lambda *args: {"val_loss": 1.0, "top1": next(found), "top5": 1.0})
     assert fine_tune(data, tmp_path / "run", weights, "--epochs", "3", "--keep-best") == 0
     for name, updates in (("best", 12), ("model", 18)):
         said = load_weights(tmp_path / "run" / f"{name}.safetensors").info.source
         assert f"{updates} updates" in said
-    assert fine_tune(data, tmp_path / "plain", weights) == 0
-    assert not (tmp_path / "plain" / "best.safetensors").exists()
 
 
 def test_a_network_in_python(data, tmp_path, weights):
@@ -285,7 +285,11 @@ def test_runs_of_before_fine_tuning_go_on(data, tmp_path):
         (("--val-share", "1"), "is above 0 and below 1, not 1.0"),
         (("--variant", "torchvision"), "trained weights decide which network it is; leave out"),
         (("--width", "0.5"), "trained weights decide which network it is; leave out"),
-        (("--normalize", "imagenet"), "set it to weights (--normalize weights)"),
+        (("--normalize", "imagenet"), "input_size must be a finite number above 0 (or 0, where normalize is"),
+        (
+            ("--normalize", "imagenet", "--input-size", "80", "--resize", "80"),
+            "set it to weights (--normalize weights)",
+        ),
         (("--batch", "100"), "24 training images do not fill one batch of 100"),
         (("--classifier-lr", "-1"), "classifier_lr must be a finite number of at least 0, not -1"),
     ],

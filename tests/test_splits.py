@@ -88,9 +88,7 @@ def test_what_is_no_share_is_refused(flat, share):
 def test_folders_that_cannot_be_split_are_refused_by_one_sentence(flat, tmp_path):
     with pytest.raises(DataError, match=r"own: has no train and val, .* --val-share 0\.1 holds"):
         open_data(flat, "train")
-    with pytest.raises(
-        DataError, match="imagenette: has validation images of its own; leave out"
-    ):
+    with pytest.raises(DataError, match="imagenette: has validation images of its own; leave out"):
         open_data("imagenette", "train", val_share=0.1)
     (flat / "dog").mkdir()
     with pytest.raises(DataError, match="dog: there is no image in it, so that its class cannot be learned"):

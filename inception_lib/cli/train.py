@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -14,7 +15,7 @@ from inception_lib.errors import InceptionError
 from inception_lib.training.recipes import RECIPES, NetworkOptions, Recipe, network_options
 
 #: Options of the recipe whose defaults are others where trained weights are given.
-_FROM_WEIGHTS = {"normalize": "weights", "input_size": 0, "resize": 0}
+_FROM_WEIGHTS: dict[str, Any] = {"normalize": "weights", "input_size": 0, "resize": 0}
 
 
 def train_command(argv: Sequence[str]) -> Callable[..., int]:
@@ -83,6 +84,9 @@ def train_command(argv: Sequence[str]) -> Callable[..., int]:
         if record and done.leads:
             done = replace(done, network={**done.network, **network.to_dict()})
             print(results.record_run(record, done))
+        if val_share is not None and done.leads:
+            where = f"--weights {done.weights} --data {data} --val-share {val_share:g}"
+            print(f"to test it on the images that were held out: inception evaluate {where}", file=sys.stderr)
         return 0
 
     return train

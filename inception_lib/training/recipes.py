@@ -155,11 +155,12 @@ class Recipe:
         for name, allowed in _choices().items():
             if getattr(self, name) not in allowed:
                 self._refuse(name, f"is one of {', '.join(allowed)}")
-        from_weights = self.normalize == "weights"
-        for name in ("epochs", "batch", "accumulate", "lr", "input_size", "resize"):
-            told = from_weights and name in ("input_size", "resize") and getattr(self, name) == 0
-            if not told and not 0 < getattr(self, name) < math.inf:
+        for name in ("epochs", "batch", "accumulate", "lr"):
+            if not 0 < getattr(self, name) < math.inf:
                 self._refuse(name, "must be a finite number above 0")
+        for name in ("input_size", "resize"):
+            if not (0 if self.normalize == "weights" else 1) <= getattr(self, name) < math.inf:
+                self._refuse(name, "must be a finite number above 0 (or 0, where normalize is weights)")
         if self.clip is not None and not 0 < self.clip < math.inf:
             self._refuse("clip", "must be a finite number above 0, or none")
         for name in ("warmup", "weight_decay", "bias_lr", "classifier_lr", "workers", "bad_pictures"):

@@ -126,7 +126,10 @@ def _opened(data: Any, download: bool, val_share: float | None, members: Team) -
                 open_data(data, "train", download=download, val_share=val_share),
                 open_data(data, "val", download=download, val_share=val_share),
             )
-    if not isinstance(data, tuple):
+    pair = isinstance(data, tuple) or (
+        isinstance(data, list) and len(data) == 2 and all(isinstance(part, _Images) for part in data)
+    )  # random_split gives a list
+    if not pair:
         if val_share is None:
             raise DataError("Images that validate are needed too: give two splits, or a val_share.")
         whole = data if isinstance(data, Data) else dataset_data(data)
