@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from runs import same, two_classes, weights_of
+from runs import same, torchrun, two_classes, weights_of
 from small import network as small_network
 from torch import nn
 from torch.nn import functional as F
@@ -270,6 +270,22 @@ def test_runs_of_before_fine_tuning_go_on(data, tmp_path):
     for older in checkpoint.saved(run.folder)[:-1]:
         older.unlink()
     assert run_on(data, QUICK, tmp_path / "run", resume=True).history == run.history
+
+
+@pytest.mark.slow
+def test_two_processes_fine_tune_as_one_does(data, weights, tmp_path):
+    words = ["train", "--weights", weights, "--data", data, *SHORT, "--freeze", "inception_3b"]
+    words = [*map(str, words), "--augment", "none"]
+    assert main([*words, "--out", str(tmp_path / "one")]) == 0
+    process = torchrun(["-m", "inception_lib"], 2, *words, "--out", str(tmp_path / "two"))
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 0, said
+    one, two = (load_weights(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    assert one.info.preprocess == two.info.preprocess and two.info.name == "fine-tuned from insects"
+    still = [name for name in one.network.state_dict() if name.startswith(("conv", "inception_3"))]
+    for name, value in two.network.state_dict().items():
+        torch.testing.assert_close(value, one.network.state_dict()[name], atol=2e-2, rtol=0.1)
+        assert name not in still or torch.equal(value, one.network.state_dict()[name])
 
 
 # ---------------------------------------------------------------------------------- what is refused

@@ -85,7 +85,7 @@ class Training:
         self.layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         self.network = network.to(device).to(memory_format=self.layout)
         self.kind = autocast_type(recipe.precision, device)
-        self.preprocess = recipe.preprocess(start and start.preprocess)
+        self.preprocess = recipe.preprocess(start.preprocess if start else None)
         self.optimizer = optimizer(self.network, recipe)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.kind == torch.float16)
         self.average = (

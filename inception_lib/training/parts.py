@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from torch import nn
@@ -69,7 +69,7 @@ def training_mode(network: nn.Module, last: str | None) -> None:
                 module.eval()
 
 
-def classifiers(network: nn.Module) -> list[nn.Module]:
+def classifiers(network: nn.Module) -> Sequence[nn.Module]:
     """The layers that give the classes: the trunk's, and each head's.
 
     Of a module that is no `Network`, the last `nn.Linear` that it has.
