@@ -295,6 +295,7 @@ def test_two_processes_fine_tune_as_one_does(data, weights, tmp_path):
     ("more", "says"),
     [
         (("--freeze", "inception_9z"), "has no layer 'inception_9z'"),
+        (("--freeze", "inception_4a/5x5"), "inception_4a/5x5: is a part of inception_4a; what can be frozen"),
         (("--freeze", "classifier"), "layers up to classifier are frozen, so that nothing is left to train"),
         (("--val-share", "0.1"), "val: these images validate already; leave out --val-share"),
         (("--val-share", "0"), "is above 0 and below 1, not 0.0"),
@@ -367,6 +368,35 @@ def test_sizes_that_are_left_open_are_the_weights(size, resize, expected):
     made = how.preprocess(WANTS)
     assert (made.crop, made.resize) == expected
     assert replace(made, crop=80, resize=90) == WANTS
+
+
+@pytest.mark.parametrize(
+    "name", ["inception_4c", "inception_4c/output", "mixed4c", "inception4c", "Mixed_4d"]
+)
+def test_layers_may_be_named_as_others_do(name):
+    from inception_lib.training.parts import frozen_names
+
+    names = frozen_names(Network(googlenet(width=0.05)), name)
+    assert names[0] == "conv1" and names[-1] == "inception_4c"
+
+
+def test_frozen_layers_of_another_module_are_its_first_children():
+    import torchvision
+
+    from inception_lib.training.parts import frozen, training_mode
+
+    theirs = torchvision.models.googlenet(num_classes=2, aux_logits=False, init_weights=False)
+    with frozen(theirs, "inception4e"):
+        training_mode(theirs, "inception4e")
+        still = {name.split(".")[0] for name, p in theirs.named_parameters() if not p.requires_grad}
+        assert {"conv1", "inception3a", "inception4e"} <= still
+        assert not theirs.inception4e.branch1.bn.training and theirs.inception5a.branch1.bn.training
+        assert theirs.inception5a.training and theirs.fc.weight.requires_grad
+    assert all(p.requires_grad for p in theirs.parameters())
+    with pytest.raises(
+        TrainingError, match="inception_4e: is no layer of GoogLeNet; .* one of conv1, maxpool1"
+    ):
+        frozen(theirs, "inception_4e").__enter__()
 
 
 def test_frozen_layers_cost_no_way_back():

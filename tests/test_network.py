@@ -22,7 +22,8 @@ from inception_lib.architecture import (
     walk,
 )
 from inception_lib.networks.googlenet import VARIANTS
-from inception_lib.nn.network import Network, Output, activations, initialize
+from inception_lib.nn.initial import initialize
+from inception_lib.nn.network import Network, Output, activations
 
 TINY = {"width": 0.05, "classes": 7}
 

@@ -37,7 +37,8 @@ from inception_lib.networks.inception import (
 )
 from inception_lib.networks.resnet import resnet
 from inception_lib.networks.vgg import vgg
-from inception_lib.nn.network import Network, initialize
+from inception_lib.nn.initial import initialize
+from inception_lib.nn.network import Network
 from inception_lib.weights.formats import save_weights
 from inception_lib.weights.loading import load_weights
 

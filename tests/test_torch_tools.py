@@ -42,17 +42,6 @@ def pictures(count=2, seed=1):
     return 50 * torch.randn(count, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
 
 
-class Logits(nn.Module):
-    """The form that wants a tensor for an output."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, x):
-        return self.network(x).logits
-
-
 # each takes a network and an example, and gives a function that must do as the network does
 
 
@@ -69,7 +58,7 @@ def exported(**options):
 
 def traced(network, x):
     file = io.BytesIO()
-    torch.jit.save(torch.jit.trace(Logits(network), x), file)
+    torch.jit.save(torch.jit.trace(network, x), file)
     file.seek(0)
     return torch.jit.load(file)
 
@@ -81,7 +70,14 @@ def prepared(network, x):
     return quantize_fx.prepare_fx(copy.deepcopy(network), get_default_qconfig_mapping(), (x,))
 
 
+def called(network, x):
+    values = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    return lambda x: torch.func.functional_call(network, values, (x,))
+
+
 TOOLS = {
+    "as it is": lambda network, x: network,
+    "functional_call": called,
     "deepcopy": lambda network, x: copy.deepcopy(network),
     "pickle": lambda network, x: pickle.loads(pickle.dumps(network)),
     "fx": lambda network, x: torch.fx.symbolic_trace(network),
@@ -91,7 +87,7 @@ TOOLS = {
     "export": exported(strict=False, dynamic_shapes=({0: torch.export.Dim("batch", max=64)},)),
     "jit.trace": traced,
 }
-ANY_BATCH = {"deepcopy", "pickle", "fx", "fx, pickled", "export", "jit.trace"}
+ONE_BATCH = {"prepare_fx", "compile"}
 
 
 def logits_of(output):
@@ -99,18 +95,22 @@ def logits_of(output):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tool", TOOLS)
-def test_it_does_as_the_network_does(network, tool):
+@pytest.mark.parametrize(
+    ("tool", "form"),
+    # TorchScript has no outputs that are None, and takes the classifier only
+    [(t, f) for t in TOOLS for f in ("network", "as_classifier") if (t, f) != ("jit.trace", "network")],
+)
+def test_it_does_as_the_network_does(network, tool, form):
     x = pictures()
-    other = TOOLS[tool](network, x)
+    other = TOOLS[tool](network if form == "network" else network.as_classifier(), x)
     x.requires_grad_()
     output = other(x)
-    assert type(output) is (torch.Tensor if tool == "jit.trace" else Output)
+    assert type(output) is (Output if form == "network" else torch.Tensor)
     expected = network(x).logits
     torch.testing.assert_close(logits_of(output), expected)
     ours, theirs = (torch.autograd.grad(y.square().sum(), x)[0] for y in (expected, logits_of(output)))
     torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-6)
-    if tool in ANY_BATCH:
+    if tool not in ONE_BATCH:
         more = pictures(3, 7)
         torch.testing.assert_close(logits_of(other(more)), network(more).logits)
 
@@ -130,6 +130,9 @@ def test_features_by_torchvision_are_those_of_activations(network):
         found, kept = extract(pictures()), activations(network, pictures(), paths)
     for path in paths:
         torch.testing.assert_close(found[path.replace("/", ".")], kept[path].output)
+    extract = create_feature_extractor(network.as_classifier(), ["network.inception_4c"])
+    with torch.no_grad():
+        torch.testing.assert_close(extract(pictures())["network.inception_4c"], kept["inception_4c"].output)
 
 
 @pytest.mark.slow
@@ -202,6 +205,9 @@ def precise(network):
 
 def test_vmap_over_pictures(network):
     x = pictures(3)
+    classifier = network.as_classifier()
+    each = torch.func.vmap(lambda picture: classifier(picture[None])[0])(x)
+    torch.testing.assert_close(each, network(x).logits)
     each = torch.func.vmap(lambda picture: network(picture[None]).logits[0])(x)
     torch.testing.assert_close(each, network(x).logits)
     last = x.contiguous(memory_format=torch.channels_last)
@@ -258,6 +264,30 @@ def test_second_derivatives_are_those_of_finite_differences(precise, way):
     torch.testing.assert_close(SECOND[way](f, s), expected, rtol=1e-4, atol=1e-7)
     if any(isinstance(layer, LRN) for layer in precise.architecture.layers):
         assert expected.abs().max() > 1e-3
+
+
+PRODUCTS = {
+    "forward over reverse": lambda f, s, v: torch.func.jvp(torch.func.grad(f), (s,), (v,))[1],
+    "reverse over reverse": lambda f, s, v: torch.func.vjp(torch.func.grad(f), s)[1](v)[0],
+    "autograd.functional.vhp": lambda f, s, v: torch.autograd.functional.vhp(f, s, v)[1],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", PRODUCTS)
+def test_a_hessian_times_a_vector_of_a_loss_is_that_of_finite_differences(precise, way):
+    """In the input, of the loss on the classifier, as influence functions and Newton steps want it."""
+    classifier, x, labels = precise.as_classifier(), pictures(2).double(), torch.tensor([1, 2])
+    v = torch.randn(x.shape, dtype=x.dtype, generator=torch.Generator().manual_seed(5))
+
+    def loss(x):
+        return 1e3 * nn.CrossEntropyLoss()(classifier(x), labels)
+
+    got = PRODUCTS[way](loss, x, v)
+    grad, step = torch.func.grad(loss), 1e-6
+    expected = (grad(x + step * v) - grad(x - step * v)) / (2 * step)
+    # a window's maximum may change within a step, at few pixels
+    assert (got - expected).norm() < 1e-3 * expected.norm()
 
 
 def test_a_gradient_penalty_follows_finite_differences():

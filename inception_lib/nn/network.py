@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,10 @@ from torch.utils._pytree import _register_namedtuple
 from inception_lib.architecture import Architecture, Branches, Linear, Shape, Step, walk
 from inception_lib.counting import shape_text
 from inception_lib.errors import ArchitectureError, InceptionError
+from inception_lib.networks.names import layer_path
 from inception_lib.nn import layers
+from inception_lib.nn.features import FeatureInfo, feature_info
+from inception_lib.nn.initial import initialize
 
 if TYPE_CHECKING:
     import os
@@ -40,6 +43,12 @@ class Output(NamedTuple):
 
 # torch.export.save writes this name for the type; loading needs this module imported
 _register_namedtuple(Output, serialized_type_name="inception_lib.Output")
+
+
+_WAYS_ON = (
+    "network.reset_classifier(classes) puts another classifier there, and network.features(x) gives what "
+    "a classifier receives"
+)
 
 
 class Network(nn.Module):
@@ -76,6 +85,7 @@ class Network(nn.Module):
         self._trunk = tuple(layer.name for layer in architecture.layers)
         self._heads = tuple((head.name, head.after) for head in architecture.heads)
         self._build(list(walk(architecture)))
+        self._outputs = _outputs(architecture)
         self._fitting: set[tuple[int, int, bool]] = set()  # input sizes known to fit, with heads or without
         initialize(self, generator)
 
@@ -118,7 +128,13 @@ class Network(nn.Module):
             for head, after in heads:
                 if after == name:
                     aux[head] = getattr(self, head)(x).flatten(1)
-        return Output(x.flatten(1), *(aux[head] for head, _ in heads))
+        logits = x.flatten(1)
+        if self._outputs and not isinstance(logits, torch.fx.Proxy) and logits.shape[1] != self._outputs:
+            raise InceptionError(
+                f"{self.architecture.name}: gives {logits.shape[1]} outputs, and its architecture says "
+                f"{self._outputs}, since its classifier was exchanged; {_WAYS_ON}."
+            )
+        return Output(logits, *(aux[head] for head, _ in heads))
 
     @staticmethod
     def from_pretrained(
@@ -173,13 +189,70 @@ class Network(nn.Module):
                     new = layers.plain_layer(step.layer, step.in_shape)
                     initialize(new, generator)
                 self.set_submodule(path, new.train(old.training).to(kind.device, kind.dtype))
-        self.architecture = architecture
+        self.architecture, self._outputs = architecture, _outputs(architecture)
         if self.info is not None:
             self.info = self.info.with_new_classifiers(architecture)
+
+    @overload
+    def features(self, x: Tensor) -> Tensor: ...
+
+    @overload
+    def features(self, x: Tensor, paths: Iterable[str]) -> dict[str, Tensor]: ...
+
+    def features(self, x: Tensor, paths: Iterable[str] | None = None) -> Tensor | dict[str, Tensor]:
+        """What the classifier receives, or the outputs of layers by their paths.
+
+        The network runs in the mode it is in and under the caller's gradient mode, without its heads in the
+        first case.
+
+        Args:
+            x: (batch, channels, height, width), as `forward` takes it.
+            paths: layers, as `activations` takes them.
+
+        Returns:
+            Without `paths`, (batch, features): of GoogLeNet the 1024 channels of its last map, averaged over
+            the grid. timm calls it `forward_head(forward_features(x), pre_logits=True)`, and torchvision's
+            networks give it once their `fc` is an `Identity`. Else, under each path as it was given,
+            (batch, channels, height, width), or (batch, features) from a fully connected layer.
+
+        Raises:
+            InceptionError: the input does not fit; no layer has that path, or it does not run in this mode.
+        """
+        if paths is not None:
+            return {path: kept.output for path, kept in activations(self, x, paths).items()}
+        if not layers.traced(x):
+            self._check(x, with_heads=False)
+        for name in self._trunk[: self._trunk.index(self.architecture.classifiers[0])]:
+            x = getattr(self, name)(x)
+        return x.flatten(1)
+
+    @property
+    def feature_info(self) -> dict[str, FeatureInfo]:
+        """Channels, reduction and size of each layer's output, by the layer's path, in order; heads last."""
+        return feature_info(self.architecture)
 
     def as_classifier(self) -> Classifier:
         """The same network, parameters shared, as a module whose output is the tensor of logits."""
         return Classifier(self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, nn.Module) and type(self).forward is Network.forward:
+            self._check_child(name, value)
+        super().__setattr__(name, value)
+
+    def _check_child(self, name: str, module: nn.Module) -> None:
+        """Refuse the usual ways to exchange a classifier, none of which does here what is meant."""
+        old = self._modules.get(name)
+        if old is None and any(True for _ in module.parameters()):
+            raise InceptionError(
+                f"{self.architecture.name}: has no layer {name!r}, so that nothing would run this module; "
+                f"{_WAYS_ON}."
+            )
+        if isinstance(old, layers.Linear) and isinstance(module, nn.Linear):
+            raise InceptionError(
+                f"{self.architecture.name}: {name} cannot be a torch.nn.Linear, which its architecture would "
+                f"not know of; {_WAYS_ON}."
+            )
 
     def extra_repr(self) -> str:
         return f"{self.architecture.name}, input {_sizes(self.architecture.input)}"
@@ -255,51 +328,14 @@ class Classifier(nn.Module):
         return self.network._run(x, heads=()).logits
 
 
+def _outputs(architecture: Architecture) -> int | None:
+    """How many outputs there are for any input; None where that depends on the input's size."""
+    last = architecture.layers[-1] if architecture.layers else None
+    return last.out_features if isinstance(last, Linear) else None
+
+
 def _sizes(shape: Shape) -> str:
     return " x ".join(map(str, shape))
-
-
-def initialize(
-    network: nn.Module, generator: torch.Generator | None = None, scheme: Literal["xavier", "he"] = "xavier"
-) -> None:
-    """Set all parameters in place to initial values, on which the paper is silent.
-
-    `xavier` are BVLC's. Weights are uniform in ±sqrt(3 / fan_in), which is Caffe's "xavier"; fan_in
-    counts the inputs of one output. Biases are 0.2 where a ReLU follows, so that it starts open, and 0
-    elsewhere, that is on the classifiers. Batch normalization and a trained scale start as the identity.
-
-    `he` keeps the variance of the signal through ReLUs: weights are normal with variance 2 / fan_in and
-    biases 0; weights of the classifiers are normal with deviation 0.01, so that all classes begin as
-    equally probable.
-
-    Sources: models/bvlc_googlenet/train_val.prototxt and Caffe's `XavierFiller`; He et al. 2015.
-    """
-    fill = {"xavier": _xavier, "he": _he}[scheme]
-    for module in network.modules():
-        match module:
-            case layers.Conv():
-                fill(module.conv, module.relu is not None, generator)
-            case layers.Linear():
-                fill(module.linear, module.relu is not None, generator)
-            case nn.BatchNorm2d() | layers.Scale():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.reset_running_stats()
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
-
-
-def _xavier(part: nn.Conv2d | nn.Linear, relu: bool, generator: torch.Generator | None) -> None:
-    bound = (3 / part.weight[0].numel()) ** 0.5
-    nn.init.uniform_(part.weight, -bound, bound, generator=generator)
-    if part.bias is not None:
-        nn.init.constant_(part.bias, 0.2 if relu else 0.0)
-
-
-def _he(part: nn.Conv2d | nn.Linear, relu: bool, generator: torch.Generator | None) -> None:
-    deviation = (2 / part.weight[0].numel()) ** 0.5 if relu else 0.01
-    nn.init.normal_(part.weight, 0, deviation, generator=generator)
-    if part.bias is not None:
-        nn.init.zeros_(part.bias)
 
 
 class Activation(NamedTuple):
@@ -322,7 +358,11 @@ def activations(network: Network, x: Tensor, paths: Iterable[str]) -> dict[str, 
     Args:
         network: the network.
         x: its input, as `Network.forward` takes it.
-        paths: layers as the architecture names them: `conv1`, `inception_4a/5x5_reduce`.
+        paths: layers as the architecture names them (`conv1`, `inception_4a/5x5_reduce`), or as Caffe,
+            torchvision, TensorFlow and Distill do (`inception_4a/output`, `inception4a`, `mixed4a`).
+
+    Returns:
+        What went through each layer, under its path as it was given.
 
     Raises:
         InceptionError: no layer has that path, or the layer does not run in this mode.
@@ -336,10 +376,10 @@ def activations(network: Network, x: Tensor, paths: Iterable[str]) -> dict[str, 
 
         return hook
 
-    paths = list(paths)
+    paths = [paths] if isinstance(paths, str) else list(paths)
     try:
         for path in paths:
-            module = _layer(network, path)
+            module = network.get_submodule(layer_path(network.architecture, path).replace("/", "."))
             kept[path] = [None, None, None]
             hooks.append(module.register_forward_hook(keep(path, 2)))
             hooks.append(module.register_forward_hook(keep(path, 0, of_input=True)))
@@ -357,9 +397,3 @@ def activations(network: Network, x: Tensor, paths: Iterable[str]) -> dict[str, 
         if found[2] is None:
             raise InceptionError(f"{path}: is part of an auxiliary head, which runs only in training mode.")
     return {path: Activation(*found) for path, found in kept.items()}
-
-
-def _layer(network: Network, path: str) -> nn.Module:
-    if path not in {step.path for step in walk(network.architecture)}:
-        raise InceptionError(f"{network.architecture.name}: has no layer {path!r}.")
-    return network.get_submodule(path.replace("/", "."))

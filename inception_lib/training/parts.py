@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from inception_lib.counting import count
 from inception_lib.errors import TrainingError
+from inception_lib.networks.names import layer_path
 from inception_lib.nn.network import Network
 
 
@@ -19,21 +20,22 @@ def frozen_names(network: nn.Module, last: str | None) -> tuple[str, ...]:
     Args:
         network: whose layers they are: of a `Network` those of its trunk, of another module its children, in
             the order in which it has them.
-        last: the name of one of them.
+        last: the name of one of them; of a `Network`, any name that `layer_path` knows it by.
 
     Raises:
-        TrainingError: there is no such layer.
+        InceptionError: there is no such layer, or it is a part of another.
     """
     if last is None:
         return ()
     if isinstance(network, Network):
         names = [layer.name for layer in network.architecture.layers]
-        whose = network.architecture.name
+        last = layer_path(network.architecture, last)
     else:
         names = [name for name, _ in network.named_children()]
-        whose = type(network).__name__
     if last not in names:
-        raise TrainingError(f"{whose}: has no layer {last!r} to freeze up to; it has {', '.join(names)}.")
+        outer = last.split("/")[0]
+        why = f"is a part of {outer}" if "/" in last else f"is no layer of {type(network).__name__}"
+        raise TrainingError(f"{last}: {why}; what can be frozen ends with one of {', '.join(names)}.")
     return tuple(names[: names.index(last) + 1])
 
 
@@ -42,7 +44,7 @@ def frozen(network: nn.Module, last: str | None) -> Iterator[None]:
     """Keep the layers up to `last` from learning, until the end of the block.
 
     Raises:
-        TrainingError: there is no such layer, or nothing would be left to train.
+        InceptionError: there is no such layer, or nothing would be left to train.
     """
     kept = [p for name in frozen_names(network, last) for p in network.get_submodule(name).parameters()]
     before = [p.requires_grad for p in kept]

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from inception_lib.architecture import Architecture
 from inception_lib.counting import count
 from inception_lib.errors import TrainingError
-from inception_lib.nn.network import Network, initialize
+from inception_lib.nn.initial import initialize
+from inception_lib.nn.network import Network
 from inception_lib.training.parts import classifiers
 from inception_lib.training.recipes import Recipe
 

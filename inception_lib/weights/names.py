@@ -9,42 +9,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inception_lib.architecture import Conv, Linear, walk
 from inception_lib.errors import WeightsError, printable
-from inception_lib.networks.googlenet import PAPER_WIDTHS
+from inception_lib.networks.googlenet import googlenet
+from inception_lib.networks.names import CAFFE, TORCHVISION
 
 State = dict[str, Tensor]
 
-_PARTS = ("1x1", "3x3_reduce", "3x3", "5x5_reduce", "5x5", "pool_proj")
-_CAFFE = {
-    "conv1/7x7_s2": "conv1.conv",
-    "conv2/3x3_reduce": "conv2_reduce.conv",
-    "conv2/3x3": "conv2.conv",
-    **{f"inception_{m}/{part}": f"inception_{m}.{part}.conv" for m in PAPER_WIDTHS for part in _PARTS},
-    "loss3/classifier": "classifier.linear",
-    **{
-        f"loss{n}/{theirs}": f"aux{n}.{ours}"
-        for n in (1, 2)
-        for theirs, ours in (("conv", "conv.conv"), ("fc", "fc.linear"), ("classifier", "classifier.linear"))
-    },
-}
-_TORCHVISION = {
-    "conv1": "conv1",
-    "conv2": "conv2_reduce",
-    "conv3": "conv2",
-    "fc": "classifier.linear",
-    **{
-        f"inception{m}.{theirs}": f"inception_{m}.{ours}"
-        for m in PAPER_WIDTHS
-        for theirs, ours in zip(
-            ("branch1", "branch2.0", "branch2.1", "branch3.0", "branch3.1", "branch4.1"), _PARTS, strict=True
-        )
-    },
-    **{
-        f"aux{n}.{theirs}": f"aux{n}.{ours}"
-        for n in (1, 2)
-        for theirs, ours in (("conv", "conv"), ("fc1", "fc.linear"), ("fc2", "classifier.linear"))
-    },
-}
+
+def _weights_of(layers: Mapping[str, str]) -> dict[str, str]:
+    """Names of others' layers, and what ours of the same weights begin with."""
+    parts = {
+        step.path: step.path.replace("/", ".") + (".conv" if isinstance(step.layer, Conv) else ".linear")
+        for step in walk(googlenet())
+        if isinstance(step.layer, Conv | Linear)
+    }
+    return {theirs: parts[path] for theirs, path in layers.items() if path in parts}
+
+
+_CAFFE = _weights_of(CAFFE)
+# torchvision's names go on with `conv` or `bn`, as ours with `conv` or `norm`
+_TORCHVISION = {theirs: ours.removesuffix(".conv") for theirs, ours in _weights_of(TORCHVISION).items()}
 _OURS = {ours: theirs for theirs, ours in _TORCHVISION.items()}
 
 
