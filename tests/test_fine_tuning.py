@@ -393,9 +393,7 @@ def test_frozen_layers_of_another_module_are_its_first_children():
         assert not theirs.inception4e.branch1.bn.training and theirs.inception5a.branch1.bn.training
         assert theirs.inception5a.training and theirs.fc.weight.requires_grad
     assert all(p.requires_grad for p in theirs.parameters())
-    with pytest.raises(
-        TrainingError, match="inception_4e: is no layer of GoogLeNet; .* one of conv1, maxpool1"
-    ):
+    with pytest.raises(TrainingError, match="inception_4e: is no layer of GoogLeNet; what can be"):
         frozen(theirs, "inception_4e").__enter__()
 
 
