@@ -1,8 +1,9 @@
 """What is done to a training picture before the network sees it.
 
-Each function takes a picture and a source of random numbers, and gives a picture of `size` x `size`
-pixels. The numbers come from the run's seed, the epoch and the picture's index, so that neither the
-number of worker processes nor an interruption changes what the network sees.
+First chance decides, then pixels are made: `DRAWS` holds functions that draw for a picture of some size what
+becomes of it, `apply` does that with Pillow, and `data.resident` with many pictures at once on a GPU. The
+random numbers come from the run's seed, the epoch and the picture's index, so that neither the number of
+worker processes nor an interruption changes what the network sees.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from PIL import Image, ImageEnhance, ImageOps
 
@@ -26,6 +27,24 @@ INTERPOLATIONS = (
 AREA = (0.08, 1.0)  #: of the picture; the paper, section 6
 ASPECT = (3 / 4, 4 / 3)  #: width to height; the paper, section 6
 _TRIES = 10
+#: What photometric distortion changes.
+CHANGES = (ImageEnhance.Contrast, ImageEnhance.Brightness, ImageEnhance.Color)
+
+
+class Draw(NamedTuple):
+    """What becomes of a picture."""
+
+    box: tuple[float, float, float, float]
+    """The part that is resized: left, top, right, bottom."""
+    to: tuple[int, int]
+    """Width and height that it is resized to."""
+    filter: Image.Resampling
+    """How."""
+    corner: tuple[int, int]
+    """Left and top of what is cut out of that."""
+    changes: tuple[tuple[int, float], ...] = ()
+    """Numbers of `CHANGES`, and the factor of each, in the order in which they are done."""
+    mirrored: bool = False
 
 
 def patch(size: tuple[int, int], rng: random.Random) -> tuple[int, int, int, int]:
@@ -48,49 +67,66 @@ def patch(size: tuple[int, int], rng: random.Random) -> tuple[int, int, int, int
     return left, top, left + w, top + h
 
 
-def distort(picture: Image.Image, rng: random.Random) -> Image.Image:
-    """Change contrast, brightness and color, each by a factor from 0.5 to 1.5, in random order.
+def distortions(rng: random.Random) -> tuple[tuple[int, float], ...]:
+    """Changes of contrast, brightness and color, each by a factor from 0.5 to 1.5, in random order.
 
     Source: Howard, "Some improvements on deep convolutional neural network based image classification"
     (2013), to which the paper refers.
     """
-    changes = [ImageEnhance.Contrast, ImageEnhance.Brightness, ImageEnhance.Color]
-    rng.shuffle(changes)
-    for change in changes:
-        picture = change(picture).enhance(rng.uniform(0.5, 1.5))
-    return picture
+    order = [0, 1, 2]
+    rng.shuffle(order)
+    return tuple((n, rng.uniform(0.5, 1.5)) for n in order)
 
 
-def mirror(picture: Image.Image, rng: random.Random) -> Image.Image:
-    """The picture or its mirror image, with equal chance."""
-    return ImageOps.mirror(picture) if rng.random() < 0.5 else picture
+def mirrored(rng: random.Random) -> bool:
+    """With equal chance."""
+    return rng.random() < 0.5
 
 
-def _paper(picture: Image.Image, size: int, resize: int, rng: random.Random) -> Image.Image:
-    box = patch(picture.size, rng)
-    picture = picture.resize((size, size), rng.choice(INTERPOLATIONS), box=box)
-    return mirror(distort(picture, rng), rng)
+def _paper(width: int, height: int, size: int, resize: int, rng: random.Random) -> Draw:
+    box = patch((width, height), rng)
+    return Draw(box, (size, size), rng.choice(INTERPOLATIONS), (0, 0), distortions(rng), mirrored(rng))
 
 
-def _bvlc(picture: Image.Image, size: int, resize: int, rng: random.Random) -> Image.Image:
-    if picture.size != (resize, resize):  # BVLC's database holds squashed pictures
-        picture = picture.resize((resize, resize), Image.Resampling.BILINEAR)
-    left, top = rng.randint(0, resize - size), rng.randint(0, resize - size)
-    return mirror(picture.crop((left, top, left + size, top + size)), rng)
+def _bvlc(width: int, height: int, size: int, resize: int, rng: random.Random) -> Draw:
+    corner = rng.randint(0, resize - size), rng.randint(0, resize - size)
+    # BVLC's database holds squashed pictures
+    return Draw(
+        (0, 0, width, height), (resize, resize), Image.Resampling.BILINEAR, corner, mirrored=mirrored(rng)
+    )
 
 
-def _mirror(picture: Image.Image, size: int, resize: int, rng: random.Random) -> Image.Image:
-    return mirror(_none(picture, size, resize, rng), rng)
+def _mirror(width: int, height: int, size: int, resize: int, rng: random.Random) -> Draw:
+    return _none(width, height, size, resize, rng)._replace(mirrored=mirrored(rng))
 
 
-def _none(picture: Image.Image, size: int, resize: int, rng: random.Random) -> Image.Image:
-    return picture if picture.size == (size, size) else ImageOps.fit(picture, (size, size))
+def _none(width: int, height: int, size: int, resize: int, rng: random.Random) -> Draw:
+    side = min(width, height)  # the middle, as Pillow's `ImageOps.fit` has it
+    left, top = (width - side) / 2, (height - side) / 2
+    return Draw((left, top, left + side, top + side), (size, size), Image.Resampling.BICUBIC, (0, 0))
 
 
-#: By the name that a recipe uses: (picture, size, resize, random numbers) -> picture of size x size.
-AUGMENTATIONS: dict[Augment, Callable[[Image.Image, int, int, random.Random], Image.Image]] = {
+#: By the name that a recipe uses: for a picture of width x height pixels, of which the network sees
+#: size x size; `resize` is the recipe's.
+DRAWS: dict[Augment, Callable[[int, int, int, int, random.Random], Draw]] = {
     "paper": _paper,
     "bvlc": _bvlc,
     "mirror": _mirror,
     "none": _none,
 }
+
+
+def draw(name: Augment, picture: tuple[int, int], size: int, resize: int, rng: random.Random) -> Draw:
+    """What becomes of a picture of (width, height) pixels by the augmentation of that name."""
+    return DRAWS[name](*picture, size, resize, rng)
+
+
+def apply(picture: Image.Image, how: Draw, size: int) -> Image.Image:
+    """The picture that the network sees, size x size."""
+    picture = picture.resize(how.to, how.filter, box=how.box)
+    if how.to != (size, size):
+        left, top = how.corner
+        picture = picture.crop((left, top, left + size, top + size))
+    for n, factor in how.changes:
+        picture = CHANGES[n](picture).enhance(factor)
+    return ImageOps.mirror(picture) if how.mirrored else picture

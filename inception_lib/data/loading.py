@@ -10,16 +10,17 @@ import multiprocessing
 import random
 import signal
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from inception_lib.data.augmentation import AUGMENTATIONS, Augment
+from inception_lib.data.augmentation import Augment, apply, draw
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess
+from inception_lib.data.resident import Resident, as_numbers
 from inception_lib.errors import DataError, PictureError
 
 
@@ -38,6 +39,8 @@ class Loading(Protocol):
     def resize(self) -> int: ...
     @property
     def workers(self) -> int: ...
+    @property
+    def keep(self) -> str: ...
     def preprocess(self) -> Preprocess: ...
 
 
@@ -79,10 +82,28 @@ class _Samples(Dataset):
             return f"{data.label_of(index)}: cannot be read ({error})."
         if training:
             rng = random.Random(f"{self.seed} {epoch} {index}")
-            picture = AUGMENTATIONS[self.augment](picture, self.size, self.resize, rng)
+            picture = apply(picture, draw(self.augment, picture.size, self.size, self.resize, rng), self.size)
         else:
             picture = self.preprocess.frame(picture)
         return np.asarray(picture), int(data.labels[index])
+
+
+class _Draws(Dataset):
+    """What chance decides for the image asked for, whose pixels are elsewhere."""
+
+    def __init__(self, sizes: np.ndarray, how: Loading) -> None:
+        self.sizes = sizes
+        self.seed, self.augment, self.size, self.resize = how.seed, how.augment, how.input_size, how.resize
+
+    def __getitem__(self, which: _Wanted) -> np.ndarray:
+        _, epoch, index = which
+        rng = random.Random(f"{self.seed} {epoch} {index}")
+        width, height = (int(side) for side in self.sizes[index])
+        return as_numbers(index, draw(self.augment, (width, height), self.size, self.resize, rng))
+
+
+def _stack(draws: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(draws))
 
 
 def _collate(samples: list[tuple[np.ndarray, int] | str]) -> Batch:
@@ -129,6 +150,7 @@ class Loader:
         rank: of this process.
         world: processes that share each batch.
         pin: put batches into page-locked memory, from which a GPU copies while it computes.
+        device: where images are kept that are decoded only once, if the run keeps them.
         start: how workers are started: `fork`, `spawn` or `forkserver`; chosen where None.
         preprocess: what validation does to a picture; as `how` has it, where None.
     """
@@ -142,6 +164,7 @@ class Loader:
         rank: int = 0,
         world: int = 1,
         pin: bool = False,
+        device: torch.device | None = None,
         start: str | None = None,
         preprocess: Preprocess | None = None,
     ) -> None:
@@ -150,12 +173,21 @@ class Loader:
         default = multiprocessing.get_start_method(allow_none=False)
         if start is None and default == "fork" and (world > 1 or pin):
             start = "spawn"
+        self._kept: Resident | None = None
+        self._frames: Resident | None = None
+        if how.keep == "device":
+            device = device or torch.device("cpu")
+            self._kept = None if train is None else Resident(train, device)
+            self._frames = (
+                None if val is None else Resident(val, device, frames=preprocess or how.preprocess())
+            )
+        kept = None if self._kept is None else _Draws(self._kept.sizes, how)
         self._loader = DataLoader(
-            _Samples(train, val, how, preprocess),
+            kept or _Samples(train, val, how, preprocess),
             batch_sampler=self._parts,
-            collate_fn=_collate,
+            collate_fn=_stack if kept else _collate,
             num_workers=how.workers,
-            pin_memory=pin,
+            pin_memory=pin and not kept,
             persistent_workers=how.workers > 0,
             multiprocessing_context=(start or default) if how.workers else None,
             worker_init_fn=_leave_signals_to_the_trainer,
@@ -168,9 +200,10 @@ class Loader:
         order = training_order(len(self.train), self.how.seed, epoch)
         starts = range(skip * whole, updates_per_epoch(len(self.train), whole) * whole, whole)
         first = self.rank * share
-        return self._load(
+        loaded = self._load(
             [(True, epoch, int(i)) for i in order[start + first : start + first + share]] for start in starts
         )
+        return loaded if self._kept is None else map(self._augmented, loaded)
 
     def validation(self) -> Iterator[Batch]:
         """All images once, in order: every `world`-th for this process, as many batches for each process."""
@@ -178,8 +211,29 @@ class Loader:
         size = max(1, min(256, self.how.batch))
         mine = range(self.rank, len(self.val), self.world)
         longest = range(0, len(range(0, len(self.val), self.world)), size)
+        if self._frames is not None:
+            return (self._framed(self._frames, mine[start : start + size]) for start in longest)
         return self._load([(False, 0, i) for i in mine[start : start + size]] for start in longest)
 
-    def _load(self, parts: Iterator[list[_Wanted]]) -> Iterator[Batch]:
+    def _load(self, parts: Iterator[list[_Wanted]]) -> Iterator[Any]:
         self._parts[:] = parts
         return iter(self._loader)
+
+    def _augmented(self, draws: Tensor) -> Batch:
+        assert self._kept is not None
+        which = draws[:, 0].long()
+        bad = [self._kept.bad[i] for i in which.tolist() if i in self._kept.bad]
+        if bad:
+            draws = draws[[i not in self._kept.bad for i in which.tolist()]]
+            which = draws[:, 0].long()
+        size = self.how.input_size
+        if not len(draws):
+            return Batch(torch.empty(0, size, size, 3, dtype=torch.uint8), torch.empty(0).long(), bad)
+        return Batch(self._kept.augmented(draws, size), self._kept.labels[which], bad)
+
+    def _framed(self, frames: Resident, which: range) -> Batch:
+        bad = [frames.bad[i] for i in which if i in frames.bad]
+        good = slice(None) if not bad else [i not in frames.bad for i in which]
+        return Batch(
+            frames.frames(which)[good], frames.labels[which.start : which.stop : which.step][good], bad
+        )

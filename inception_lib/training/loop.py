@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from inception_lib.data.datasets import Data
 from inception_lib.data.loading import Batch, Loader, updates_per_epoch
-from inception_lib.distributed import Team, device_name
+from inception_lib.distributed import Team
 from inception_lib.errors import DataError, TrainingError
 from inception_lib.nn.network import Network
 from inception_lib.training import checkpoint, folder
@@ -28,7 +28,7 @@ from inception_lib.training.identity import compare, identity
 from inception_lib.training.logs import Record, Run, alarms, line, write_logs
 from inception_lib.training.parts import training_mode, update_flops
 from inception_lib.training.recipes import Recipe
-from inception_lib.training.speed import matmul_flops
+from inception_lib.training.speed import device_of, matmul_flops
 from inception_lib.training.step import (
     autocast_type,
     clip_gradients,
@@ -48,16 +48,6 @@ LOOK_SECONDS = 5
 SAVE_EVERY = 600
 #: Seconds of an epoch that are worth a checkpoint before its validation.
 SAVE_FIRST = 60
-
-
-def _device(members: Team) -> str:
-    """The device, for those who read it later."""
-    name = device_name(members.device)
-    if members.device.type != "cpu":
-        return f"{members.world} x {name}"
-    several = f"{members.world} processes on " if members.world > 1 else ""
-    threads = torch.get_num_threads()
-    return f"{several}{name}, {threads} thread{'s' * (threads != 1)}"
 
 
 class Training:
@@ -95,7 +85,13 @@ class Training:
         self.last_update = max(1, round(recipe.epochs * self.per_epoch))
         pin = device.type == "cuda"
         self.loader = Loader(
-            *splits, recipe, rank=members.rank, world=members.world, pin=pin, preprocess=self.preprocess
+            *splits,
+            recipe,
+            rank=members.rank,
+            world=members.world,
+            pin=pin,
+            device=device,
+            preprocess=self.preprocess,
         )
         named = network.architecture.name if isinstance(network, Network) else type(network).__name__
         self.run_record = Run(
@@ -105,7 +101,7 @@ class Training:
             data=Path(data_name).name,
             classes=self.data.classes,
             pictures=len(self.data),
-            device=_device(members),
+            device=device_of(members),
             leads=members.leads,
         )
         self.flops_share = 0.0  # of what the device reaches, for one image in a second

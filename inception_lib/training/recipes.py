@@ -144,6 +144,9 @@ class Recipe:
     """torch.compile: minutes at the start, faster steps."""
     workers: int = 0
     """Processes that read pictures, for each training process; 0 reads in the training process."""
+    keep: Literal["none", "device"] = "none"
+    """Where images stay once they are decoded. none: they are read each time. device: all at once on the
+    device, which then augments them."""
     bad_pictures: int = 100
     """More unreadable pictures than this in one epoch end the run."""
     seed: int = 0

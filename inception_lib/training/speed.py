@@ -8,7 +8,7 @@ from functools import cache
 import torch
 
 from inception_lib.architecture import Architecture
-from inception_lib.distributed import choose_device, processor
+from inception_lib.distributed import Team, choose_device, device_name, processor
 from inception_lib.nn.network import Network
 from inception_lib.training.parts import frozen, training_mode
 from inception_lib.training.recipes import Recipe
@@ -33,6 +33,16 @@ def devices() -> list[str]:
         other = torch.accelerator.current_accelerator(check_available=True)
         found = [f"{other.type}: {torch.accelerator.device_count()} device(s)"] if other else []
     return [*found, f"cpu: {processor()}"]
+
+
+def device_of(members: Team) -> str:
+    """What a run trains on, for those who read it later."""
+    name = device_name(members.device)
+    if members.device.type != "cpu":
+        return f"{members.world} x {name}"
+    several = f"{members.world} processes on " if members.world > 1 else ""
+    threads = torch.get_num_threads()
+    return f"{several}{name}, {threads} thread{'s' * (threads != 1)}"
 
 
 def measure_speed(
