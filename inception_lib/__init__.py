@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from inception_lib.data.datasets import open_data
     from inception_lib.data.images import Preprocess, read_picture
     from inception_lib.evaluation.ensemble import evaluate
+    from inception_lib.evaluation.prediction import predict, predict_many
     from inception_lib.nn import Network, Output, activations
     from inception_lib.training.recipes import Recipe, recipe
     from inception_lib.training.train import train
@@ -40,6 +41,8 @@ _LAZY = {
     "evaluate": "evaluation.ensemble",
     "load_weights": "weights",
     "open_data": "data.datasets",
+    "predict": "evaluation.prediction",
+    "predict_many": "evaluation.prediction",
     "read_picture": "data.images",
     "recipe": "training.recipes",
     "save_weights": "weights",
@@ -64,6 +67,8 @@ __all__ = [
     "googlenet",
     "load_weights",
     "open_data",
+    "predict",
+    "predict_many",
     "read_picture",
     "recipe",
     "save_weights",

@@ -253,20 +253,24 @@ class Counts:
 
         return pandas.DataFrame(self.records()).astype({"other": "Int64"}).set_index("layer")
 
+    def _totals(self) -> dict[str, int]:
+        return {
+            "MACs": self.macs,
+            "FLOPs": self.flops,
+            "weights": self.weights,
+            "biases": self.biases,
+            "parameters": self.parameters,
+        }
+
     def to_json(self) -> str:
-        """The rows, the totals and the policy as JSON."""
+        """The rows, the totals, with the auxiliary heads and without, and the policy as JSON."""
         return json.dumps(
             {
                 "network": self.architecture.name,
                 "input": self.architecture.input,
                 "policy": self.policy.describe(),
-                "total": {
-                    "MACs": self.macs,
-                    "FLOPs": self.flops,
-                    "weights": self.weights,
-                    "biases": self.biases,
-                    "parameters": self.parameters,
-                },
+                "total": self._totals(),
+                "total_without_heads": self.trunk._totals(),
                 "layers": self.records(),
             },
             indent=1,
@@ -274,7 +278,7 @@ class Counts:
         )
 
     def to_text(self, *, formulas: bool = False) -> str:
-        """A table for the terminal, with a total and the policy below it."""
+        """A table for the terminal; below it the totals, with auxiliary heads and without, and the policy."""
         head = ["layer", "output", "MACs", "other", "weights", "biases", "activations"]
         lines = [
             [
@@ -315,7 +319,14 @@ class Counts:
 
         rule = "-" * len(write(head))
         body = [write(line) for line in lines]
-        sums = f"{self.parameters:,} parameters, {self.flops:,} FLOPs."
+        sums = f"{self.macs:,} MACs, {self.parameters:,} parameters, {self.flops:,} FLOPs"
+        if len(self.trunk.rows) < len(self.rows):
+            trunk = self.trunk
+            sums = (
+                f"With the auxiliary heads: {sums}.\nWithout: {trunk.macs:,} MACs, "
+                f"{trunk.parameters:,} parameters, {trunk.flops:,} FLOPs"
+            )
+        sums += "."
         return "\n".join([write(head), rule, *body[:-1], rule, body[-1], "", sums, self.policy.describe()])
 
     def __str__(self) -> str:

@@ -118,6 +118,18 @@ def test_table_text_and_json_say_the_same(paper):
     assert data["policy"] == paper.policy.describe()
 
 
+def test_both_totals_are_printed_with_the_heads_and_without(paper):
+    lines = paper.to_text().splitlines()
+    assert lines[-3].startswith("With the auxiliary heads: 1,591,044,096 MACs, 13,378,280 parameters, ")
+    assert lines[-2].startswith("Without: 1,582,671,872 MACs, 6,998,552 parameters, ")
+    data = json.loads(paper.to_json())
+    alone = count(googlenet(heads=False))
+    assert data["total"]["parameters"] == 13_378_280
+    assert data["total_without_heads"] == json.loads(alone.to_json())["total"]
+    assert alone.to_text().splitlines()[-2].startswith("1,582,671,872 MACs, 6,998,552 parameters, ")
+    assert "Without" not in alone.to_text()
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_sums_over_rows_are_the_totals(variant):
     counts = count(googlenet(variant, width=0.5, classes=10))

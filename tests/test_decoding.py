@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+import torch
 from picture_helpers import gray_ramp, pixels, png, saved, tiff
 from PIL import Image
 
@@ -213,5 +214,31 @@ def test_as_rgb_of_arrays(ramp):
         (clear, np.full_like(colors, 255)),
         (ramp > 100, np.stack([(ramp > 100) * 255] * 3, -1)),
         (colors.astype(np.uint16) * 257, colors),
+        (np.stack([ramp, np.zeros_like(ramp)], -1), np.full_like(colors, 255)),
+        (colors / 255, colors),
+        (colors.astype(np.float32) / 255, colors),
+        (clear / 255, np.full_like(colors, 255)),
+        (ramp / 255, np.stack([ramp] * 3, -1)),
     ]:
         assert np.array_equal(as_rgb(array), expected)
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.float32, torch.float64, torch.bfloat16])
+def test_as_rgb_of_tensors(ramp, kind):
+    colors = np.stack([ramp, ramp[::-1], 255 - ramp], -1)
+    tensor = torch.from_numpy(colors).permute(2, 0, 1)  # as torchvision's decode_image gives it
+    opacity = torch.full_like(tensor[:1], 255)
+    tensors = (tensor, torch.cat([tensor, opacity]), tensor[:1], torch.cat([tensor[:1], opacity]))
+    for x, expected in zip(tensors, (colors, colors, ramp, ramp), strict=True):
+        if kind.is_floating_point:
+            x = (x.to(kind) / 255).requires_grad_()
+        expected = expected if expected.ndim == 3 else np.stack([expected] * 3, -1)
+        off = np.abs(np.asarray(as_rgb(x)).astype(int) - expected)
+        assert off.max() <= (1 if kind == torch.bfloat16 else 0)
+
+
+def test_opencvs_order_is_turned_as_the_docstring_says(tmp_path, ramp):
+    colors = np.stack([ramp, ramp // 2, 255 - ramp], -1)
+    path = saved(Image.fromarray(colors), tmp_path / "x.png")
+    bgr = np.ascontiguousarray(colors[..., ::-1])  # what cv2.imread gives
+    assert np.array_equal(as_rgb(bgr[..., ::-1]), read_picture(path))

@@ -17,7 +17,7 @@ from inception_lib import DataError
 from inception_lib.cli import main
 from inception_lib.data.images import Preprocess
 from inception_lib.distributed import Team
-from inception_lib.evaluation import ensemble
+from inception_lib.evaluation import ensemble, reading
 from inception_lib.evaluation.crops import views_of
 from inception_lib.evaluation.data import open_test_data, relabeled
 from inception_lib.evaluation.ensemble import evaluate
@@ -204,11 +204,11 @@ def test_from_pixels_to_probabilities_on_a_pretended_gpu(interpolation):
     schemes = {str(n): scheme(n, preprocess) for n in (1, 10, 144)}
     info = network(0, preprocess).info
     with FakeTensorMode(), Watch() as watch:
-        read = ensemble._Read("noise", 75, 60, torch.empty(60, 75, 3, dtype=torch.uint8), {})
+        read = reading.Read("noise", 75, 60, torch.empty(60, 75, 3, dtype=torch.uint8), {})
         with torch.device("cuda"):
             gpu = Loaded(Network(info.architecture).eval(), info)
-        made = ensemble._cut(read, schemes, preprocess, torch.device("cuda"))
-        (p,) = ensemble._softmax([gpu], made.pixels, 50)
+        made = reading.cut_views(read, schemes, preprocess, torch.device("cuda"))
+        (p,) = reading.softmax([gpu], made.pixels, 50)
     assert made.pixels.device.type == p.device.type == "cuda" and p.shape == (len(made.pixels), 3)
     assert made.pixels.dtype == torch.uint8 and p.dtype == torch.float32
     assert made.weights.shape == (3, len(made.pixels)) and len(made.pixels) > 100

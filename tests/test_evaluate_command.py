@@ -13,18 +13,22 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from small import class_folder, network, odd_folder, refused
+from small import class_folder, network, noise, odd_folder, refused
 
 from inception_lib import WeightsError, distributed
 from inception_lib.book import bundled, results
 from inception_lib.cli import main
+from inception_lib.data.imagenet import imagenet_classes, imagenet_outputs
+from inception_lib.data.images import TORCHVISION_PREPROCESS, Preprocess
 from inception_lib.data.shapes import CLASSES as SHAPES
 from inception_lib.data.shapes import labels, picture_at
 from inception_lib.distributed import Team
 from inception_lib.evaluation import data as test_data
+from inception_lib.evaluation.metrics import rate
 from inception_lib.evaluation.store import open_test
 from inception_lib.weights import loading
 from inception_lib.weights.formats import save_weights
+from inception_lib.weights.loading import load_weights
 
 ROOT = Path(__file__).parents[1]
 BUNDLED = bundled.FOLDER / "shapes-1.safetensors"
@@ -65,7 +69,8 @@ def test_what_it_prints_writes_and_records(capsys, tmp_path, monkeypatch, pictur
     done = open_test(out)
     p, right = torch.from_numpy(done.stacked(10).mean(0)), torch.from_numpy(done.labels)[:, None]
     shares = [(p.topk(k).indices == right).any(1).double().mean().item() for k in (1, 5)]
-    assert [line[:13] for line in lines[1:3]] == [
+    assert lines[1] == "9 classes of the network's; answers are chosen among all 10"
+    assert [line[:13] for line in lines[2:4]] == [
         f"top-{k}  {100 * share:.2f} %"[:13] for k, share in zip((1, 5), shares, strict=True)
     ]
     outcome = results.load("here").outcome
@@ -99,9 +104,114 @@ def test_pictures_without_classes_are_named(capsys, tmp_path):
     (folder / "a\x1b[31m.png").write_bytes((folder / "gray.png").read_bytes())
     arguments = ["--weights", str(BUNDLED), "--data", str(folder), "--crops", "1"]
     assert main(["evaluate", *arguments]) == 0
-    out = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr()
+    out = said.out.splitlines()
+    assert f"inception: {folder}: its pictures have no classes (--labels names a list" in said.err
     assert len(out) == 5 and all(" %  " in line for line in out) and out[0].endswith("a\\x1b[31m.png")
     assert str(folder) in refused(capsys, "evaluate", *arguments, "--record", "x")
+
+
+# ------------------------------------------------------------------ a part of the classes, lists, options
+
+SOME = {"n01440764": 0, "n02102040": 217, "n03888257": 701}
+
+
+@pytest.fixture(scope="module")
+def thousand(tmp_path_factory):
+    """A small network of ImageNet's classes, and six pictures of three of them in Imagenette's form."""
+    root = tmp_path_factory.mktemp("thousand")
+    loaded = network(0, Preprocess(resize=64, crop=48), classes=imagenet_classes())
+    for n, wnid in enumerate(SOME):
+        (root / "data" / "val" / wnid).mkdir(parents=True)
+        for i in (2 * n, 2 * n + 1):
+            noise(80, 56, i).save(root / "data" / "val" / wnid / f"{i}.png")
+    (root / "data" / "val" / ".ipynb_checkpoints").mkdir()
+    (root / "data" / "val" / "notes").mkdir()
+    return save_weights(loaded.network, root / "net.safetensors", loaded.info), root / "data"
+
+
+def tops(out):
+    return [line for line in out.splitlines() if line.startswith("top-")]
+
+
+@pytest.mark.parametrize("folder", ["", "val"])
+@pytest.mark.parametrize("restrict", [False, True])
+def test_a_part_of_imagenet_by_ids(capsys, tmp_path, thousand, restrict, folder):
+    weights, data = thousand
+    options = ["--weights", weights, "--data", data / folder, "--crops", "1", "--out", tmp_path / "out"]
+    options += ["--table", tmp_path / "table.csv", *(["--restrict"] if restrict else [])]
+    assert main(["evaluate", *map(str, options), "--device", "cpu"]) == 0
+    said = capsys.readouterr().out
+    among = "these alone" if restrict else "all 1,000"
+    assert said.splitlines()[1] == f"3 classes of the network's; answers are chosen among {among}"
+    done = open_test(tmp_path / "out")
+    assert done.labels.tolist() == [output for output in SOME.values() for _ in range(2)]
+    p = torch.from_numpy(done.probabilities(1))
+    if restrict:
+        others = [i for i in range(1000) if i not in SOME.values()]
+        p[:, others] = -1
+    right = p.argmax(1).numpy() == done.labels
+    assert tops(said)[0] == f"top-1  {rate(right)}"
+    rows = pd.read_csv(tmp_path / "table.csv")
+    assert len(rows) == (3 if restrict else 1000)
+    assert rows.loc[rows["pictures"] > 0, "class"].tolist() == ["tench", "English springer", "parachute"]
+    assert (rows["top1"] * rows["pictures"]).sum() == pytest.approx(right.sum())
+
+
+def test_a_list_says_the_same_as_folders(capsys, tmp_path, thousand):
+    weights, data = thousand
+    flat, by_number, by_id = tmp_path / "flat", tmp_path / "number.txt", tmp_path / "id.csv"
+    flat.mkdir()
+    lines = []
+    for path in sorted(data.rglob("*.png")):
+        (flat / path.name).write_bytes(path.read_bytes())
+        lines.append((path.name, path.parent.name))
+    by_number.write_text("".join(f"{name} {SOME[wnid]}\n" for name, wnid in lines))
+    by_id.write_text("".join(f"{name},{wnid}\n" for name, wnid in lines))
+    said = []
+    given = ["evaluate", "--weights", str(weights), "--crops", "1", "--restrict", "--data"]
+    for options in ([data], [flat, "--labels", by_number], [flat, "--labels", by_id]):
+        assert main([*given, *map(str, options)]) == 0
+        said.append(capsys.readouterr().out.partition("\n")[2])
+    assert said[0] == said[1] == said[2] and "top-1" in said[0]
+    by_number.write_text("0.png 0\nnone.png 217\n")
+    sentence = refused(capsys, *given, flat, "--labels", by_number)
+    assert f"{by_number}: line 2: there is no picture 'none.png' in {flat}" in sentence
+    assert "--labels names a list" in refused(capsys, *given, flat)
+    assert "there is no such folder" in refused(capsys, *given, "cifar10", "--labels", by_number)
+
+
+def test_what_is_said_of_weights_counts(capsys, tmp_path, thousand):
+    """The pre-processing that is said is the one that is used, and so are names and the warp."""
+    weights, data = thousand
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(imagenet_outputs()))
+    table = tmp_path / "table.csv"
+    options = ["--preprocess", "torchvision", "--classes", names, "--warp", "--table", table]
+    given = ["--weights", weights, "--data", data, "--crops", "1", "--out", tmp_path / "out"]
+    assert main(["evaluate", *map(str, given + options)]) == 0
+    assert tuple(pd.read_csv(table)["class"]) == tuple(imagenet_outputs())
+    loaded = load_weights(weights)
+    size = loaded.info.architecture.input[1]
+    preprocess = replace(TORCHVISION_PREPROCESS, crop=size, resize=round(size * 256 / 224), warp=True)
+    with torch.no_grad():
+        x = torch.stack([preprocess(path) for path in sorted(data.rglob("*.png"))])
+        expected = loaded.network(x).logits.softmax(1)
+    assert np.allclose(open_test(tmp_path / "out").probabilities(1), expected, atol=2e-3)
+    capsys.readouterr()
+    assert "--weights names" in refused(capsys, "evaluate", "--data", "shapes", "--warp")
+
+
+def test_networks_whose_classes_are_in_another_order_are_not_averaged(capsys, tmp_path):
+    class_folder(tmp_path / "data", 3)
+    (tmp_path / "list.txt").write_text("ant/000.png 0\nbee/001.png 1\ncat/002.png 2\n")
+    paths = []
+    for seed, classes in ((0, ("ant", "bee", "cat")), (1, ("cat", "ant", "bee"))):
+        loaded = network(seed, classes=classes)
+        paths += ["--weights", save_weights(loaded.network, tmp_path / f"{seed}.safetensors", loaded.info)]
+    for options in ([], ["--labels", tmp_path / "list.txt"]):
+        said = refused(capsys, "evaluate", *paths, "--data", tmp_path / "data", "--crops", 1, *options)
+        assert "net0 and net1 have the classes of data in another order" in said
 
 
 # ------------------------------------------------------------------------- before anything is done

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,24 @@ def test_any_picture_is_taken_as_its_file_is_read(tmp_path):
     assert shown[:, 0, 0].tolist() == [255] * 3 and shown[:, 16, 16].tolist() == [0] * 3
     assert 120 < float(preprocess(deep).mean()) < 135
     assert torch.equal(preprocess(values), preprocess(deep))
+
+
+@pytest.mark.parametrize("size", [(300, 200), (200, 300), (256, 256), (4000, 100)])
+def test_warped_both_sides_become_equal(size):
+    """As `convert -resize 256x256!`, which Caffe's tutorial on ImageNet gives."""
+    pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    picture = Image.fromarray(pixels)
+    warped = replace(BVLC_PREPROCESS, warp=True)
+    square = picture.resize((256, 256), Image.Resampling.BILINEAR)
+    assert np.array_equal(warped.frame(picture), square.crop((16, 16, 240, 240)))
+    assert torch.equal(warped(picture), BVLC_PREPROCESS(square))
+
+
+def test_a_picture_may_come_as_a_tensor_too():
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
+    tensor = torch.from_numpy(pixels).permute(2, 0, 1)
+    for picture in (pixels, pixels / 255, tensor, tensor / 255):
+        assert torch.equal(BVLC_PREPROCESS(picture), BVLC_PREPROCESS(Image.fromarray(pixels)))
 
 
 def test_the_means_may_be_a_list():

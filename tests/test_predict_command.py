@@ -1,6 +1,7 @@
 """`inception predict`: what it answers, and how it fails."""
 
 import fcntl
+import io
 import json
 import os
 import signal
@@ -8,22 +9,30 @@ import subprocess
 import sys
 import termios
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
+import pandas as pd
 import pytest
 import skimage
 import torch
 from PIL import Image
-from small import command, refused
+from small import command, odd_folder, refused
 
+import inception_lib as api
 from inception_lib import googlenet
-from inception_lib.cli import main
+from inception_lib.cli import main, options
+from inception_lib.cli.options import PreprocessName
+from inception_lib.data.images import PREPROCESSES, TORCHVISION_PREPROCESS
 from inception_lib.nn.network import Network
 from inception_lib.weights.formats import save_weights
+from inception_lib.weights.loading import load_weights
 
 ROOT = Path(__file__).parents[1]
 BVLC = (ROOT / ".." / "shared" / "weights" / "bvlc_googlenet.caffemodel").resolve()
+BUNDLED = ROOT / "data" / "networks" / "shapes-1.safetensors"
 PHOTOS = Path(skimage.__file__).parent / "data"
 
 needs_bvlc = pytest.mark.skipif(not BVLC.exists(), reason="no ../shared/weights/bvlc_googlenet.caffemodel")
@@ -152,13 +161,98 @@ def test_bad_pictures(capsys, weights, photo, tmp_path):
     for path, sentence in (
         (cut, "damaged"),
         (empty, "empty"),
-        (tmp_path, "folder"),
+        (tmp_path / "folder", "there is no picture in this folder"),
         (tmp_path / "none", "no such file"),
     ):
+        (tmp_path / "folder" / ".git").mkdir(parents=True, exist_ok=True)
         said = refused(capsys, "predict", path, "--weights", weights)
         assert str(path) in said and sentence in said
     assert "at least one picture" in refused(capsys, "predict", "--weights", weights)
     assert "--top must be at least 1" in refused(capsys, "predict", photo, "--top", 0)
+    assert "--batch must be at least 1" in refused(capsys, "predict", photo, "--batch", 0)
+    said = refused(capsys, "predict", photo, "--device", "abacus", "--weights", weights)
+    assert "'abacus'" in said
+
+
+def test_a_folder_as_csv_the_bad_among_the_good(capsys, weights, tmp_path):
+    folder = odd_folder(tmp_path / "odd") / "val"
+    arguments = [str(folder), "--weights", str(weights), "--format", "csv", "--top", "2", "--device", "cpu"]
+    assert main(["predict", *arguments, "--crops", "10", "--batch", "3"]) == 1
+    said = capsys.readouterr()
+    rows = pd.read_csv(io.StringIO(said.out))
+    assert list(rows) == ["picture", "rank", "class", "output", "probability", "error"]
+    good, bad = rows[rows["error"].isna()], rows[rows["rank"].isna()]
+    assert len(good) == 2 * 8 and len(bad) == 3 and len(rows) == 19
+    sentences = [line.removeprefix("inception: ") for line in said.err.splitlines() if "inception:" in line]
+    assert sentences == bad["error"].tolist()
+    loaded = load_weights(weights, progress=False)
+    for picture, own in good.groupby("picture"):
+        expected = api.predict(picture, loaded, top=2, crops=10)
+        assert own["class"].tolist() == [g.name for g in expected] and own["rank"].tolist() == [1, 2]
+        assert own["output"].tolist() == [g.output for g in expected]
+        assert own["probability"].tolist() == pytest.approx([g.probability for g in expected], abs=1e-5)
+
+
+def test_a_bar_is_for_many_and_never_among_what_is_printed(capsys, monkeypatch, weights, tmp_path):
+    folder = odd_folder(tmp_path / "odd") / "val"
+    for arguments, terminal, bar in (
+        ([folder], False, True),
+        ([folder], True, False),
+        ([folder, "--format", "json"], True, True),
+        ([folder / "ant"], False, False),
+    ):
+        monkeypatch.setattr(type(sys.stdout), "isatty", lambda self, terminal=terminal: terminal)
+        main(["predict", *map(str, arguments), "--weights", str(weights)])
+        said = capsys.readouterr()
+        assert ("picture/s" in said.err or "s/picture" in said.err) == bar
+        assert "it/s" not in said.out and "picture/s" not in said.out
+
+
+@pytest.mark.parametrize("name", get_args(PreprocessName))
+def test_the_preprocessing_can_be_said(capsys, tmp_path, photo, name):
+    """A state dict does not tell it; by default one is assumed, and a sentence says so."""
+    network = Network(googlenet("torchvision", width=0.1, classes=1000, heads=False)).eval()
+    torch.nn.init.normal_(network.classifier.linear.weight, 0, 0.2)
+    path = save_weights(network, tmp_path / "x.safetensors")
+    arguments = ["predict", str(photo), "--weights", str(path), "--format", "json", "--top", "1000"]
+    assert main([*arguments, "--preprocess", name]) == 0
+    said = capsys.readouterr()
+    (answer,) = json.loads(said.out)["pictures"]
+    with torch.no_grad():
+        expected = network(PREPROCESSES[name](photo)[None]).logits.softmax(1)[0]
+    found = torch.tensor([p["probability"] for p in sorted(answer["predictions"], key=lambda p: p["output"])])
+    assert torch.allclose(found, expected, atol=2e-3) and not said.err
+    other = network(PREPROCESSES[{"bvlc": "imagenet"}.get(name, "bvlc")](photo)[None]).logits.softmax(1)[0]
+    assert not torch.allclose(found, other, atol=2e-3)
+    assert set(get_args(PreprocessName)) == set(PREPROCESSES)
+
+
+def test_said_preprocessing_keeps_the_size_of_the_network_and_may_warp(weights):
+    loaded = options.load(str(BUNDLED), "torchvision", None, True)
+    size = loaded.info.architecture.input[1]
+    assert loaded.info.preprocess == replace(
+        TORCHVISION_PREPROCESS, crop=size, resize=round(size * 256 / 224), warp=True
+    )
+    assert options.load(str(BUNDLED), None, None, False).info == load_weights(BUNDLED, heads=False).info
+
+
+def test_classes_can_be_named(capsys, tmp_path, photo):
+    path = save_weights(Network(googlenet(width=0.1, classes=3, heads=False)), tmp_path / "x.safetensors")
+    names = tmp_path / "names.txt"
+    names.write_text("\ufeffant \ngreat white shark\nc\u00e4t\n\n", encoding="utf-8")
+    assert main(["predict", str(photo), "--weights", str(path), "--classes", str(names)]) == 0
+    said = {line.split("%")[1].strip() for line in capsys.readouterr().out.splitlines()[1:]}
+    assert said == {"ant", "great white shark", "c\u00e4t"}
+    for text, sentence in (
+        (b"ant\nbee\n", "has 2 class names, one per line, and x has 3 outputs"),
+        (b"", "has 0 class names"),
+        (b"ant\n\nbee\ncat", "line 2 is empty"),
+        (b"\xff\xfe\n\n", "cannot be read (it is not text in UTF-8)"),
+        (None, "cannot be read (No such file or directory)"),
+    ):
+        names.unlink() if text is None else names.write_bytes(text)
+        said = refused(capsys, "predict", photo, "--weights", path, "--classes", names)
+        assert str(names) in said and sentence in said
 
 
 def test_bad_weights(capsys, photo, tmp_path):

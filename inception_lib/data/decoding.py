@@ -6,20 +6,24 @@ import ctypes
 import io
 import os
 import stat
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, Union
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from inception_lib.errors import PictureError
 
+if TYPE_CHECKING:
+    import torch
+
 #: Any picture, for `as_rgb`.
-Picture = Image.Image | np.ndarray | str | os.PathLike
+Picture: TypeAlias = Union[Image.Image, np.ndarray, "torch.Tensor", str, os.PathLike]
 
 #: Bytes of a picture that comes through a pipe, at most; a pipe need not end.
 _MOST_PIPED = 1 << 29
@@ -54,11 +58,14 @@ def as_rgb(picture: Picture) -> Image.Image:
     """Any picture as `read_picture` reads it: 8-bit RGB, upright, what is transparent on white.
 
     Args:
-        picture: a Pillow image of any mode; an array (height, width), or (height, width, channels) with 1
-            (gray), 3 (RGB) or 4 channels (RGB and opacity), in bool, uint8 or uint16; or a path.
+        picture: a Pillow image of any mode; a path; an array (height, width) or (height, width, channels); or
+            a tensor (channels, height, width) on any device. Channels are 1 (gray), 2 (gray and opacity), 3
+            (RGB) or 4 (RGB and opacity); OpenCV's are BGR and must be turned first: `image[..., ::-1]`.
+            Values are bool, uint8, uint16, or floats from 0 (black) to 1 (white), rounded to 8 bits.
 
     Raises:
-        PictureError: it cannot be read, or is none of these.
+        PictureError: it cannot be read, or is none of these; floats go beyond 0 to 1, as those of an image
+            that is normalized already do.
     """
     if isinstance(picture, Image.Image):
         name = str(getattr(picture, "filename", "") or "the picture")
@@ -68,10 +75,18 @@ def as_rgb(picture: Picture) -> Image.Image:
         return _rgb(_from_array(picture), "the array")
     if isinstance(picture, str | os.PathLike):
         return read_picture(picture)
+    if is_tensor(picture):
+        return _rgb(_from_tensor(picture), "the tensor")
     raise PictureError(
-        f"A picture is a Pillow image, an array (height, width, 3) in uint8, or a path, "
+        f"A picture is a Pillow image, an array (height, width, 3), a tensor (3, height, width), or a path, "
         f"not a {type(picture).__name__}."
     )
+
+
+def is_tensor(value: object) -> bool:
+    """Whether this is a torch tensor; imports no torch, without which there is none."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
 
 
 @contextmanager
@@ -274,17 +289,44 @@ def _silence_libtiff() -> None:
         pass
 
 
+def _from_tensor(tensor: torch.Tensor) -> Image.Image:
+    if tensor.dim() != 3 or tensor.shape[0] not in (1, 2, 3, 4) or not tensor.numel():
+        raise PictureError(
+            f"A tensor is a picture as (channels, height, width) with 1 to 4 channels, not {_sizes(tensor)}."
+        )
+    tensor = tensor.detach().cpu().movedim(0, -1)
+    # numpy has no bfloat16
+    return _from_array((tensor.double() if tensor.is_floating_point() else tensor).numpy())
+
+
 def _from_array(array: np.ndarray) -> Image.Image:
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    right = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (2, 3, 4))
+    if not right or not array.size:
+        raise PictureError(
+            f"An array is a picture as (height, width) or (height, width, channels) with 1 to 4 channels, "
+            f"not {_sizes(array)}."
+        )
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * np.uint8(255)
     elif array.dtype == np.uint16:
         array = np.rint(np.arange(65536) / 257).astype(np.uint8)[array]
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
-    right = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
-    if array.dtype != np.uint8 or not right or not array.size:
+    elif array.dtype.kind == "f":
+        low, high = float(array.min()), float(array.max())
+        if not (low >= 0 and high <= 1):  # so is what is not a number
+            raise PictureError(
+                f"A picture in floats goes from 0 (black) to 1 (white), and this one from {low:g} to "
+                f"{high:g}; what goes from 0 to 255 must be uint8, and what is normalized is no picture any "
+                f"more, but a network's input."
+            )
+        array = np.rint(array * 255.0).astype(np.uint8)
+    if array.dtype != np.uint8:
         raise PictureError(
-            f"An array is a picture as (height, width) or (height, width, 3 or 4) in uint8 or uint16, not "
-            f"{'x'.join(map(str, array.shape))} in {array.dtype}."
+            f"The values of a picture are uint8, uint16, bool, or floats from 0 to 1, not {array.dtype}."
         )
     return Image.fromarray(np.ascontiguousarray(array))
+
+
+def _sizes(values: np.ndarray | torch.Tensor) -> str:
+    return "x".join(map(str, values.shape)) or "a single number"

@@ -21,6 +21,7 @@ __all__ = [
     "BVLC_PREPROCESS",
     "IMAGENET_PREPROCESS",
     "LONGEST",
+    "PREPROCESSES",
     "TORCHVISION_PREPROCESS",
     "Picture",
     "Preprocess",
@@ -42,6 +43,10 @@ class Preprocess:
     and each channel, scaled so that white is `white`, has `mean` subtracted and is divided by `std`.
     `mean` and `std` are in the order of `channels`.
 
+    With `warp` both sides are resized to `resize` pixels, whatever the picture's shape, as Caffe's tutorial
+    on ImageNet prepares its images. (Caffe resizes by OpenCV's filter, which does not smooth first as
+    Pillow's does.)
+
     `rounding` says where fractions of a pixel go. `nearest`: the longer side is rounded to nearest,
     the crop begins at the pixel rounded down. `torchvision`: the longer side is rounded down, the
     crop's begin to nearest, as torchvision's `Resize` and `CenterCrop` do.
@@ -55,6 +60,7 @@ class Preprocess:
     white: float = 255.0
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    warp: bool = False
 
     def __post_init__(self) -> None:
         for field, allowed in (
@@ -93,16 +99,18 @@ class Preprocess:
         """A picture as a float32 tensor (3, crop, crop).
 
         Args:
-            picture: a Pillow image of any mode, an array or a path, as `as_rgb` takes it.
+            picture: a path, a Pillow image of any mode, an array or a tensor, as `as_rgb` takes it.
 
         Raises:
-            PictureError: it cannot be read.
+            PictureError: it cannot be read, or it is none of these.
         """
         return self.tensor(self.frame(picture))
 
     def frame(self, picture: Picture) -> Image.Image:
         """The part of the picture that the network sees, as an RGB picture of crop x crop pixels."""
-        image = _middle(as_rgb(picture))
+        image = as_rgb(picture)
+        if not self.warp:
+            image = _middle(image)
         image = image.resize(self.resized(*image.size), Image.Resampling[self.interpolation.upper()])
         left, top = (self.half(side - self.crop) for side in image.size)
         return image.crop((left, top, left + self.crop, top + self.crop))
@@ -131,6 +139,8 @@ class Preprocess:
 
     def resized(self, width: int, height: int) -> tuple[int, int]:
         """Width and height that a picture of this width and height is resized to, in pixels."""
+        if self.warp:
+            return self.resize, self.resize
         short = min(width, height)
 
         def side(n: int) -> int:
@@ -200,3 +210,10 @@ TORCHVISION_PREPROCESS = Preprocess(rounding="torchvision", white=1.0, mean=(0.5
 IMAGENET_PREPROCESS = Preprocess(
     rounding="torchvision", white=1.0, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
 )
+
+#: The usual ones by name, for weights whose file does not say which is theirs.
+PREPROCESSES = {
+    "bvlc": BVLC_PREPROCESS,
+    "torchvision": TORCHVISION_PREPROCESS,
+    "imagenet": IMAGENET_PREPROCESS,
+}

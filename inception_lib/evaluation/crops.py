@@ -17,18 +17,8 @@ from inception_lib.evaluation.plan import View, kept_parts
 
 
 def pixels(picture: Image.Image) -> Tensor:
-    """A picture of any mode as uint8 (height, width, 3), on the CPU; see `as_rgb`.
-
-    Of one more than 16 times as long as wide, both ends and the middle are there, side by side.
-    """
-    picture = as_rgb(picture)
-    width, height = picture.size
-    parts = kept_parts(max(width, height), min(width, height))
-    if len(parts) > 1:
-        boxes = [(0, b, width, b + n) if height > width else (b, 0, b + n, height) for b, n in parts]
-        arrays = [np.asarray(picture.crop(box)) for box in boxes]
-        return torch.from_numpy(np.concatenate(arrays, axis=0 if height > width else 1))
-    return torch.from_numpy(np.array(picture))
+    """A picture of any mode as uint8 (height, width, 3), on the CPU; see `as_rgb`."""
+    return torch.from_numpy(np.array(as_rgb(picture)))
 
 
 def levels(picture: Tensor, scales: Sequence[int], preprocess: Preprocess) -> dict[int, Tensor]:
@@ -36,12 +26,27 @@ def levels(picture: Tensor, scales: Sequence[int], preprocess: Preprocess) -> di
 
     Against Pillow's resize, which rounds to whole brightnesses too, no value is off by more than 1 (of 255),
     and fewer than 1 % are off at all; a whole square, which is resized twice, is off by at most 2.
+
+    Of a picture more than 16 times as long as wide, both ends and the middle are resized, side by side; where
+    it is warped, all of it.
     """
+    if not preprocess.warp:
+        picture = _kept(picture)
     found = {}
     for scale in scales:
         size = replace(preprocess, resize=scale).resized(picture.shape[1], picture.shape[0])
         found[scale] = _resize(picture[None], size, preprocess.interpolation)[0]
     return found
+
+
+def _kept(picture: Tensor) -> Tensor:
+    """What `kept_parts` says of the picture (height, width, 3)."""
+    height, width, _ = picture.shape
+    parts = kept_parts(max(width, height), min(width, height))
+    if len(parts) == 1:
+        return picture
+    along = 0 if height > width else 1
+    return torch.cat([picture.narrow(along, begin, length) for begin, length in parts], along)
 
 
 def cut(resized: dict[int, Tensor], views: Sequence[View], preprocess: Preprocess) -> Tensor:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
-from inception_lib.data.datasets import NAMES, Arrays, Data, Files, Split, class_pictures, open_data
+from inception_lib.data.datasets import (
+    NAMES,
+    Arrays,
+    Data,
+    Files,
+    Split,
+    class_pictures,
+    files_data,
+    open_data,
+    picture_files,
+)
 from inception_lib.data.imagenet import imagenet_classes
 from inception_lib.data.splits import split_folder
-from inception_lib.errors import DataError
+from inception_lib.errors import DataError, warn
+from inception_lib.evaluation.labels import is_imagenet, output_of, outputs_of, read_list, twice
 from inception_lib.weights.info import Weights
 
 
@@ -58,52 +68,101 @@ def relabeled(data: Data, info: Weights) -> Data:
     """The data with the outputs of a network as labels.
 
     Where both have ImageNet's 1000 classes in its order, their order counts and not their names: by short
-    names two classes of ImageNet are "crane", and two are "maillot". Else classes are matched by name; where
-    no name is among the network's, and there are as many, by their order, which for folders is the
-    alphabet's: ImageNet's synsets are in that order.
+    names two classes of ImageNet are "crane", and two are "maillot". Else classes are matched by name, or by
+    the WordNet ids that either calls them by. Where none of them is among the network's, and there are as
+    many, they are matched by their order, which for folders is the alphabet's; a warning says so. A class
+    without pictures need not be known.
 
     Raises:
         DataError: the network does not know a class of the data, or a name does not say which class it is.
     """
     to = _outputs(data, info)
-    # without names the network is matched by order, so that the data's classes name all outputs, or none
-    classes = info.classes or data.classes or tuple(f"class {i}" for i in range(info.architecture.classes))
+    count = info.architecture.classes
+    classes = info.classes or (data.classes if len(data.classes) == count else _usual_names(count))
     # one more at the end, which is what the label -1 finds
     return replace(data, classes=classes, labels=np.asarray([*to, -1], np.int64)[data.labels])
 
 
+def _usual_names(count: int) -> tuple[str, ...]:
+    imagenet = imagenet_classes()
+    return imagenet if count == len(imagenet) else tuple(f"class {i}" for i in range(count))
+
+
 def _outputs(data: Data, info: Weights) -> list[int]:
-    """For each class of the data the output of the network that stands for it; no output twice."""
-    names = info.classes or ()
-    if data.classes == names or (_is_imagenet(data.classes) and _is_imagenet(names)):
+    """For each class of the data the output that stands for it; no output twice; -1 for none, and unused."""
+    if data.classes == info.classes or (is_imagenet(data.classes) and is_imagenet(info.classes or ())):
         return list(range(len(data.classes)))
-    known = {name: i for i, name in enumerate(names)}
-    unknown = [c for c in data.classes if c not in known]
-    if len(unknown) == len(data.classes) == info.architecture.classes:
-        return list(range(len(data.classes)))
+    known = outputs_of(info)
+    found = [known.of(name) for name in data.classes]
+    if set(found) == {None} and len(found) == info.architecture.classes:
+        if info.classes:
+            warn(
+                f"{data.name}: {info.name} knows none of its classes by name, and as many others; they are "
+                f"matched by order, {data.classes[0]!r} as {info.classes[0]!r} and so on."
+            )
+        return list(range(len(found)))
+    used = set(data.labels.tolist())
+    unknown = [name for i, name in enumerate(data.classes) if found[i] is None and i in used]
     if unknown:
         others = f" and {len(unknown) - 1} more of the data's {len(data.classes)} are"
         raise DataError(
             f"{data.name}: {info.name} knows {info.architecture.classes} classes, and {unknown[0]!r}"
             f"{others if len(unknown) > 1 else ' is'} not among them."
         )
-    for whose, all_names in (("the data", data.classes), (info.name, names)):
-        twice = [name for name, n in Counter(all_names).items() if n > 1 and name in data.classes]
-        if twice:
+    for whose, all_names in (("the data", data.classes), (info.name, info.classes or ())):
+        several = [name for name in twice(all_names) if name in data.classes]
+        if several:
             raise DataError(
-                f"{data.name}: {whose} has more than one class named {twice[0]!r}, so that its pictures "
+                f"{data.name}: {whose} has more than one class named {several[0]!r}, so that its pictures "
                 f"cannot be matched with the outputs of {info.name} by name."
             )
-    return [known[c] for c in data.classes]
+    same = twice([str(output) for output in found if output is not None])
+    if same:
+        first, second, *_ = (name for i, name in enumerate(data.classes) if str(found[i]) == same[0])
+        raise DataError(f"{data.name}: {first!r} and {second!r} are the same class of {info.name}.")
+    return [-1 if output is None else output for output in found]
 
 
-def _is_imagenet(classes: Sequence[str]) -> bool:
-    """Whether these are ImageNet's classes in its order, whatever list of their names was used.
+def listed_data(folder: str, split: str, labels: Path, info: Weights) -> Data:
+    """The pictures of a folder that a list names, labeled with the outputs of a network.
 
-    Published lists differ in the names of a few: "crane bird" is "crane" in some, as the machine is.
+    Args:
+        folder: in which, or in whose folder `split`, the pictures are that are listed, whatever folders are
+            between; a picture's ending may be missing in the list. Pictures that are not listed are left out,
+            which a warning says.
+        split: the name of a folder in it, if there is one.
+        labels: the list (see `read_list`): of each picture its name and its class, which is the number of
+            an output, a WordNet id, or a name.
+        info: of the network.
+
+    Raises:
+        DataError: the list or the folder cannot be read; a picture is missing or listed twice, or a class is
+            not known. The sentence names the line.
     """
-    theirs = imagenet_classes() if len(classes) == 1000 else ()
-    return sum(a == b for a, b in zip(classes, theirs, strict=False)) >= 900
+    root = Path(folder)
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such folder; a list of labels is for the pictures of a folder.")
+    bases = [base for base in (root / split, root) if base.is_dir()]
+    there = picture_files(bases[0])
+    by_stem = {path.stem: path for path in there}
+    outputs, found = outputs_of(info), {}
+    for number, name, said in read_list(labels):
+        at = f"{labels}: line {number}: "
+        paths = (base / name.lstrip("/") for base in bases)
+        path = next((path for path in paths if path.is_file()), by_stem.get(name))
+        if path is None:
+            raise DataError(f"{at}there is no picture {name!r} in {bases[0]}.")
+        if path in found:
+            raise DataError(f"{at}{name!r} was listed before.")
+        try:
+            found[path] = output_of(said, outputs, info)
+        except DataError as error:
+            raise DataError(f"{at}{error}") from None
+    left = len(set(there) - found.keys())
+    if left:
+        warn(f"{bases[0]}: {left:,} of its {len(there):,} pictures are not in {labels}, and are left out.")
+    classes = info.classes or _usual_names(info.architecture.classes)
+    return files_data(root.name or root.resolve().name, classes, root, found, list(found.values()))
 
 
 def evenly(data: Data, count: int) -> Data:

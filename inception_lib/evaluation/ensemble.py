@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import sys
 import warnings
-from collections import deque
-from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,10 +22,10 @@ from tqdm import tqdm
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess
 from inception_lib.distributed import Team, team
-from inception_lib.errors import DataError, PictureError, TeamError, printable
-from inception_lib.evaluation.crops import cut, levels, pixels
+from inception_lib.errors import DataError, TeamError, printable
 from inception_lib.evaluation.data import stamp
-from inception_lib.evaluation.plan import POOLS, Scheme, View, distinct, plan, scheme
+from inception_lib.evaluation.plan import POOLS, Scheme, plan, scheme
+from inception_lib.evaluation.reading import Cut, cut_views, in_order, read, softmax, usual_batch
 from inception_lib.evaluation.store import (
     FORMAT,
     PART,
@@ -38,8 +37,6 @@ from inception_lib.evaluation.store import (
     write_part,
 )
 from inception_lib.weights.info import Loaded
-
-_LARGE = 8_000_000  # pixels; a larger picture is resized by the thread that reads it, and not kept whole
 
 
 def _key(loaded: Loaded) -> str:
@@ -125,7 +122,7 @@ def evaluate(
                 members.device,
                 todo[members.rank :: members.world],
                 workers,
-                batch or (32 if members.device.type == "cpu" else 256),
+                batch or usual_batch(members.device),
                 progress and leads,
             )
             members.wait()
@@ -197,27 +194,6 @@ def _todo(data: Data, folder: Path, keys: Sequence[str], say: bool) -> list[_Par
     return found
 
 
-class _Read(NamedTuple):
-    """A picture as it was read: its size, and its pixels, or if it is large its levels, by pre-processing."""
-
-    name: str
-    width: int
-    height: int
-    pixels: Tensor | None
-    levels: dict[Preprocess, dict[int, Tensor]]
-
-
-class _Cut(NamedTuple):
-    """The different views of a picture, and which of them each test takes, with weights (tests, views).
-
-    The pixels are on the device, the weights on the CPU, where the crops' answers are averaged.
-    """
-
-    name: str
-    pixels: Tensor
-    weights: Tensor
-
-
 @torch.inference_mode()
 def _run(
     networks: dict[str, Loaded],
@@ -239,12 +215,14 @@ def _run(
     with (
         tqdm(total=len(wanted), desc=printable(data.name), unit="picture", disable=not progress) as bar,
         warnings.catch_warnings(),  # the threads that read change the filters; here they are put back
-        closing(_reading(data, wanted, schemes, workers)) as pictures,
+        closing(
+            in_order(lambda i: read(partial(data.picture, i), data.label_of(i), schemes), wanted, workers)
+        ) as pictures,
     ):
         for part in parts:
             skipped: dict[int, str] = {}
             answers: dict[str, list[Tensor]] = {key: [] for key in part.networks}
-            waiting: dict[Preprocess, list[_Cut]] = {
+            waiting: dict[Preprocess, list[Cut]] = {
                 p: [] for p, keys in by_preprocess.items() if set(keys) & set(part.networks)
             }
             for i in part.which:
@@ -254,7 +232,7 @@ def _run(
                     skipped[i] = found
                     continue
                 for preprocess, cuts in waiting.items():
-                    cuts.append(_cut(found, schemes[preprocess], preprocess, device))
+                    cuts.append(cut_views(found, schemes[preprocess], preprocess, device))
                     if sum(len(c.pixels) for c in cuts) >= batch:
                         _answer(networks, answers, by_preprocess[preprocess], cuts, batch)
             for preprocess, cuts in waiting.items():
@@ -274,67 +252,11 @@ def _run(
                 write_part(path, tensors | {"index": index}, skipped, part.stamp)
 
 
-def _reading(
-    data: Data, indices: Sequence[int], schemes: Mapping[Preprocess, Mapping[str, Scheme]], workers: int
-) -> Generator[_Read | str, None, None]:
-    """The pictures in order, each read, or the reason why it could not be; some are read ahead."""
-
-    def read(i: int) -> _Read | str:
-        try:
-            picture = data.picture(i)
-        except PictureError as error:
-            return str(error)
-        except OSError as error:
-            return f"{data.label_of(i)}: cannot be read ({error})."
-        found, (width, height) = pixels(picture), picture.size
-        if width * height <= _LARGE:
-            return _Read(data.label_of(i), width, height, found, {})
-        return _Read(
-            data.label_of(i),
-            width,
-            height,
-            None,
-            {p: levels(found, _scales(s), p) for p, s in schemes.items()},
-        )
-
-    pool = ThreadPoolExecutor(workers)
-    ahead: deque[Future[_Read | str]] = deque()
-    try:
-        for i in indices:
-            ahead.append(pool.submit(read, i))
-            if len(ahead) >= 3 * workers:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _scales(schemes: Mapping[str, Scheme]) -> list[int]:
-    return sorted({scale for scheme in schemes.values() for scale in scheme.scales})
-
-
-def _cut(found: _Read, schemes: Mapping[str, Scheme], preprocess: Preprocess, device: torch.device) -> _Cut:
-    """All views that any of the tests takes of this picture, each once."""
-    plans: list[list[View]] = [plan(s, found.width, found.height, preprocess) for s in schemes.values()]
-    views = distinct([view for views in plans for view in views])
-    row = {view.pixels: n for n, view in enumerate(views)}
-    weights = torch.zeros(len(plans), len(views))
-    for test, its in enumerate(plans):
-        for view in distinct(its):
-            weights[test, row[view.pixels]] = view.weight
-    if found.pixels is None:
-        resized = {scale: x.to(device) for scale, x in found.levels[preprocess].items()}
-    else:
-        resized = levels(found.pixels.to(device), _scales(schemes), preprocess)
-    return _Cut(found.name, cut(resized, views, preprocess), weights)
-
-
 def _answer(
     networks: Mapping[str, Loaded],
     answers: dict[str, list[Tensor]],
     keys: Sequence[str],
-    cuts: list[_Cut],
+    cuts: list[Cut],
     batch: int,
 ) -> None:
     """Run the networks on the views of some pictures, and add (tests, pools, classes) for each picture."""
@@ -342,7 +264,7 @@ def _answer(
         return
     mine = [key for key in keys if key in answers]
     views = torch.cat([c.pixels for c in cuts])
-    for key, found in zip(mine, _softmax([networks[key] for key in mine], views, batch), strict=True):
+    for key, found in zip(mine, softmax([networks[key] for key in mine], views, batch), strict=True):
         # the device is waited for here, once for all these pictures
         for p, c in zip(found.cpu().split([len(c.pixels) for c in cuts]), cuts, strict=True):
             if not p.isfinite().all():
@@ -350,16 +272,3 @@ def _answer(
             best = torch.stack([p[w > 0].amax(0) for w in c.weights])
             answers[key].append(torch.stack([c.weights @ p, best], 1))
     cuts.clear()
-
-
-def _softmax(networks: Sequence[Loaded], views: Tensor, batch: int) -> list[Tensor]:
-    """What networks of one pre-processing answer to views (n, crop, crop, 3) in uint8.
-
-    For each (n, classes) in float32, on the device of the views.
-    """
-    found: list[list[Tensor]] = [[] for _ in networks]
-    for some in views.split(batch):
-        x = networks[0].info.preprocess.batch(some)
-        for own, (network, _) in zip(found, networks, strict=True):
-            own.append(network(x).logits.float().softmax(1))
-    return [torch.cat(own) for own in found]

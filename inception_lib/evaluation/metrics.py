@@ -81,6 +81,20 @@ def ranks(probabilities: Array, labels: Array) -> Array:
     return np.where(np.isfinite(probabilities).all(1), found, classes)
 
 
+def among(probabilities: Array, labels: Array, outputs: Array) -> tuple[Array, Array]:
+    """As if there were only some of the classes: their probabilities, and the labels as numbers of them.
+
+    Args:
+        probabilities: (pictures, classes).
+        labels: (pictures,), each among `outputs`.
+        outputs: (some,), the classes that are left, in rising order.
+
+    Returns:
+        (pictures, some), which add up to the share that these classes have, and (pictures,).
+    """
+    return np.asarray(probabilities)[:, outputs], np.searchsorted(outputs, labels)
+
+
 def rate(right: Array, level: float = 0.95) -> Rate:
     """The share of True, with Wilson's score interval (Wilson 1927).
 

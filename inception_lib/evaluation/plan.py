@@ -122,7 +122,8 @@ def plan(scheme: Scheme, width: int, height: int, preprocess: Preprocess | None 
     picture, to the pixel where `Preprocess` cuts it.
 
     A picture more than 16 times as long as wide is not resized whole, which could exhaust the memory: both
-    ends and the middle are, with what the filter sees around them, and `place` is in those (see `pixels`).
+    ends and the middle are, with what the filter sees around them, and `place` is in those (see `levels`).
+    Of a picture that is warped, the three squares are one.
 
     Args:
         scheme: which views.
