@@ -19,7 +19,7 @@ from torchvision import datasets as tv
 
 from inception_lib import DataError, Network, TrainingError, googlenet, load_weights, save_weights
 from inception_lib.cli import main
-from inception_lib.data.images import Preprocess
+from inception_lib.data.images import TORCHVISION_PREPROCESS, Preprocess
 from inception_lib.training import checkpoint, loop
 from inception_lib.training.recipes import NetworkOptions, Recipe, recipe
 from inception_lib.training.train import train
@@ -151,6 +151,29 @@ def test_the_best_epoch_is_kept_where_it_is_asked_for(tuned, data, weights, tmp_
     for name, updates in (("best", 12), ("model", 18)):
         said = load_weights(tmp_path / "run" / f"{name}.safetensors").info.source
         assert f"{updates} updates" in said
+
+
+@pytest.mark.slow
+def test_what_the_file_does_not_say_can_be_said(data, tmp_path):
+    """torchvision's transform_input is in no state dict; dropout and the like can be left out."""
+    torch.manual_seed(0)
+    path = tmp_path / "theirs.pth"
+    torch.save(Network(googlenet("torchvision", classes=5, heads=False)).state_dict(), path)
+    short = ("--epochs", "0.1", "--input-size", "64", "--preprocess", "torchvision", "--no-dropout")
+    assert fine_tune(data, tmp_path / "run", path, *short) == 0
+    network, info = load_weights(tmp_path / "run" / "model.safetensors")
+    assert info.preprocess == replace(TORCHVISION_PREPROCESS, crop=64, resize=73)
+    assert all(m.p == 0 for m in network.modules() if isinstance(m, nn.Dropout))
+    assert info.name == "fine-tuned from theirs"
+
+
+@pytest.mark.parametrize("keep", ["none", "device"])
+def test_images_kept_on_the_device_are_validated_as_the_weights_want(data, weights, tmp_path, keep, tuned):
+    assert fine_tune(data, tmp_path / "run", weights, "--epochs", "3", "--keep", keep) == 0
+    ends = [load_weights(folder / "model.safetensors").network for folder in (tuned, tmp_path / "run")]
+    assert same(*(end.state_dict() for end in ends))
+    logs = [json.loads((f / "log.jsonl").read_text().splitlines()[-1]) for f in (tuned, tmp_path / "run")]
+    assert logs[0]["val_loss"] == pytest.approx(logs[1]["val_loss"], abs=1e-6)
 
 
 def test_a_network_in_python(data, tmp_path, weights):

@@ -40,6 +40,8 @@ class NetworkOptions:
     """The network's dropout; the paper: 0.4 before the classifier, 0.7 in the heads."""
     weights: str | None = None
     """Trained weights to start from, whose network it then is: `bvlc`, `torchvision`, or a file's path."""
+    preprocess: Literal["bvlc", "torchvision", "imagenet"] | None = None
+    """Whose normalization these weights want, where their file does not say or is wrong."""
 
     def __post_init__(self) -> None:
         if self.weights is not None and (self.network, self.variant, self.width) != ("googlenet", None, None):
@@ -47,6 +49,8 @@ class NetworkOptions:
                 f"{Path(self.weights).name}: trained weights decide which network it is; leave out network, "
                 f"variant and width."
             )
+        if self.preprocess is not None and self.weights is None:
+            raise TrainingError("preprocess says what trained weights want, and none are named.")
         if self.aux_weight is not None and not 0 <= self.aux_weight < math.inf:
             raise TrainingError(f"The weight of a head's loss must be 0 or more, not {self.aux_weight}.")
 

@@ -23,6 +23,7 @@ from torch.utils.data import Dataset
 
 from inception_lib.architecture import Architecture
 from inception_lib.data.datasets import Data, dataset_data, open_data
+from inception_lib.data.images import PREPROCESSES
 from inception_lib.data.splits import held_out
 from inception_lib.distributed import Team, team
 from inception_lib.errors import DataError, TeamError, TrainingError
@@ -173,10 +174,11 @@ def _made(
 def _pretrained(options: NetworkOptions, classes: tuple[str, ...], recipe: Recipe) -> Network:
     """Trained weights, with a new classifier unless theirs knows these very classes."""
     assert options.weights is not None
-    network, info = load_weights(options.weights, heads=options.heads)
+    wanted = PREPROCESSES[options.preprocess] if options.preprocess else None
+    network, info = load_weights(options.weights, heads=options.heads, preprocess=wanted)
     changed = options.changed(network.architecture)
     if changed != network.architecture:
-        network, info = load_weights(options.weights, architecture=changed)
+        network, info = load_weights(options.weights, architecture=changed, preprocess=info.preprocess)
     if info.classes != classes:
         seed = recipe.seed if recipe.init_seed is None else recipe.init_seed
         network.reset_classifier(len(classes), torch.Generator().manual_seed(seed))
