@@ -84,7 +84,8 @@ def test_random_damage_gives_a_sentence_or_a_network_but_no_other_error(tmp_path
     ("data", "sentence"),
     [
         (b"", "it is empty"),
-        (b"this is a text\n", "wire type"),
+        (b"this is a text\n", "this is text"),
+        (b"\x0f\x01", "wire type"),
         (block(100, block(1, b"c")), "it holds no layer"),
         (varint(100 << 3 | 2) + varint(1 << 40), "a field of 1,099,511,627,776 bytes has only 0 left"),
         (block(100, block(1, b"\xff\xfe")), "name is not text"),

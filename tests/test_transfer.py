@@ -8,7 +8,7 @@ from weights_helpers import TINY, one_sentence, same, tiny
 from inception_lib import ArchitectureError, WeightsError, googlenet, load_weights, save_weights
 from inception_lib.data.images import BVLC_PREPROCESS
 from inception_lib.networks import inception_v3, lenet5, nin, resnet, vgg
-from inception_lib.nn.network import Network
+from inception_lib.nn.network import Network, activations
 from inception_lib.weights.info import Weights
 
 SIDE = 64
@@ -151,3 +151,121 @@ def test_a_classifier_is_saved_as_its_network(tmp_path):
     network = tiny()
     path = save_weights(network.as_classifier(), tmp_path / "x.safetensors")
     assert same(load_weights(path).network.state_dict(), network.state_dict())
+
+
+# ------------------------------------------------------------------------------- the usual idioms by hand
+
+
+def fc(network):
+    network.fc = nn.Linear(50, 10)
+
+
+def classifier(network):
+    network.classifier = nn.Linear(50, 10)
+
+
+def inner(network):
+    network.classifier.linear = nn.Linear(50, 10)
+
+
+def sequence(network):
+    network.classifier = nn.Sequential(nn.Flatten(), nn.Linear(50, 10))
+
+
+def head(network):
+    network.head = nn.Sequential(nn.Dropout(), nn.Linear(50, 10))
+
+
+def identity(network):
+    network.classifier = nn.Identity()
+
+
+@pytest.mark.parametrize("idiom", [fc, classifier, inner, sequence, head, identity])
+@pytest.mark.parametrize("form", ["network", "classifier", pytest.param("compiled", marks=pytest.mark.slow)])
+def test_a_classifier_exchanged_by_hand_is_refused_before_any_training(idiom, form):
+    network = tiny()
+    with pytest.raises(Exception, match=r"reset_classifier\(classes\)") as error:
+        idiom(network)
+        if form == "compiled":
+            torch.compile(network, backend="eager")(pictures())
+        (network if form == "network" else network.as_classifier())(pictures())
+    assert "network.features(x)" in str(error.value)
+
+
+def test_other_layers_are_exchanged_and_added_freely():
+    network = tiny()
+    expected = network(pictures()).logits
+    network.dropout = network.norm1 = nn.Identity()
+    network.loss = nn.CrossEntropyLoss()
+    network.classifier.linear = nn.Sequential(network.classifier.linear)
+    assert network(pictures()).logits.shape == expected.shape
+
+    class Extended(Network):
+        """Another forward pass, in which another child takes part."""
+
+        def __init__(self, architecture):
+            super().__init__(architecture)
+            self.projection = nn.Linear(50, 3)
+
+        def forward(self, x):
+            return self.projection(self.features(x))
+
+    assert Extended(TINY)(pictures()).shape == (2, 3)
+
+
+# ------------------------------------------------------------------------------------------------ features
+
+
+def test_features_are_what_the_classifier_receives():
+    network = tiny()
+    x = pictures().requires_grad_()
+    found = network.features(x)
+    torch.testing.assert_close(network.classifier(found), network(x).logits)
+    torch.testing.assert_close(found, network.features(x, ["pool5"])["pool5"].flatten(1))
+    found.sum().backward()
+    assert x.grad.abs().max() > 0
+    assert network.train().features(pictures()).shape == found.shape  # heads, of another size, do not run
+
+
+def test_features_by_path_are_the_outputs_of_those_layers():
+    network = tiny()
+    kept = activations(network, pictures(), ["conv1", "inception_4c"])
+    found = network.features(pictures(), ["conv1", "inception_4c/output"])
+    assert list(found) == ["conv1", "inception_4c/output"]
+    for (_, ours), expected in zip(found.items(), kept.values(), strict=True):
+        assert torch.equal(ours, expected.output)
+    assert list(network.features(pictures(), "mixed4c")) == ["mixed4c"]
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [googlenet(width=0.1), googlenet("torchvision", width=0.1), inception_v3(), resnet(34), nin()],
+    ids=lambda architecture: architecture.name,
+)
+def test_feature_info_is_the_shape_of_what_comes(architecture):
+    with torch.device("meta"):
+        network = Network(architecture).train()
+        found = network.features(torch.empty(2, *architecture.input), network.feature_info)
+    side = architecture.input[1]
+    for path, (channels, reduction, size) in network.feature_info.items():
+        assert tuple(found[path].shape) == (2, channels, *size)
+        if reduction is not None:
+            # a convolution without padding takes some positions off at the edges
+            assert abs(side / reduction - size[0]) <= 4 or path.startswith("aux"), path
+        else:
+            assert size in ((), (1, 1)) or path.startswith("aux"), path
+
+
+def test_reductions_are_the_strides_of_the_paper():
+    info = Network(googlenet(width=0.05)).feature_info
+    paths = (
+        "conv1",
+        "pool1",
+        "conv2",
+        "inception_3b/5x5",
+        "inception_4c",
+        "inception_5b",
+        "pool5",
+        "aux1/pool",
+    )
+    assert [info[path].reduction for path in paths] == [2, 4, 4, 8, 16, 32, None, 48]

@@ -101,6 +101,8 @@ SLIM = {
 }
 
 _ALIASES = CAFFE | SLIM | INCEPTION5H | TORCHVISION
+#: Names that Inception5h and torchvision have for different layers.
+_AMBIGUOUS = {name for name in INCEPTION5H.keys() & TORCHVISION if INCEPTION5H[name] != TORCHVISION[name]}
 _PRE_RELU = re.compile(r"_pre_relu(/conv|_conv)?$")
 
 
@@ -112,15 +114,22 @@ def layer_path(architecture: Architecture, name: str) -> str:
     it is a path here, of another layer (torchvision's `conv3`).
 
     Raises:
-        InceptionError: there is no such layer; the sentence names the nearest.
+        InceptionError: there is no such layer, or two are called so; the sentence names the nearest.
     """
     steps = {step.path: step.layer for step in walk(architecture)}
     bare = str(name).removeprefix("import/").removeprefix("InceptionV1/").removeprefix("InceptionV1/")
     bare = bare.removesuffix(":0").replace("/relu_", "/")
-    for path in (name, bare.replace(".", "/"), _ALIASES.get(bare, "")):
+    for path in (name, bare.replace(".", "/")):
         if path in steps:
             return path
     begin = f"{architecture.name}: has no layer {str(name)!r}"
+    if bare in _AMBIGUOUS:
+        raise InceptionError(
+            f"{begin}, which is {INCEPTION5H[bare]} in Inception5h and {TORCHVISION[bare]} in torchvision's "
+            f"network."
+        )
+    if bare in _ALIASES and _ALIASES[bare] in steps:
+        return _ALIASES[bare]
     before = _ALIASES.get(_PRE_RELU.sub("", bare), "")
     if before != _ALIASES.get(bare, "") and before in steps:
         layer = steps[before]

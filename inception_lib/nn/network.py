@@ -129,7 +129,8 @@ class Network(nn.Module):
                 if after == name:
                     aux[head] = getattr(self, head)(x).flatten(1)
         logits = x.flatten(1)
-        if self._outputs and not isinstance(logits, torch.fx.Proxy) and logits.shape[1] != self._outputs:
+        told = not (isinstance(logits, torch.fx.Proxy) or torch.jit.is_tracing())  # its shape, as a number
+        if told and self._outputs and logits.shape[1] != self._outputs:
             raise InceptionError(
                 f"{self.architecture.name}: gives {logits.shape[1]} outputs, and its architecture says "
                 f"{self._outputs}, since its classifier was exchanged; {_WAYS_ON}."

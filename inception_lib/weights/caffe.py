@@ -42,7 +42,7 @@ _LARGEST, _MOST_AXES, _LONGEST_AXIS = (1 << 31) - 1, 32, (1 << 31) - 1
 _DATA, _SHAPE, _DOUBLE_DATA, _OLD_SHAPE = 5, 7, 8, (1, 2, 3, 4)
 
 
-class _Damaged(Exception):
+class Damaged(Exception):
     """The bytes do not follow the format."""
 
 
@@ -66,14 +66,14 @@ def read_caffemodel(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
         raise WeightsError(f"{path}: the file cannot be read ({why}).") from None
     layers: dict[str, list[np.ndarray]] = {}
     try:
-        for number, wire, value in _fields(data):
+        for number, wire, value in fields(data):
             if number in _FORMS and wire == BYTES:
                 name, blobs = _layer(value, _FORMS[number])
                 if name in layers and blobs:
-                    raise _Damaged(f"two layers named {_quoted(name)} have weights")
+                    raise Damaged(f"two layers named {_quoted(name)} have weights")
                 if blobs:
                     layers[name] = blobs
-    except _Damaged as error:
+    except Damaged as error:
         raise WeightsError(
             f"{path}: this is no .caffemodel, or it is damaged or cut short ({error})."
         ) from None
@@ -88,12 +88,12 @@ def _quoted(name: str) -> str:
 
 def _layer(data: memoryview, form: _Form) -> tuple[str, list[np.ndarray]]:
     name, blobs = "", []
-    for number, wire, value in _fields(data):
+    for number, wire, value in fields(data):
         if number == form.name and wire == BYTES:
             try:
                 name = str(value, "utf-8")
             except UnicodeDecodeError:
-                raise _Damaged("a layer's name is not text") from None
+                raise Damaged("a layer's name is not text") from None
         elif number == form.blobs and wire == BYTES:
             blobs.append(value)
     return name, [_blob(blob, name) for blob in blobs]
@@ -103,11 +103,11 @@ def _blob(data: memoryview, layer: str) -> np.ndarray:
     parts: list[np.ndarray] = []
     shape: tuple[int, ...] | None = None
     old = dict.fromkeys(_OLD_SHAPE, 0)
-    for number, wire, value in _fields(data):
+    for number, wire, value in fields(data):
         if number in (_DATA, _DOUBLE_DATA) and wire != VARINT:
             kind = "<f4" if number == _DATA else "<f8"
             if len(value) % np.dtype(kind).itemsize:
-                raise _Damaged(f"{_quoted(layer)} has a fraction of a number")
+                raise Damaged(f"{_quoted(layer)} has a fraction of a number")
             if len(value):
                 parts.append(np.frombuffer(value, kind))
         elif number == _SHAPE and wire == BYTES:
@@ -117,13 +117,13 @@ def _blob(data: memoryview, layer: str) -> np.ndarray:
     if shape is None:
         shape = tuple(old.values())
     if len(shape) > _MOST_AXES or max(shape, default=0) > _LONGEST_AXIS:
-        raise _Damaged(f"{_quoted(layer)} has more axes, or a longer one, than Caffe can hold")
+        raise Damaged(f"{_quoted(layer)} has more axes, or a longer one, than Caffe can hold")
     # of doubles that are too large for float32 become infinities, which are refused where they are used
     with np.errstate(over="ignore", invalid="ignore"):
         values = np.concatenate([part.astype(np.float32) for part in parts] or [np.empty(0, np.float32)])
     expected = math.prod(shape)
     if values.size != expected:
-        raise _Damaged(
+        raise Damaged(
             f"{_quoted(layer)} should have {'x'.join(map(str, shape))} numbers, and has {values.size:,}"
         )
     # numpy refuses some shapes of nothing
@@ -131,7 +131,7 @@ def _blob(data: memoryview, layer: str) -> np.ndarray:
 
 
 def _dims(data: memoryview) -> Iterator[int]:
-    for number, wire, value in _fields(data):
+    for number, wire, value in fields(data):
         if number == 1 and wire == VARINT:
             yield value
         elif number == 1 and wire == BYTES:  # packed
@@ -141,7 +141,7 @@ def _dims(data: memoryview) -> Iterator[int]:
                 yield dim
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, int, Any]]:
+def fields(data: memoryview) -> Iterator[tuple[int, int, Any]]:
     """The fields of a message: number, wire type, and a whole number or the bytes.
 
     A run of fixed-size fields with one number (numbers that were not packed) comes as one field, so
@@ -153,7 +153,7 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int, Any]]:
         key, at = _varint(data, at)
         number, wire = key >> 3, key & 7
         if number == 0:
-            raise _Damaged(f"byte {start:,} of a message begins no field")
+            raise Damaged(f"byte {start:,} of a message begins no field")
         if wire == VARINT:
             value: int | memoryview
             value, at = _varint(data, at)
@@ -164,13 +164,13 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int, Any]]:
             size = 4 if wire == FIXED32 else 8
             value, at = _run(data, start, at - start, size)
         else:
-            raise _Damaged(f"byte {start:,} of a message has the unknown wire type {wire}")
+            raise Damaged(f"byte {start:,} of a message has the unknown wire type {wire}")
         yield number, wire, value
 
 
 def _take(data: memoryview, at: int, length: int) -> memoryview:
     if length > len(data) - at:
-        raise _Damaged(f"a field of {length:,} bytes has only {len(data) - at:,} left")
+        raise Damaged(f"a field of {length:,} bytes has only {len(data) - at:,} left")
     return data[at : at + length]
 
 
@@ -201,10 +201,10 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):
-            raise _Damaged("it ends in the middle of a number")
+            raise Damaged("it ends in the middle of a number")
         byte = data[at]
         at += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
-    raise _Damaged("a number is too long")
+    raise Damaged("a number is too long")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,7 +13,6 @@ from typing import NamedTuple
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
 
 from inception_lib.architecture import Architecture, Conv, walk
 from inception_lib.data.images import BVLC_PREPROCESS, IMAGENET_PREPROCESS, Preprocess
@@ -22,19 +22,23 @@ from inception_lib.nn.network import Network
 from inception_lib.weights.caffe import read_caffemodel
 from inception_lib.weights.header import info_of, metadata
 from inception_lib.weights.info import NAMES, Weights
-from inception_lib.weights.names import State, from_caffe, from_torchvision
-from inception_lib.weights.states import check_finite, check_plain, compare, digest, on_meta
+from inception_lib.weights.kinds import other_kind
+from inception_lib.weights.names import State, from_caffe
+from inception_lib.weights.states import check_finite, check_plain, compare, digest, on_meta, quoted
+from inception_lib.weights.wrappers import find_states, under_our_names, with_classifiers
 
 
 class Found(NamedTuple):
     """What a file holds: tensors under our names, and what is said of them.
 
-    `info` is what the header says, if there is one; `preprocess` what is usual for this kind of file.
+    `info` is what the header says, if there is one; `preprocess` what is usual for this kind of file;
+    `classifier` the classifier's own name, if it was renamed.
     """
 
     state: State
     info: Weights | None = None
     preprocess: Preprocess | None = None
+    classifier: str = ""
 
 
 def read_file(path: Path) -> Found:
@@ -47,30 +51,31 @@ def read_file(path: Path) -> Found:
         size_of_file(path)
         with path.open("rb") as file:
             start = file.read(16)
+        # a .safetensors file begins with the length of its header, 8 bytes of which at least two are 0; asked
+        # first, since the length may begin as a pickle does
+        kind = None if start[6:9] == b"\0\0{" else other_kind(path)
     except FileNotFoundError:
         names = "" if path.suffix else f" (known by name are {' and '.join(NAMES)})"
         raise WeightsError(f"{path}: there is no such file{names}.") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise WeightsError(f"{path}: the file cannot be read ({why}).") from None
-    # a .safetensors file begins with the length of its header, 8 bytes of which at least two are 0; first,
-    # since the length may begin as a pickle does
+    if kind is not None:
+        raise WeightsError(
+            f"{path}: this is {kind}, and not weights that can be read here (.caffemodel, .safetensors, and "
+            f".pth or .pt)."
+        )
     if start[6:9] == b"\0\0{" or path.suffix == ".safetensors":
         state, info = _read_safetensors(path)
-        return Found(_under_our_names(state), info)
+        state, classifier = under_our_names(path, state)
+        return Found(state, info, classifier=classifier)
     if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
-        return Found(_under_our_names(_read_torch(path)))
+        state, classifier = under_our_names(path, _read_torch(path))
+        return Found(state, classifier=classifier)
     if path.suffix in (".pth", ".pt"):
         raise WeightsError(f"{path}: this is no file written by torch.save, or it is damaged.")
-    return Found(from_caffe(path, read_caffemodel(path)), preprocess=BVLC_PREPROCESS)
-
-
-def _under_our_names(state: State) -> State:
-    """A state dict of ours or of torchvision's, with the prefixes of wrappers taken off, in any order."""
-    # DistributedDataParallel's and torch.compile's
-    while prefix := next((p for p in ("module.", "_orig_mod.") if all(k.startswith(p) for k in state)), None):
-        state = {key.removeprefix(prefix): value for key, value in state.items()}
-    return from_torchvision(state) if "inception3a.branch1.conv.weight" in state else state
+    state, classifier = with_classifiers(from_caffe(path, read_caffemodel(path)))
+    return Found(state, preprocess=BVLC_PREPROCESS, classifier=classifier)
 
 
 def _read_torch(path: Path) -> State:
@@ -82,22 +87,17 @@ def _read_torch(path: Path) -> State:
         raise
     except Exception as error:  # zip, pickle and torch each have their own
         if "weights_only" in str(error).lower() and "unsupported" in str(error).lower():
+            what = re.search(r"GLOBAL (\S+)", str(error))
+            example = f" ({quoted(what[1])})" if what else ""
             raise WeightsError(
-                f"{path}: holds more than tensors, and only tensors are loaded from such "
-                f"files, since anything else could run code."
+                f"{path}: holds more than tensors{example}, and only tensors are loaded from such files, "
+                f"since anything else could run code; where you trust it, torch.load(path, "
+                f"weights_only=False) opens it, and its state_dict() saved by itself can be read here."
             ) from None
         raise WeightsError(damaged) from None
-    for key in ("model", "state_dict", "network"):  # as training scripts wrap it
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
-    if (
-        not isinstance(found, dict)
-        or not found
-        or not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in found.items())
-    ):
-        raise WeightsError(f"{path}: holds no state dict, that is a dictionary of names and tensors.")
-    check_plain(path, found)
-    return dict(found)
+    state = find_states(path, found)
+    check_plain(path, state)
+    return state
 
 
 def _check_zip(path: Path) -> None:
@@ -197,6 +197,6 @@ def _check_own(path: Path, network: Network, state: State) -> None:
     except WeightsError as error:
         raise WeightsError(
             f"{str(error).rstrip('.')}; a layer was exchanged, and network.architecture still describes the "
-            f"old one: build Network(...) of an architecture with the new sizes, such as "
-            f"googlenet(classes=...), and load the layers that are kept into it with load_state_dict."
+            f"old one: reset_classifier(classes) exchanges classifiers in both, and a Network(...) of another "
+            f"architecture takes the layers that are kept by load_state_dict."
         ) from None

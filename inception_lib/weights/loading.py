@@ -30,6 +30,7 @@ from inception_lib.weights.states import (
     shape_of,
     without_heads,
 )
+from inception_lib.weights.wrappers import unplaced
 
 
 def load_weights(
@@ -121,10 +122,12 @@ def _of_file(
     path: Path, architecture: Architecture | None, outputs: int | None, preprocess: Preprocess | None
 ) -> tuple[State, Weights]:
     """What a file holds, and what it says of itself or else is usual."""
-    state, info, usual = read_file(path)
+    state, info, usual, classifier = read_file(path)
     if info is None:
         architecture = architecture or _variant_of(path, state, outputs)
         info = _untold(path, architecture, preprocess or usual)
+        if classifier:
+            info = replace(info, source=f"{path.name}, whose classifier is {quoted(classifier)}")
     return state, info
 
 
@@ -161,6 +164,11 @@ def _with_a_classifier(
         for key, value in expected.items()
         if key.startswith(prefixes) and (key not in state or state[key].shape != value.shape)
     }
+    left = [key for key in unplaced(state) if key not in expected]
+    if left and zeros:
+        names = tuple(key.removesuffix("weight") for key in left)
+        state = {key: value for key, value in state.items() if not key.startswith(names)}
+        warn(f"{path}: {', '.join(map(quoted, left[:3]))} is no classifier of GoogLeNet's, and is left out.")
     return architecture, state | zeros, bool(zeros)
 
 
@@ -266,8 +274,14 @@ def _variant_of(path: Path, state: State, outputs: int | None) -> Architecture:
     classifier = state.get("classifier.linear.weight")
     if classifier is not None and classifier.dim() == 2 and len(classifier):
         return _variant(path, state, len(classifier))
-    if classifier is None and outputs is not None and "inception_5b.1x1.conv.weight" in state:
-        return _variant(path, state, outputs)
+    if classifier is None and "inception_5b.1x1.conv.weight" in state:
+        if outputs is not None:
+            return _variant(path, state, outputs)
+        strange = "".join(f", nor is it clear that it is {quoted(key)}" for key in unplaced(state)[:1])
+        raise WeightsError(
+            f"{path}: GoogLeNet's classifier is not in the file{strange}; with classes= all else is kept "
+            f"and a new one begins untrained."
+        )
     first = next((f"{quoted(key)} ({shape_of(value)})" for key, value in state.items()), "nothing at all")
     raise WeightsError(
         f"{path}: these are weights of another network: GoogLeNet's classifier is not in the file, but "
