@@ -279,6 +279,15 @@ def test_a_damaged_checkpoint_costs_nothing_but_its_epoch(data, weights, tmp_pat
     assert same(load_weights(out / "model.safetensors").network.state_dict(), first)
 
 
+def test_a_run_in_python_goes_on_from_the_same_weights(data, weights, tmp_path):
+    """Its new classifier is drawn anew, and then taken from the checkpoint."""
+    how = replace(recipe("finetune"), epochs=1, batch=4, workers=0)
+    for resume in (False, True):
+        network = Network.from_pretrained(weights, classes=("dark", "light"))
+        run = train(network, data, how, tmp_path / "run", resume=resume, device="cpu", progress=False)
+        assert same(network.state_dict(), weights_of(run.folder))
+
+
 def test_runs_of_before_fine_tuning_go_on(data, tmp_path):
     """Their checkpoints do not say what recipes have since then."""
     from runs import QUICK, run_on

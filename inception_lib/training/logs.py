@@ -75,11 +75,13 @@ def alarms(record: Record, classes: int, recipe: Recipe) -> list[str]:
             f"learning rate, {record['lr']:.3g}, is probably too high."
         )
     elif record["epoch"] >= 0.25 * recipe.epochs:
+        others = "A warm-up or another learning rate"
+        if recipe.normalize != "weights":
+            others = "Other initial weights (--initial he), a warm-up or another learning rate"
         names = {"loss": "the classifier", "aux1": "the first head", "aux2": "the second head"}
         found += [
             f"After {record['epoch']:.4g} epochs {names.get(name, name)} has learned nothing: its loss, "
-            f"{record[name]:.3f}, is still at chance level (ln {classes} = {chance:.3f}). Other initial "
-            f"weights (--initial he), a warm-up or another learning rate may help."
+            f"{record[name]:.3f}, is still at chance level (ln {classes} = {chance:.3f}). {others} may help."
             for name in loss_names(record)
             if record[name] > 0.98 * chance
         ]

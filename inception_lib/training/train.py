@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,8 @@ def train(
             start = made.info if isinstance(made, Network) else None
             if start is not None:
                 recipe = recipe.after(start.preprocess)
+                if made is network:  # its new classifier is random, and it may have been trained since
+                    start = replace(start, tensors="")
             stack.enter_context(frozen(made, recipe.freeze))
             training = Training(made, name, splits, recipe, folder, members, start)
             training.show, training.keep_best = progress and members.leads, keep_best
