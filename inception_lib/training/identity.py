@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from inception_lib.data.datasets import Data
+from inception_lib.data.images import Preprocess
 from inception_lib.errors import TrainingError
 from inception_lib.nn.network import Network
 from inception_lib.training.recipes import Recipe
@@ -29,7 +31,7 @@ def identity(
     return {
         "recipe": recipe.to_dict(),
         "network": described,
-        "start": None if start is None else [start.name, start.tensors, repr(start.preprocess)],
+        "start": None if start is None else [start.name, start.tensors, asdict(start.preprocess)],
         "data": data_name,
         "classes": list(data.classes),
         "images": len(data),
@@ -54,11 +56,11 @@ def compare(folder: Path, then: dict[str, Any], now: dict[str, Any], recipe: Rec
             f"{folder}: this run was begun with other settings "
             f"({', '.join(f'{k} {before.get(k)}' for k in changed)}); resume it with the same."
         )
-    if then.get("start") != now["start"]:
-        was, is_now = (s[0] if s else "random weights" for s in (then.get("start"), now["start"]))
-        other = is_now if was != is_now else f"others that are named {is_now}, or with another pre-processing"
+    was, is_now = _weights(then.get("start")), _weights(now["start"])
+    if was != is_now:
+        other = is_now[0] if was[0] != is_now[0] else "others of that name, or with another pre-processing"
         raise TrainingError(
-            f"{folder}: this run was begun from {was}, not from {other}; resume it with the same weights."
+            f"{folder}: this run was begun from {was[0]}, not from {other}; resume it with the same weights."
         )
     if then["network"] != now["network"]:
         raise TrainingError(f"{folder}: this run was begun with another network; resume it with the same.")
@@ -74,3 +76,11 @@ def compare(folder: Path, then: dict[str, Any], now: dict[str, Any], recipe: Rec
             f"{folder}: this run was begun on {then['data']} with {then['images']:,} training images, and "
             f"{now['data']} with its {now['images']:,} is not the same data."
         )
+
+
+def _weights(start: list[Any] | None) -> tuple[str, str, Preprocess | None]:
+    """The weights that a run began from, as `identity` writes them; what they want may lack newer fields."""
+    if start is None:
+        return "random weights", "", None
+    name, tensors, preprocess = start
+    return name, tensors, Preprocess(**preprocess)
