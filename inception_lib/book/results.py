@@ -215,7 +215,11 @@ def _command() -> str:
 
 
 def _commit() -> str:
-    """Of this library's own repository, not of another one in which the library happens to lie."""
+    """Of this library's own repository, not of another one in which the library happens to lie.
+
+    A copy without its history can be told the commit by `INCEPTION_COMMIT`.
+    """
+    told = os.environ.get("INCEPTION_COMMIT", "unknown")
 
     def git(*words: str) -> str:
         return subprocess.run(
@@ -224,11 +228,11 @@ def _commit() -> str:
 
     try:
         if not _is_checkout() or Path(git("rev-parse", "--show-toplevel")) != _CHECKOUT:
-            return "unknown"
+            return told
         changed = git("status", "--porcelain", "--untracked-files=no", "--", "*.py")
         return git("rev-parse", "HEAD") + "+" * bool(changed)
     except (OSError, subprocess.SubprocessError):
-        return "unknown"
+        return told
 
 
 def _versions() -> dict[str, str]:

@@ -76,13 +76,19 @@ def optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
             {"params": weights, "weight_decay": recipe.weight_decay, "lr_scale": scale},
             {"params": others, "weight_decay": 0.0, "lr_scale": scale * recipe.bias_lr},
         ]
-    return torch.optim.SGD(
+    rule = torch.optim.SGD(
         [group for group in groups if group["params"]],
         lr=recipe.lr,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov and recipe.momentum > 0,
         fused=True,
     )
+    if (
+        recipe.momentum
+    ):  # torch leaves it uninitialized in a first step that is skipped, as float16 often does
+        for p in trained:
+            rule.state[p]["momentum_buffer"] = torch.zeros_like(p)
+    return rule
 
 
 def named_outputs(output: Any) -> dict[str, Tensor]:
