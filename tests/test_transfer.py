@@ -1,11 +1,15 @@
 """Starting from trained weights: other classes, features, and a tensor where one is wanted."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 from weights_helpers import TINY, one_sentence, same, tiny
 
 from inception_lib import ArchitectureError, WeightsError, googlenet, load_weights, save_weights
+from inception_lib.architecture import Architecture, Branch, Branches, Conv, GlobalPool
 from inception_lib.data.images import BVLC_PREPROCESS
 from inception_lib.networks import inception_v3, lenet5, nin, resnet, vgg
 from inception_lib.nn.network import Network, activations
@@ -117,6 +121,16 @@ def test_other_names_of_as_many_classes_are_taken_and_said(trained):
     assert network.info.classes == tuple("axcdefg") and kept(network, trained)
 
 
+@pytest.mark.parametrize("weight", [torch.zeros(()), torch.zeros(0, 50), torch.zeros(7)])
+def test_a_damaged_classifier_is_refused_and_replaced_when_asked(tmp_path, weight):
+    torch.save(tiny().state_dict() | {"classifier.linear.weight": weight}, tmp_path / "x.pth")
+    more = {"architecture": TINY, "preprocess": BVLC_PREPROCESS}
+    with pytest.raises(WeightsError, match="classes=7") as error:
+        load_weights(tmp_path / "x.pth", **more)
+    one_sentence(error)
+    assert load_weights(tmp_path / "x.pth", classes=7, **more).info.name == "x with a new classifier"
+
+
 @pytest.mark.parametrize("classes", ["cat", (), 2.5, [1, 2], {"a": 1}.items()])
 def test_classes_that_are_none_get_one_sentence(trained, classes):
     with pytest.raises(
@@ -190,6 +204,15 @@ def test_a_classifier_exchanged_by_hand_is_refused_before_any_training(idiom, fo
             torch.compile(network, backend="eager")(pictures())
         (network if form == "network" else network.as_classifier())(pictures())
     assert "network.features(x)" in str(error.value)
+
+
+@pytest.mark.parametrize("idiom", [inner, sequence, identity])
+def test_reset_classifier_helps_whoever_was_refused(idiom):
+    network = tiny()
+    idiom(network)
+    network.reset_classifier(10)
+    assert network(pictures()).logits.shape == (2, 10)
+    assert network.state_dict().keys() == Network(TINY.with_classes(10)).state_dict().keys()
 
 
 def test_other_layers_are_exchanged_and_added_freely():
@@ -269,3 +292,24 @@ def test_reductions_are_the_strides_of_the_paper():
         "aux1/pool",
     )
     assert [info[path].reduction for path in paths] == [2, 4, 4, 8, 16, 32, None, 48]
+
+
+def test_torchvisions_idiom_is_told_the_way_on():
+    network = tiny()
+    with pytest.raises(AttributeError, match=r"no attribute 'fc'.*`classifier`.*reset_classifier\(classes\)"):
+        network.fc = nn.Linear(network.fc.in_features, 10)
+    assert not hasattr(network, "fc") and not hasattr(network, "nothing")
+
+
+def test_a_network_without_a_classifier_has_none_to_reset(tmp_path):
+    pool = Architecture(name="net", input=(3, 8, 8), layers=(GlobalPool(name="pool"),))
+    with pytest.raises(ArchitectureError, match="net: it does not end in a classifier"):
+        Network(pool).reset_classifier(3)
+    module = Branches(
+        name="m", branches=(Branch(name="a", layers=(Conv(name="a", out_channels=2, kernel=1),)),)
+    )
+    save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with pytest.raises(WeightsError, match=r"x \(1\) in the file is not in net\.$"):
+        load_weights(tmp_path / "x.safetensors", architecture=pool, preprocess=BVLC_PREPROCESS)
+    with pytest.raises(ArchitectureError, match="net: it does not end in a classifier"):
+        replace(pool, layers=(module, *pool.layers)).with_classes(3)

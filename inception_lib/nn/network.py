@@ -26,6 +26,7 @@ from inception_lib.nn.initial import initialize
 if TYPE_CHECKING:
     import os
 
+    from inception_lib.data.images import Preprocess
     from inception_lib.weights.info import Weights
 
 
@@ -143,6 +144,7 @@ class Network(nn.Module):
         *,
         classes: int | Sequence[str] | None = None,
         heads: bool | None = None,
+        preprocess: Preprocess | None = None,
         generator: torch.Generator | None = None,
         progress: bool = True,
     ) -> Network:
@@ -155,6 +157,7 @@ class Network(nn.Module):
             classes: how many, or their names. With another number than the file's, the classifiers are new
                 and untrained, and all else is the file's.
             heads: with the auxiliary heads or without; as in the file where None.
+            preprocess: how an image becomes the input, where one knows better than the file.
             generator: of the new classifiers' initial weights; torch's global one where None.
             progress: show a bar on stderr while fetching.
 
@@ -164,7 +167,12 @@ class Network(nn.Module):
         from inception_lib.weights.loading import load_weights
 
         return load_weights(
-            source, classes=classes, heads=heads, generator=generator, progress=progress
+            source,
+            classes=classes,
+            heads=heads,
+            preprocess=preprocess,
+            generator=generator,
+            progress=progress,
         ).network
 
     def reset_classifier(self, classes: int, generator: torch.Generator | None = None) -> None:
@@ -185,7 +193,7 @@ class Network(nn.Module):
             if step.path in architecture.classifiers:
                 path = step.path.replace("/", ".")
                 old = self.get_submodule(path)
-                kind = next(old.parameters())
+                kind = next(old.parameters(), next(self.parameters()))  # an Identity has none
                 with torch.device("cpu"):
                     new = layers.plain_layer(step.layer, step.in_shape)
                     initialize(new, generator)
@@ -235,6 +243,14 @@ class Network(nn.Module):
     def as_classifier(self) -> Classifier:
         """The same network, parameters shared, as a module whose output is the tensor of logits."""
         return Classifier(self)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError as error:
+            if name in ("fc", "head", "last_linear"):  # classifiers in torchvision and elsewhere
+                raise AttributeError(f"{error}; its classifier is `classifier`: {_WAYS_ON}") from None
+            raise
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, nn.Module) and type(self).forward is Network.forward:

@@ -170,7 +170,9 @@ def save_weights(
             tensors=digest(state),
         )
     names = info.classes if classes is None else tuple(classes)
-    info = replace(info, architecture=architecture, classes=names).as_it_is(digest(state), "fine-tuned")
+    rounded = any(value.dtype in (torch.float16, torch.bfloat16) for value in state.values())
+    how = "changed" if rounded else "fine-tuned"  # rounding alone changes the numbers too
+    info = replace(info, architecture=architecture, classes=names).as_it_is(digest(state), how)
     if half:
         state = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
         info = info.as_it_is(digest(state), "rounded to float16")
@@ -197,6 +199,6 @@ def _check_own(path: Path, network: Network, state: State) -> None:
     except WeightsError as error:
         raise WeightsError(
             f"{str(error).rstrip('.')}; a layer was exchanged, and network.architecture still describes the "
-            f"old one: reset_classifier(classes) exchanges classifiers in both, and a Network(...) of another "
+            f"old one: reset_classifier(classes) changes both, and a Network(...) of another "
             f"architecture takes the layers that are kept by load_state_dict."
         ) from None

@@ -6,6 +6,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from inception_lib.weights.caffe import BYTES, VARINT, Damaged, fields
 
 _STARTS = (
@@ -89,7 +91,7 @@ def _kind_of_message(path: Path) -> str | None:
     """Of protobuf messages, as which `.caffemodel` files are written too."""
     found: dict[tuple[int, int], Any] = {}
     try:
-        for number, wire, value in fields(memoryview(path.read_bytes())):
+        for number, wire, value in fields(np.memmap(path, np.uint8, mode="r").data):
             found.setdefault((number, wire), value)
     except Damaged:
         return None

@@ -12,7 +12,7 @@ import torch
 from inception_lib.architecture import Architecture
 from inception_lib.data.imagenet import imagenet_classes
 from inception_lib.data.images import IMAGENET_PREPROCESS, TORCHVISION_PREPROCESS, Preprocess
-from inception_lib.errors import WeightsError, warn
+from inception_lib.errors import ArchitectureError, WeightsError, warn
 from inception_lib.files import agrees
 from inception_lib.networks.googlenet import Stem, Variant, googlenet
 from inception_lib.nn.network import Network
@@ -156,7 +156,7 @@ def _with_a_classifier(
     """
     prefixes = tuple(_prefix(classifier) for classifier in architecture.classifiers)
     for key, value in state.items():
-        if key.startswith(prefixes[0]) and key.endswith(".weight") and len(value):
+        if key.startswith(prefixes[0]) and key.endswith(".weight") and value.dim() and len(value):
             architecture = architecture.with_classes(len(value))
     expected = on_meta(path, architecture).state_dict()
     zeros = {
@@ -227,7 +227,10 @@ def _naming_the_way_on(
     error: WeightsError, state: State, expected: State, architecture: Architecture
 ) -> WeightsError:
     """The error; where only the number of classes does not fit, with what helps."""
-    prefixes = tuple(map(_prefix, architecture.classifiers))
+    try:
+        prefixes = tuple(map(_prefix, architecture.classifiers))
+    except ArchitectureError:
+        return error  # there is none
     unfit = [key for key in expected if key not in state or state[key].shape != expected[key].shape]
     if not all(key.startswith(prefixes) for key in [*unfit, *(state.keys() - expected.keys())]):
         return error
