@@ -242,3 +242,6 @@ def test_opencvs_order_is_turned_as_the_docstring_says(tmp_path, ramp):
     path = saved(Image.fromarray(colors), tmp_path / "x.png")
     bgr = np.ascontiguousarray(colors[..., ::-1])  # what cv2.imread gives
     assert np.array_equal(as_rgb(bgr[..., ::-1]), read_picture(path))
+    bgra = np.concatenate([bgr, ramp[..., None]], -1)
+    path = saved(Image.fromarray(bgra[..., [2, 1, 0, 3]]), tmp_path / "y.png")
+    assert np.array_equal(as_rgb(bgra[..., [2, 1, 0, 3]]), read_picture(path))

@@ -64,12 +64,12 @@ def test_a_picture_of_any_kind_gets_the_answer_that_the_network_gives(loaded, ph
     ]
     for picture in pictures:
         found = predict(picture, loaded)
-        assert torch.allclose(probabilities(found), expected, atol=1e-3)
+        assert torch.allclose(probabilities(found), expected, atol=1e-6)
         assert [guess.output for guess in found] == expected.argsort(descending=True).tolist()
         assert all(guess.name == CLASSES[guess.output] for guess in found)
     assert not torch.allclose(probabilities(predict(bgr, loaded)), expected, atol=1e-3)
     for found in predict_many(pictures, loaded):
-        same(found, predict(pictures[0], loaded), 1e-3)
+        same(found, predict(pictures[0], loaded))
 
 
 def test_what_it_shows(loaded, photo):
@@ -94,7 +94,8 @@ def test_many_get_the_answers_of_the_test_whatever_the_batch(tmp_path, loaded, c
     assert [i for i, f in enumerate(found) if not f.error] == tested.read.tolist()
     assert {i: f.error for i, f in enumerate(found) if f.error} == tested.skipped and len(tested.skipped) == 3
     for one, p in zip([f for f in found if not f.error], tested.probabilities(crops), strict=True):
-        assert np.allclose(probabilities(one), p, atol=1e-5)
+        # one crop is Pillow's to the pixel; evaluate resizes where the network is
+        assert np.allclose(probabilities(one), p, atol=2e-3 if crops == 1 else 1e-5)
 
 
 def test_ten_crops_are_torchvisions():
@@ -122,7 +123,7 @@ def test_bvlcs_network_says_of_62_photographs_what_another_program_computed():
         pictures = [Image.open(tar.extractfile(f"imagenet-samples-384/{name}")) for name in known["photo"]]
         found = list(predict_many(pictures, weights, top=1000, device="cpu"))
     ours = torch.stack([probabilities(f) for f in found])
-    assert (ours - expected).abs().max() < 0.005  # the resize is off by one brightness in 255 at a few pixels
+    assert (ours - expected).abs().max() < 1e-5
     assert sum(f[0].output == label for f, label in zip(found, known["label"], strict=True)) == 43
 
 

@@ -60,7 +60,8 @@ def as_rgb(picture: Picture) -> Image.Image:
     Args:
         picture: a Pillow image of any mode; a path; an array (height, width) or (height, width, channels); or
             a tensor (channels, height, width) on any device. Channels are 1 (gray), 2 (gray and opacity), 3
-            (RGB) or 4 (RGB and opacity); OpenCV's are BGR and must be turned first: `image[..., ::-1]`.
+            (RGB) or 4 (RGB and opacity). OpenCV's are BGR or BGRA, which cannot be seen, and must be turned
+            first: `image[..., ::-1]` or `image[..., [2, 1, 0, 3]]`.
             Values are bool, uint8, uint16, or floats from 0 (black) to 1 (white), rounded to 8 bits.
 
     Raises:

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -21,7 +21,7 @@ from inception_lib.data.decoding import Picture, as_rgb, is_tensor
 from inception_lib.distributed import choose_device
 from inception_lib.errors import InceptionError, PictureError, WeightsError, printable
 from inception_lib.evaluation.plan import scheme
-from inception_lib.evaluation.reading import Cut, cut_views, in_order, read, softmax, usual_batch
+from inception_lib.evaluation.reading import Cut, Read, cut_views, in_order, read, softmax, usual_batch
 from inception_lib.nn.network import Network
 from inception_lib.weights.info import Loaded
 from inception_lib.weights.loading import load_weights
@@ -239,13 +239,20 @@ def _run(
     workers: int,
     progress: bool,
 ) -> Generator[Prediction, None, None]:
-    preprocess = loaded.info.preprocess
+    preprocess = told = loaded.info.preprocess
+    if crops == 1:  # by the pre-processing itself, so that it is the same to the pixel
+        preprocess = replace(told, resize=told.crop, warp=False)
     tests = {str(crops): scheme(crops, preprocess)}
+
+    def read_one(picture: _Named) -> Read | str:
+        opened = (lambda: told.frame(picture.opened())) if crops == 1 else picture.opened
+        return read(opened, picture.name, {preprocess: tests})
+
     waiting: list[Cut | Prediction] = []
     views = 0
     with (
         warnings.catch_warnings(),  # the threads that read change the filters; here they are put back
-        closing(in_order(lambda p: read(p.opened, p.name, {preprocess: tests}), pictures, workers)) as found,
+        closing(in_order(read_one, pictures, workers)) as found,
         tqdm(total=len(pictures), unit="picture", disable=not progress or len(pictures) <= _MANY) as bar,
     ):
         for picture, one in zip(pictures, found, strict=True):

@@ -265,10 +265,14 @@ def _warn_of_guess(path: Path, guess: Preprocess) -> None:
     if guess == IMAGENET_PREPROCESS:
         rest = (
             "torchvision's usual normalization is assumed; weights that were fine-tuned from torchvision's "
-            "published ones (transform_input=True) need preprocess=TORCHVISION_PREPROCESS instead"
+            "published ones (transform_input=True) need preprocess=TORCHVISION_PREPROCESS instead (in a "
+            "command --preprocess torchvision)"
         )
     else:
-        rest = "BVLC's (BGR minus the mean, no division) is assumed; give preprocess= where it was another"
+        rest = (
+            "BVLC's (BGR minus the mean, no division) is assumed; give preprocess= (in a command "
+            "--preprocess) where it was another"
+        )
     warn(f"{path}: the file does not say how images are normalized; {rest}.")
 
 
