@@ -113,8 +113,14 @@ def test_what_is_wrong_with_a_folder_is_said(folder, tmp_path):
         open_data(str(folder), "train")
     paint(folder / "train/birds/0.png", "green")
     assert len(open_data(str(folder), "val").classes) == 3  # it need not be validated
-    with pytest.raises(DataError, match="there is no such folder; a data set has train and val"):
+    with pytest.raises(DataError, match=r"has no train and val, each with .* --val-share 0\.1 holds"):
         open_data(str(folder / "train"), "train")
+    (tmp_path / "half").mkdir()
+    with pytest.raises(DataError, match="half/train: there is no such folder; a data set has train and val"):
+        open_data(str(tmp_path / "half"), "train")
+    (tmp_path / "half" / "train").mkdir()
+    with pytest.raises(DataError, match=r"half/val: there is no such folder; .* --val-share 0\.1"):
+        open_data(str(tmp_path / "half"), "val")
     for split in ("train", "val"):
         for c in ("a", "b"):
             (tmp_path / "empty" / split / c).mkdir(parents=True)

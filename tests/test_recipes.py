@@ -6,7 +6,16 @@ from dataclasses import replace
 import pytest
 
 from inception_lib import ArchitectureError, TrainingError, googlenet, networks
-from inception_lib.training.recipes import RECIPES, NetworkOptions, Recipe, network_options, recipe
+from inception_lib.data.images import BVLC_PREPROCESS
+from inception_lib.training.recipes import (
+    FROM_SCRATCH,
+    RECIPES,
+    NetworkOptions,
+    Recipe,
+    architecture,
+    network_options,
+    recipe,
+)
 
 IMAGENET = 1_281_167  # training pictures of ILSVRC 2012
 
@@ -41,9 +50,15 @@ def test_warm_up_then_cosine():
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_survives_being_written_down(name):
     assert Recipe.from_dict(recipe(name).to_dict()) == recipe(name)
-    architecture = network_options(name).architecture(10, recipe(name).input_size)
-    assert architecture.classes == 10 and [head.loss_weight for head in architecture.heads] == [0.3, 0.3]
-    assert recipe(name).preprocess().crop == recipe(name).input_size
+    made = architecture(name, 10)
+    heads = 2 if network_options(name).heads else 0
+    assert made.classes == 10 and [head.loss_weight for head in made.heads] == [0.3] * heads
+    if name in FROM_SCRATCH:
+        assert made.input[1] == recipe(name).preprocess().crop == recipe(name).input_size
+    else:
+        with pytest.raises(TrainingError, match="starts from trained weights, and none are given"):
+            recipe(name).preprocess()
+        assert recipe(name).preprocess(BVLC_PREPROCESS) == BVLC_PREPROCESS
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_processes_that_download_do_not_race(data, tmp_path):
         "        (here / f\"fetched by {os.environ['RANK']}\").touch()\n"
         "        time.sleep(2)\n"
         "        (here / 'there').touch()\n"
-        f"    return datasets._folder(Path({str(data)!r}), split)\n"
+        f"    return datasets.open_data({str(data)!r}, split)\n"
         "datasets._OPENERS['imagenette'] = slow\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )

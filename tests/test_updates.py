@@ -115,6 +115,84 @@ def test_biases_have_their_own_rate(data, tmp_path):
     expect(state, {n: p - 0.05 * (2 if n.endswith("bias") else 1) * g[n] for n, p in start.items()})
 
 
+@pytest.mark.parametrize("bias_lr", [1, 2])
+def test_the_classifiers_have_their_own_rate(data, tmp_path, bias_lr):
+    recipe = replace(PLAIN, classifier_lr=10, bias_lr=bias_lr)
+    _, state = trained(data, recipe, tmp_path / "run")
+    start, g = one_update(data, recipe)
+    own = {"classifier.linear", "aux1.classifier.linear", "aux2.classifier.linear"}
+    assert {n.rpartition(".")[0] for n in start} > own
+    rate = {n: 0.5 if n.rpartition(".")[0] in own else 0.05 for n in start}
+    expect(state, {n: p - rate[n] * (bias_lr if n.endswith("bias") else 1) * g[n] for n, p in start.items()})
+
+
+def test_the_classifier_of_another_module_is_its_last_linear_layer(data, tmp_path):
+    def flat():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 8), nn.ReLU(), nn.Linear(8, 3))
+
+    recipe = replace(PLAIN, classifier_lr=10, lr=1e-4)
+    _, state = trained(data, recipe, tmp_path / "run", flat())
+    network = flat()
+    ((x, y),) = batches(data, recipe, 1)
+    names, parameters = zip(*network.named_parameters(), strict=True)
+    g = torch.autograd.grad(F.cross_entropy(network(x), y), parameters)
+    rates = [1e-3 if name.startswith("3.") else 1e-4 for name in names]
+    expect(state, {n: p - r * d for n, p, r, d in zip(names, parameters, rates, g, strict=True)})
+    from inception_lib import TrainingError
+
+    with pytest.raises(TrainingError, match="classifier_lr is 10, and Conv2d has no fully connected layer"):
+        trained(data, recipe, tmp_path / "none", nn.Conv2d(3, 3, SIDE))
+
+
+@pytest.mark.parametrize("variant", ["paper", "torchvision"])
+@pytest.mark.parametrize("last", ["conv1", "inception_4a", "pool5"])
+def test_frozen_layers_stay_and_the_others_move_as_without(data, tmp_path, variant, last):
+    """Nothing of them: neither weights nor running statistics, by which their own output goes, too."""
+    architecture = googlenet(variant, width=0.05, classes=3, input_size=SIDE).without_dropout()
+    names = [layer.name for layer in architecture.layers]
+    last = names[names.index("classifier") - 1] if last == "pool5" else last
+    recipe = replace(PLAIN, freeze=last)
+    network = build(architecture, recipe)
+    _, state = trained(data, recipe, tmp_path / "run", network)
+    assert all(p.requires_grad for p in network.parameters())  # as the caller had them
+    begin = build(architecture, recipe)
+    still = tuple(f"{name}." for name in names[: names.index(last) + 1])
+    before = {n: v.clone() for n, v in begin.state_dict().items()}
+    for module in begin.train().modules():
+        if isinstance(module, nn.BatchNorm2d):
+            name = next(n for n, m in begin.named_modules() if m is module)
+            module.train(not name.startswith(still))
+    ((x, y),) = batches(data, recipe, 1)
+    output = begin(x)
+    parts = [F.cross_entropy(logits, y) for logits in output if logits is not None]
+    moved = {n: p for n, p in begin.named_parameters() if not n.startswith(still)}
+    g = torch.autograd.grad(parts[0] + sum(0.3 * p for p in parts[1:]), list(moved.values()))
+    expected = {n: p - 0.05 * d for (n, p), d in zip(moved.items(), g, strict=True)}
+    expect(state, expected)
+    kept = {n: v for n, v in before.items() if n.startswith(still)}
+    assert kept and all(torch.equal(state["network"][n], v) for n, v in kept.items())
+    assert any(not torch.equal(state["network"][n], before[n]) for n in expected)
+
+
+def test_no_gradient_is_computed_for_frozen_layers(data, tmp_path, monkeypatch):
+    from inception_lib.training.loop import Training
+
+    seen, update = {}, Training._update
+
+    def noted(self, *args):
+        update(self, *args)
+        seen.update({n: p.grad is not None for n, p in self.network.named_parameters()})
+
+    monkeypatch.setattr(Training, "_update", noted)
+    trained(data, replace(PLAIN, freeze="inception_4e"), tmp_path / "run")
+    frozen = {n.split(".")[0] for n, has in seen.items() if not has}
+    assert {"conv1", "inception_3a", "inception_4e"} <= frozen
+    assert {n.split(".")[0] for n, has in seen.items() if has} == {
+        *("inception_5a", "inception_5b", "classifier", "aux1", "aux2")
+    }
+
+
 def test_weights_decay_and_biases_do_not(data, tmp_path):
     recipe = replace(PLAIN, weight_decay=0.5, initial="xavier")  # whose biases are not 0
     _, state = trained(data, recipe, tmp_path / "run")

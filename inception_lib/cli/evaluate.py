@@ -29,6 +29,7 @@ def evaluate(
     crops: Literal[1, 10, 144] = 144,
     pool: Literal["mean", "max"] = "mean",
     split: str = "val",
+    val_share: float | None = None,
     labels: Path | None = None,
     restrict: bool = False,
     preprocess: PreprocessName | None = None,
@@ -58,6 +59,7 @@ def evaluate(
         crops: 1: the center. 10: corners, center and mirror images at one scale. 144: the paper's.
         pool: Over crops: the mean, or the maximum, which the paper tried as well.
         split: Of the data.
+        val_share: As it was given to train: tests the images that were held out then.
         labels: A text file with a picture of the folder and its class in each line: `a.jpg 65` (the number of
             the output, from 0), `a.jpg n01751748` or `a.jpg,sea snake`.
         restrict: Where the data has some of the networks' classes only, choose among these.
@@ -88,7 +90,7 @@ def evaluate(
         tune_process(members.device)
         with members.leader_first():  # what it fetches, the others find
             networks = _networks(weights, data, lambda path: load(path, preprocess, classes, warp))
-            pictures = _pictures(data, split, labels, download, networks)
+            pictures = _pictures(data, split, val_share, labels, download, networks)
         unlabeled = pictures.labels[0] < 0
         if unlabeled and (table or record or restrict):
             raise InceptionError(
@@ -191,7 +193,12 @@ def _networks(weights: tuple[str, ...], data: str | None, opened: Callable[[str]
 
 
 def _pictures(
-    data: str | None, split: str, labels: Path | None, download: bool, networks: list[Loaded]
+    data: str | None,
+    split: str,
+    val_share: float | None,
+    labels: Path | None,
+    download: bool,
+    networks: list[Loaded],
 ) -> Data:
     """The pictures of the test, labeled with the networks' outputs, which must be the same for all."""
     from inception_lib.data.shapes import CLASSES
@@ -202,10 +209,12 @@ def _pictures(
         raise InceptionError(
             f"What to test {infos[0].name} on must be said: --data names a data set or a folder."
         )
+    if labels is not None and val_share is not None:
+        raise InceptionError("--labels lists the pictures, and --val-share divides folders; leave out one.")
     if labels is not None:
         found = [listed_data(data or "shapes", split, labels, info) for info in infos]
     else:
-        opened = open_test_data(data or "shapes", split, download=download)
+        opened = open_test_data(data or "shapes", split, download=download, val_share=val_share)
         found = [relabeled(opened, info) for info in infos]
     for info, other in zip(infos, found, strict=True):
         mine, theirs = infos[0].classes or (), info.classes or ()

@@ -9,70 +9,53 @@ any way (fork, spawn, forkserver) and share it without copying.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from inception_lib.data import shapes
 from inception_lib.data.imagenet import imagenet_classes
-from inception_lib.data.images import read_picture
-from inception_lib.errors import DataError
+from inception_lib.data.sources import (
+    Arrays,
+    Data,
+    Files,
+    Items,
+    Split,
+    class_pictures,
+    files_data,
+    picture_files,
+)
+from inception_lib.data.splits import folder_data
+from inception_lib.errors import DataError, PictureError
 from inception_lib.files import cache_folder, expanded
 
-Split = Literal["train", "val"]
+__all__ = [
+    "CALTECH_TRAIN",
+    "NAMES",
+    "Arrays",
+    "Data",
+    "Files",
+    "Split",
+    "caltech_split",
+    "class_pictures",
+    "data_folder",
+    "dataset_data",
+    "files_data",
+    "open_data",
+    "picture_files",
+]
+
 NAMES = ("shapes", "imagenette", "caltech101", "cifar10", "imagenet")  #: and any folder
 #: Images of each class that train; the others validate. Caltech-101 has no split of its own.
 CALTECH_TRAIN = 30
 #: Images of Imagenette's splits: fewer are there when an archive was not extracted to its end.
 _IMAGENETTE = {"train": 9469, "val": 3925}
-
-
-class Source(Protocol):
-    """Where images come from; an object that can be pickled."""
-
-    def read(self, index: int) -> Image.Image:
-        """The image, in RGB."""
-
-    def name(self, index: int) -> str:
-        """What the image is called in messages: its path, if it has one."""
-
-
-@dataclass(frozen=True)
-class Files:
-    """Image files below a folder. `paths` are relative, in the file system's bytes: (n,) of dtype S."""
-
-    root: str
-    paths: np.ndarray
-
-    def name(self, index: int) -> str:
-        """The file's whole path."""
-        return os.path.join(self.root, os.fsdecode(self.paths[index]))
-
-    def read(self, index: int) -> Image.Image:
-        """The image, as `read_picture` reads it."""
-        return read_picture(self.name(index))
-
-
-@dataclass(frozen=True)
-class Arrays:
-    """Images in memory: (n, height, width, 3) in uint8."""
-
-    images: np.ndarray
-
-    def name(self, index: int) -> str:
-        """Its number."""
-        return f"image {index}"
-
-    def read(self, index: int) -> Image.Image:
-        """The image."""
-        return Image.fromarray(self.images[index])
 
 
 @dataclass(frozen=True)
@@ -99,177 +82,92 @@ class Shapes:
         return self.made[index]
 
 
-@dataclass(frozen=True)
-class Data:
-    """One split of a data set: labeled images, each read when it is asked for.
-
-    `labels` is (n,) in int64: numbers of `classes`, or -1 where an image has none. `chosen` are the images of
-    the source, (n,) in int64, where they are not simply all of them.
-    """
-
-    name: str
-    classes: tuple[str, ...]
-    labels: np.ndarray
-    source: Source
-    chosen: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def _at(self, index: int) -> int:
-        return int(index if self.chosen is None else self.chosen[index])
-
-    def picture(self, index: int) -> Image.Image:
-        """The image, in RGB.
-
-        Raises:
-            PictureError: it cannot be read.
-        """
-        return self.source.read(self._at(index))
-
-    def label_of(self, index: int) -> str:
-        """What the image is called in messages: its path, if it has one."""
-        return self.source.name(self._at(index))
-
-    def subset(self, which: Sequence[int] | np.ndarray) -> Data:
-        """Some of the images, in the order given."""
-        which = np.asarray(which, np.int64)
-        at = which if self.chosen is None else self.chosen[which]
-        return replace(self, labels=self.labels[which], chosen=at)
-
-    def fingerprint(self) -> str:
-        """A digest of the classes, of the names of all images, and of their labels; not of their pixels."""
-        digest = hashlib.sha256("\0".join(self.classes).encode(errors="surrogateescape"))
-        digest.update(np.ascontiguousarray(self.labels).tobytes())
-        if isinstance(self.source, Files):
-            paths = self.source.paths if self.chosen is None else self.source.paths[self.chosen]
-            digest.update(np.ascontiguousarray(paths).tobytes())
-        elif self.chosen is not None:
-            digest.update(self.chosen.tobytes())
-        return digest.hexdigest()[:16]
-
-
 def data_folder() -> Path:
     """Where data sets are kept: `INCEPTION_DATA`, else `data` in the folder of downloads."""
     named = os.environ.get("INCEPTION_DATA")
     return expanded(named, "INCEPTION_DATA") if named else cache_folder() / "data"
 
 
-def open_data(name: str | os.PathLike, split: Split, *, download: bool = False) -> Data:
+def open_data(
+    name: str | os.PathLike, split: Split, *, download: bool = False, val_share: float | None = None
+) -> Data:
     """One split of a data set.
 
     Args:
-        name: one of `NAMES`, or the path of a folder with `train/CLASS/` and `val/CLASS/` in it.
+        name: one of `NAMES`, or the path of a folder with `train/CLASS/` and `val/CLASS/` in it; see
+            `folder_data` for how else it may be laid out.
         split: `train` or `val`.
         download: fetch it if it is not there; ImageNet cannot be fetched.
+        val_share: of a folder without `val`: the share of each class that validates and does not train.
 
     Raises:
         DataError: it is not there, empty, or its two splits have different classes.
     """
+    if name in NAMES and val_share is not None:
+        raise DataError(f"{name}: has validation images of its own; leave out --val-share.")
     if name == "shapes":
         return Data("shapes", shapes.CLASSES, shapes.labels(split), Shapes(split))
     if name in _OPENERS:
         return _published(str(name), split, download)
-    return _folder(Path(name), split)
-
-
-def _folder(root: Path, split: Split) -> Data:
+    root = Path(name)
     if not root.is_dir():
         raise DataError(
             f"{root}: there is no such folder, and no data set of that name (there are {', '.join(NAMES)})."
         )
-    found = {part: _class_folders(root / part) for part in ("train", "val")}
-    if found["train"] != found["val"]:
-        odd = sorted(set(found["train"]) ^ set(found["val"]))
-        raise DataError(
-            f"{root}: train and val must have the same class folders, but {', '.join(odd[:5])} "
-            f"{'is' if len(odd) == 1 else 'are'} in one only."
-        )
-    pictures = class_pictures(root / split)
-    empty = [c for i, c in enumerate(pictures.classes) if not (pictures.labels == i).any()]
-    if split == "train" and empty:
-        raise DataError(
-            f"{root / split / empty[0]}: there is no image in it{_more(empty)}, so that its class "
-            f"cannot be learned; fill the folder or remove it from train and val."
-        )
-    if not pictures.classes:
-        raise DataError(f"{root / split}: there is no image in its class folders.")
-    return replace(pictures, name=root.name or str(root.resolve().name))
+    return replace(folder_data(root, split, val_share), name=root.name or str(root.resolve().name))
 
 
-def _more(names: Sequence[str]) -> str:
-    return f" (nor in {len(names) - 1} more)" if len(names) > 1 else ""
+def dataset_data(dataset: Any, name: str = "", classes: Sequence[str] | None = None) -> Data:
+    """A torch `Dataset` of pairs of picture and label, such as torchvision's `ImageFolder`, as data.
 
-
-def class_pictures(folder: Path) -> Data:
-    """The images of `CLASS/` folders; those of a folder without folders have the label -1, and no class.
+    Args:
+        dataset: which gives pictures (Pillow images or arrays), not tensors: training augments and normalizes
+            them itself. `random_split`'s and `Subset`'s parts will do.
+        name: of the data; the class's name if not given.
+        classes: their names; the dataset's own `classes` where None, else `class 0`, `class 1`, ...
 
     Raises:
-        DataError: there is no image, or a folder cannot be read.
+        DataError: it is empty, its items are no pairs of a picture and a label, or there are more labels than
+            names.
     """
-    classes = _folders(folder)
-    found = [(path, i) for i, c in enumerate(classes) for path in picture_files(folder / c)]
-    found = found or [(path, -1) for path in picture_files(folder)]
-    if not found:
-        raise DataError(f"{folder}: there is no image in it.")
-    return files_data(
-        folder.name,
-        tuple(classes) if found[0][1] >= 0 else (),
-        folder,
-        [path for path, _ in found],
-        [label for _, label in found],
-    )
-
-
-def files_data(
-    name: str, classes: tuple[str, ...], root: Path, paths: Iterable[Path], labels: Sequence[int]
-) -> Data:
-    """A data set of files below `root`, with a label for each."""
-    relative = np.asarray([os.fsencode(path.relative_to(root)) for path in paths], dtype=np.bytes_)
-    return Data(name, classes, np.asarray(labels, np.int64), Files(str(root), relative))
-
-
-def _class_folders(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        raise DataError(
-            f"{folder}: there is no such folder; a data set has train and val, each with a folder per class."
-        )
-    classes = _folders(folder)
-    if len(classes) < 2:
-        raise DataError(
-            f"{folder}: has {len(classes)} class folder{'s' * (len(classes) != 1)}; at least two are needed."
-        )
-    return classes
-
-
-def _folders(folder: Path) -> list[str]:
-    """Class folders: not the hidden ones that file managers and notebooks leave."""
+    name = name or type(_whole(dataset)).__name__
+    if not len(dataset):
+        raise DataError(f"{name}: there is no image in it.")
+    source = Items(dataset)
     try:
-        return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{folder}: the folder cannot be read ({error.strerror}).") from None
+        source.read(0)
+        labels = np.asarray(_labels(dataset), np.int64)
+    except PictureError as error:
+        raise DataError(
+            f"{str(error).rstrip('.')}; give the dataset without its transform, since training augments and "
+            f"normalizes the pictures itself."
+        ) from None
+    except (TypeError, ValueError, KeyError, IndexError) as error:
+        raise DataError(
+            f"{name}: its items are not pairs of a picture and a class's number ({error})."
+        ) from None
+    if classes is None:
+        classes = getattr(_whole(dataset), "classes", None) or [f"class {i}" for i in range(labels.max() + 1)]
+    if labels.shape != (len(dataset),) or not 0 <= labels.min() <= labels.max() < len(classes):
+        raise DataError(
+            f"{name}: its labels are not numbers from 0 to {len(classes) - 1}, one for each of its "
+            f"{len(dataset):,} items."
+        )
+    return Data(name, tuple(map(str, classes)), labels, source)
 
 
-def picture_files(folder: Path) -> list[Path]:
-    """The image files below a folder, by their endings, in order; what is hidden is left out.
+def _whole(dataset: Any) -> Any:
+    """The dataset of which this is a part."""
+    return _whole(dataset.dataset) if hasattr(dataset, "indices") else dataset
 
-    Raises:
-        DataError: a folder cannot be read.
-    """
-    endings = Image.registered_extensions()
 
-    def refuse(error: OSError) -> None:
-        raise DataError(f"{error.filename}: the folder cannot be read ({error.strerror}).")
-
-    found = []
-    for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(parent, name)
-            for name in names
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in endings
-        ]
-    return sorted(path for path in found if path.is_file())
+def _labels(dataset: Any) -> Sequence[int]:
+    """The labels of all items, which are read only where the dataset does not list them."""
+    if hasattr(dataset, "indices"):
+        whole = _labels(dataset.dataset)
+        return [whole[i] for i in dataset.indices]
+    listed = getattr(dataset, "targets", None)
+    return [int(n) for n in (listed if listed is not None else (dataset[i][1] for i in range(len(dataset))))]
 
 
 def _published(name: str, split: Split, download: bool) -> Data:

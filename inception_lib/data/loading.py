@@ -63,9 +63,11 @@ _Wanted = tuple[bool, int, int]
 class _Samples(Dataset):
     """The image asked for in uint8 and its label, or a sentence on why not."""
 
-    def __init__(self, train: Data | None, val: Data | None, how: Loading) -> None:
+    def __init__(
+        self, train: Data | None, val: Data | None, how: Loading, preprocess: Preprocess | None
+    ) -> None:
         self.train, self.val = train, val
-        self.preprocess = how.preprocess()
+        self.preprocess = preprocess or how.preprocess()
         self.seed, self.augment, self.size, self.resize = how.seed, how.augment, how.input_size, how.resize
 
     def __getitem__(self, which: _Wanted) -> tuple[np.ndarray, int] | str:
@@ -150,6 +152,7 @@ class Loader:
         pin: put batches into page-locked memory, from which a GPU copies while it computes.
         device: where images are kept that are decoded only once, if the run keeps them.
         start: how workers are started: `fork`, `spawn` or `forkserver`; chosen where None.
+        preprocess: what validation does to a picture; as `how` has it, where None.
     """
 
     def __init__(
@@ -163,6 +166,7 @@ class Loader:
         pin: bool = False,
         device: torch.device | None = None,
         start: str | None = None,
+        preprocess: Preprocess | None = None,
     ) -> None:
         self.train, self.val, self.how, self.rank, self.world = train, val, how, rank, world
         self._parts: list[list[_Wanted]] = []
@@ -174,10 +178,12 @@ class Loader:
         if how.keep == "device":
             device = device or torch.device("cpu")
             self._kept = None if train is None else Resident(train, device)
-            self._frames = None if val is None else Resident(val, device, frames=how.preprocess())
+            self._frames = (
+                None if val is None else Resident(val, device, frames=preprocess or how.preprocess())
+            )
         kept = None if self._kept is None else _Draws(self._kept.sizes, how)
         self._loader = DataLoader(
-            kept or _Samples(train, val, how),
+            kept or _Samples(train, val, how, preprocess),
             batch_sampler=self._parts,
             collate_fn=_stack if kept else _collate,
             num_workers=how.workers,

@@ -23,12 +23,15 @@ from inception_lib.data.datasets import (
     picture_files,
 )
 from inception_lib.data.imagenet import imagenet_classes
+from inception_lib.data.splits import split_folder
 from inception_lib.errors import DataError, warn
 from inception_lib.evaluation.labels import is_imagenet, output_of, outputs_of, read_list, twice
 from inception_lib.weights.info import Weights
 
 
-def open_test_data(name: str, split: str = "val", *, download: bool = False) -> Data:
+def open_test_data(
+    name: str, split: str = "val", *, download: bool = False, val_share: float | None = None
+) -> Data:
     """The pictures of a test: a split of a data set, or a folder.
 
     Args:
@@ -36,10 +39,15 @@ def open_test_data(name: str, split: str = "val", *, download: bool = False) -> 
             `SPLIT/CLASS/` or `CLASS/` in it; or a folder of pictures, which then have the label -1: none.
         split: of the data set or folder.
         download: fetch the data set if it is not there.
+        val_share: the share that validated in training, where that was said to it: the same images are found.
 
     Raises:
         DataError: there is no such data set or folder, no such split, or no picture.
     """
+    if val_share is not None:
+        if split not in ("train", "val"):
+            raise DataError(f"{name}: --val-share divides images into train and val; there is no {split!r}.")
+        return open_data(name, cast(Split, split), val_share=val_share)
     if name in NAMES:
         if split not in ("train", "val", "test") or (split == "test" and name != "shapes"):
             raise DataError(f"{name}: has no split {split!r}.")
@@ -47,7 +55,7 @@ def open_test_data(name: str, split: str = "val", *, download: bool = False) -> 
     root = Path(name)
     try:
         if root.is_dir():
-            found = class_pictures(root / split if (root / split).is_dir() else root)
+            found = class_pictures(split_folder(root, split) or root)
             return replace(found, name=root.name or root.resolve().name)
     except OSError as error:
         raise DataError(f"{error.filename or root}: cannot be read ({error.strerror or error}).") from None

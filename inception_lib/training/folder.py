@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
+from inception_lib.data.images import Preprocess
 from inception_lib.errors import TrainingError
 from inception_lib.files import replacing
 from inception_lib.nn.network import Network
@@ -70,28 +72,43 @@ def write_about(run: Run) -> None:
     checkpoint.write(run.folder / "recipe.json", content.encode())
 
 
-def write_weights(run: Run, network: nn.Module, updates: int) -> None:
-    """Write the result with all that prediction needs; of a module that is no `Network`, its tensors."""
+def write_weights(
+    run: Run, network: nn.Module, path: Path, updates: int, preprocess: Preprocess, start: Weights | None
+) -> None:
+    """Write the result with all that prediction needs; of a module that is no `Network`, its tensors.
+
+    Args:
+        run: that gave it.
+        network: the result.
+        path: the file to write.
+        updates: that were made.
+        preprocess: what the network wants.
+        start: the weights that the run began from, if there were any: the result says that it comes from
+            them, and has none of their addresses and checksums.
+    """
     source = f"inception train, recipe {run.recipe.name}, {updates} updates on {run.data}"
     if isinstance(network, Network):
         info = Weights(
             name=f"{run.recipe.name}-{run.data}",
             architecture=network.architecture,
-            preprocess=run.recipe.preprocess(),
+            preprocess=preprocess,
             classes=tuple(map(text, run.classes)),
             source=source,
         )
-        save_weights(network, run.weights, info)
+        if start is not None:
+            info = replace(
+                info, name=start.name, source=f"{start.source}; {source}", license=start.license,
+                urls=start.urls, checksums=start.checksums, tensors=start.tensors or "unknown",
+            )  # fmt: skip
+        save_weights(network, path, info)
         return
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     try:
-        with replacing(run.weights) as new:
+        with replacing(path) as new:
             save_file(state, new, metadata={"source": source})
     except (OSError, SafetensorError) as error:
         said = " ".join(str(error).split())
-        raise TrainingError(
-            f"{run.weights}: cannot be written ({said}); {checkpoint.rest(run.folder)}."
-        ) from None
+        raise TrainingError(f"{path}: cannot be written ({said}); {checkpoint.rest(run.folder)}.") from None
 
 
 def text(name: str | os.PathLike) -> str:

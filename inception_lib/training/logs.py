@@ -48,6 +48,15 @@ class Run:
         """The trained weights, once the run has ended."""
         return self.folder / "model.safetensors"
 
+    @property
+    def best_weights(self) -> Path:
+        """The weights after the best epoch, where they were to be kept."""
+        return self.folder / "best.safetensors"
+
+    def best(self) -> Record:
+        """The record of the epoch with the highest top-1 accuracy on validation; of several, the first."""
+        return max(self.history, key=lambda record: record["top1"])
+
 
 def loss_names(record: Record) -> list[str]:
     """The names of the training losses in a record: `loss`, then the heads'."""
@@ -66,11 +75,13 @@ def alarms(record: Record, classes: int, recipe: Recipe) -> list[str]:
             f"learning rate, {record['lr']:.3g}, is probably too high."
         )
     elif record["epoch"] >= 0.25 * recipe.epochs:
+        others = "A warm-up or another learning rate"
+        if recipe.normalize != "weights":
+            others = "Other initial weights (--initial he), a warm-up or another learning rate"
         names = {"loss": "the classifier", "aux1": "the first head", "aux2": "the second head"}
         found += [
             f"After {record['epoch']:.4g} epochs {names.get(name, name)} has learned nothing: its loss, "
-            f"{record[name]:.3f}, is still at chance level (ln {classes} = {chance:.3f}). Other initial "
-            f"weights (--initial he), a warm-up or another learning rate may help."
+            f"{record[name]:.3f}, is still at chance level (ln {classes} = {chance:.3f}). {others} may help."
             for name in loss_names(record)
             if record[name] > 0.98 * chance
         ]

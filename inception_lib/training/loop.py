@@ -17,18 +17,18 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from inception_lib.counting import count
 from inception_lib.data.datasets import Data
 from inception_lib.data.loading import Batch, Loader, updates_per_epoch
-from inception_lib.distributed import Team, device_name
+from inception_lib.distributed import Team
 from inception_lib.errors import DataError, TrainingError
 from inception_lib.nn.network import Network
 from inception_lib.training import checkpoint, folder
 from inception_lib.training.average import Average
 from inception_lib.training.identity import compare, identity
 from inception_lib.training.logs import Record, Run, alarms, line, write_logs
+from inception_lib.training.parts import training_mode, update_flops
 from inception_lib.training.recipes import Recipe
-from inception_lib.training.speed import matmul_flops
+from inception_lib.training.speed import device_of, matmul_flops
 from inception_lib.training.step import (
     autocast_type,
     clip_gradients,
@@ -38,6 +38,7 @@ from inception_lib.training.step import (
 )
 from inception_lib.training.sums import EpochSums
 from inception_lib.training.validation import validate
+from inception_lib.weights.info import Weights
 
 #: Updates between looks at the loss and at signals, at most, where a look makes an accelerator wait.
 LOOK_EVERY = 20
@@ -47,16 +48,6 @@ LOOK_SECONDS = 5
 SAVE_EVERY = 600
 #: Seconds of an epoch that are worth a checkpoint before its validation.
 SAVE_FIRST = 60
-
-
-def _device(members: Team) -> str:
-    """The device, for those who read it later."""
-    name = device_name(members.device)
-    if members.device.type != "cpu":
-        return f"{members.world} x {name}"
-    several = f"{members.world} processes on " if members.world > 1 else ""
-    threads = torch.get_num_threads()
-    return f"{several}{name}, {threads} thread{'s' * (threads != 1)}"
 
 
 class Training:
@@ -70,19 +61,21 @@ class Training:
         recipe: Recipe,
         folder: Path,
         members: Team,
+        start: Weights | None = None,
     ) -> None:
         self.recipe = recipe
+        self.start = start
         self.members = members
         self.data_name = data_name
         self.data, self.val_data = splits
-        self.show = False
+        self.show = self.keep_best = False
         self.on_epoch: Callable[[Run], None] | None = None
         self.aux_weights: Sequence[float] | None = None
         device = members.device
         self.layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         self.network = network.to(device).to(memory_format=self.layout)
         self.kind = autocast_type(recipe.precision, device)
-        self.preprocess = recipe.preprocess()
+        self.preprocess = recipe.preprocess(start.preprocess if start else None)
         self.optimizer = optimizer(self.network, recipe)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.kind == torch.float16)
         self.average = (
@@ -91,16 +84,24 @@ class Training:
         self.per_epoch = updates_per_epoch(len(self.data), recipe.batch)
         self.last_update = max(1, round(recipe.epochs * self.per_epoch))
         pin = device.type == "cuda"
-        self.loader = Loader(*splits, recipe, rank=members.rank, world=members.world, pin=pin, device=device)
+        self.loader = Loader(
+            *splits,
+            recipe,
+            rank=members.rank,
+            world=members.world,
+            pin=pin,
+            device=device,
+            preprocess=self.preprocess,
+        )
         named = network.architecture.name if isinstance(network, Network) else type(network).__name__
         self.run_record = Run(
             folder=folder,
             recipe=recipe,
-            network={"name": named},
+            network={"name": named} | ({"weights": start.name} if start else {}),
             data=Path(data_name).name,
             classes=self.data.classes,
             pictures=len(self.data),
-            device=_device(members),
+            device=device_of(members),
             leads=members.leads,
         )
         self.flops_share = 0.0  # of what the device reaches, for one image in a second
@@ -113,7 +114,7 @@ class Training:
     # ---- state
 
     def _identity(self) -> dict[str, Any]:
-        return identity(self.network, self.data_name, self.data, self.recipe)
+        return identity(self.network, self.data_name, self.data, self.recipe, self.start)
 
     def save(self) -> None:
         """Write a checkpoint. All processes must call it."""
@@ -180,9 +181,8 @@ class Training:
     def run(self) -> Run:
         """Train from where the run is to its end."""
         if isinstance(self.network, Network):
-            # 2 per MAC; the backward pass costs twice the forward pass. Measured now, since it takes memory,
-            # which must not run out at the end of an epoch
-            flops = 6 * count(self.network.architecture).macs
+            # measured now, since it takes memory, which must not run out at the end of an epoch
+            flops = update_flops(self.network, self.recipe.freeze)
             self.flops_share = flops / matmul_flops(str(self.members.device), self.kind) / self.members.world
         step: Any = self.network
         if self.members.world > 1:
@@ -211,7 +211,7 @@ class Training:
                     break
                 self._epoch(step, bar)
             if self.members.leads:
-                folder.write_weights(self.run_record, self.result(), self.updates)
+                self._write(self.run_record.weights)
                 self.say(f"the trained weights: {self.run_record.weights}")
         return self.run_record
 
@@ -226,7 +226,7 @@ class Training:
 
     def _epoch(self, step: nn.Module, bar: tqdm) -> None:
         epoch, skip = divmod(self.updates, self.per_epoch)
-        self.network.train()
+        training_mode(self.network, self.recipe.freeze)
         self.started = time.monotonic()
         for batch in self._whole(self.loader.training(epoch, skip=skip), bar):
             self._update(step, batch)
@@ -387,6 +387,8 @@ class Training:
         self.sums = EpochSums(self.members)
         if self.members.leads:
             write_logs(self.run_record)
+            if self.keep_best and self.run_record.best() is record:
+                self._write(self.run_record.best_weights)
         self.save()
         self.say(line(record))
         for sentence in record["alarms"]:
@@ -414,6 +416,9 @@ class Training:
         if self.average is None or not self.average.updates:
             return self.network
         return self.average.network
+
+    def _write(self, path: Path) -> None:
+        folder.write_weights(self.run_record, self.result(), path, self.updates, self.preprocess, self.start)
 
     def say(self, sentence: str) -> None:
         """Show a sentence above the progress bar."""

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from inception_lib.architecture import Architecture
@@ -37,8 +38,19 @@ class NetworkOptions:
     """Of each head's loss beside the main one; the paper: 0.3."""
     dropout: bool = True
     """The network's dropout; the paper: 0.4 before the classifier, 0.7 in the heads."""
+    weights: str | None = None
+    """Trained weights to start from, whose network it then is: `bvlc`, `torchvision`, or a file's path."""
+    preprocess: Literal["bvlc", "torchvision", "imagenet"] | None = None
+    """Whose normalization these weights want, where their file does not say or is wrong."""
 
     def __post_init__(self) -> None:
+        if self.weights is not None and (self.network, self.variant, self.width) != ("googlenet", None, None):
+            raise TrainingError(
+                f"{Path(self.weights).name}: trained weights decide which network it is; leave out network, "
+                f"variant and width."
+            )
+        if self.preprocess is not None and self.weights is None:
+            raise TrainingError("preprocess says what trained weights want, and none are named.")
         if self.aux_weight is not None and not 0 <= self.aux_weight < math.inf:
             raise TrainingError(f"The weight of a head's loss must be 0 or more, not {self.aux_weight}.")
 
@@ -48,9 +60,14 @@ class NetworkOptions:
         Raises:
             ArchitectureError: the network cannot exist, or has no such option.
         """
-        made = build(
-            self.network, variant=self.variant, width=self.width, classes=classes, input_size=input_size
+        return self.changed(
+            build(
+                self.network, variant=self.variant, width=self.width, classes=classes, input_size=input_size
+            )
         )
+
+    def changed(self, made: Architecture) -> Architecture:
+        """A network with what the options say of heads and dropout."""
         if not self.heads:
             made = made.without_heads()
         if not self.dropout:
@@ -61,8 +78,8 @@ class NetworkOptions:
         return made
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as they are written beside a run."""
-        return asdict(self)
+        """Plain values, as they are written beside a run: of a file of weights, its name."""
+        return asdict(self) | {"weights": self.weights and Path(self.weights).name}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +92,15 @@ class Recipe:
     name: str
     """Of the recipe."""
     input_size: int = 224
-    """Pixels a side that the network sees."""
+    """Pixels a side that the network sees. 0: as the weights have it that the training starts from."""
     resize: int = 256
-    """Pixels of the shorter side, of which validation sees the middle and `bvlc` a random part."""
+    """Pixels of the shorter side, of which validation sees the middle and `bvlc` a random part. 0: in the
+    same proportion to input_size as the weights have it."""
     initial: Literal["xavier", "he"] = "xavier"
     """Initial weights. xavier: BVLC's. he: normal with variance 2 / fan_in, biases 0, small classifiers."""
-    normalize: Literal["bvlc", "imagenet"] = "imagenet"
-    """Pixel values. bvlc: BGR, 0 to 255, mean subtracted. imagenet: RGB, mean and deviation of ImageNet."""
+    normalize: Literal["bvlc", "imagenet", "weights"] = "imagenet"
+    """Pixel values. bvlc: BGR, 0 to 255, mean subtracted. imagenet: RGB, mean and deviation of ImageNet.
+    weights: as the weights have it that the training starts from; these take nothing else."""
     augment: Augment = "paper"
     """What is done to a training picture."""
 
@@ -105,6 +124,10 @@ class Recipe:
     """On weights; never on biases and normalization."""
     bias_lr: float = 1.0
     """Multiplies the learning rate of biases."""
+    classifier_lr: float = 1.0
+    """Multiplies the learning rate of the layers that give the classes, in the trunk and in the heads."""
+    freeze: str | None = None
+    """The last layer of the trunk whose weights stay as they are, with all before it; none if not given."""
     clip: float | None = None
     """Largest norm of the gradient; a larger one is scaled down to it. None: it is left as it is."""
     label_smoothing: float = 0.0
@@ -139,12 +162,15 @@ class Recipe:
         for name, allowed in _choices().items():
             if getattr(self, name) not in allowed:
                 self._refuse(name, f"is one of {', '.join(allowed)}")
-        for name in ("epochs", "batch", "accumulate", "lr", "input_size", "resize"):
+        for name in ("epochs", "batch", "accumulate", "lr"):
             if not 0 < getattr(self, name) < math.inf:
                 self._refuse(name, "must be a finite number above 0")
+        for name in ("input_size", "resize"):
+            if not (0 if self.normalize == "weights" else 1) <= getattr(self, name) < math.inf:
+                self._refuse(name, "must be a finite number above 0 (or 0, where normalize is weights)")
         if self.clip is not None and not 0 < self.clip < math.inf:
             self._refuse("clip", "must be a finite number above 0, or none")
-        for name in ("warmup", "weight_decay", "bias_lr", "workers", "bad_pictures"):
+        for name in ("warmup", "weight_decay", "bias_lr", "classifier_lr", "workers", "bad_pictures"):
             if not 0 <= getattr(self, name) < math.inf:
                 self._refuse(name, "must be a finite number of at least 0")
         for name in ("momentum", "label_smoothing", "average_from", "ema_decay"):
@@ -153,7 +179,7 @@ class Recipe:
         for name in ("seed", "init_seed"):
             if not 0 <= (getattr(self, name) or 0) <= _LARGEST_SEED:
                 self._refuse(name, f"must be a whole number from 0 to {_LARGEST_SEED:,}")
-        if self.resize < self.input_size:
+        if 0 < self.resize < self.input_size:
             raise TrainingError(
                 f"{self.name}: a part of {self.input_size} pixels cannot be cut out of a side of "
                 f"{self.resize}; raise resize."
@@ -162,8 +188,39 @@ class Recipe:
     def _refuse(self, name: str, wanted: str) -> None:
         raise TrainingError(f"{self.name}: {name} {wanted}, not {getattr(self, name)!r}.")
 
-    def preprocess(self) -> Preprocess:
-        """What validation, and later prediction, does to a picture."""
+    def after(self, weights: Preprocess) -> Self:
+        """The recipe with the sizes that these weights want, where it leaves them open.
+
+        Raises:
+            TrainingError: it normalizes images in its own way, which trained weights do not take.
+        """
+        if self.normalize != "weights":
+            raise TrainingError(
+                f"{self.name}: normalize is {self.normalize}, and trained weights take images as they did "
+                f"before: set it to weights (--normalize weights)."
+            )
+        size = self.input_size or weights.crop
+        return replace(
+            self, input_size=size, resize=self.resize or round(size * weights.resize / weights.crop)
+        )
+
+    def preprocess(self, weights: Preprocess | None = None) -> Preprocess:
+        """What validation, and later prediction, does to a picture.
+
+        Args:
+            weights: what the weights that the training starts from want, if there are any.
+
+        Raises:
+            TrainingError: the recipe is for trained weights, and there are none; or the other way round.
+        """
+        if weights is not None:
+            sized = self.after(weights)
+            return replace(weights, resize=sized.resize, crop=sized.input_size)
+        if self.normalize == "weights":
+            raise TrainingError(
+                f"{self.name}: starts from trained weights, and none are given; --weights names them (bvlc, "
+                f"torchvision or a file), or --normalize and --input-size do without."
+            )
         base = {"bvlc": BVLC_PREPROCESS, "imagenet": IMAGENET_PREPROCESS}[self.normalize]
         return Preprocess(
             resize=self.resize,
@@ -319,15 +376,45 @@ def tiny() -> Recipe:
     )
 
 
+def finetune() -> Recipe:
+    """Trained weights on other classes; from Caffe's example of fine-tuning, and ours where marked.
+
+    Caffe's `models/finetune_flickr_style`: a tenth of the learning rate of a training from scratch, ten
+    times that for the new classifier, biases at twice the rate of their weights, weight decay 5e-4, random
+    crops of squashed pictures and their mirror images. Ours: batches of 32, cosine, ten epochs, and no heads:
+    no published file has trained ones, and a trunk that is trained already does without. Sizes and
+    normalization are those of the weights.
+    """
+    return Recipe(
+        name="finetune",
+        input_size=0,
+        resize=0,
+        normalize="weights",
+        augment="bvlc",
+        epochs=10,
+        batch=32,
+        lr=0.001,
+        schedule="cosine",
+        bias_lr=2,
+        classifier_lr=10,
+        weight_decay=5e-4,
+        workers=4,
+    )
+
+
 #: Changes of `tiny` to what it was when the bundled networks and the small experiments were made: with
 #: larger batches and plain momentum it needs more epochs.
 SLOWER: dict[str, Any] = {"batch": 32, "lr": 0.025, "nesterov": False}
 
 #: Makers of recipes, by name.
-RECIPES: dict[str, Callable[[], Recipe]] = {f.__name__: f for f in (tiny, paper, bvlc_quick, modern)}
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    f.__name__: f for f in (tiny, paper, bvlc_quick, modern, finetune)
+}
+#: Of these the ones that need no trained weights.
+FROM_SCRATCH = tuple(name for name in RECIPES if name != "finetune")
 
 #: The networks that recipes are made for, where it is not the paper's GoogLeNet as it is.
-_NETWORKS = {"tiny": NetworkOptions(width=0.25, dropout=False)}
+_NETWORKS = {"tiny": NetworkOptions(width=0.25, dropout=False), "finetune": NetworkOptions(heads=False)}
 
 
 def recipe(name: str) -> Recipe:
@@ -357,4 +444,5 @@ def architecture(name: str, classes: int) -> Architecture:
     Raises:
         TrainingError: there is no such recipe.
     """
-    return network_options(name).architecture(classes, recipe(name).input_size)
+    input_size = recipe(name).input_size or Recipe.input_size
+    return network_options(name).architecture(classes, input_size)

@@ -8,7 +8,9 @@ from functools import cache
 import torch
 
 from inception_lib.architecture import Architecture
-from inception_lib.distributed import choose_device, processor
+from inception_lib.distributed import Team, choose_device, device_name, processor
+from inception_lib.nn.network import Network
+from inception_lib.training.parts import frozen, training_mode
 from inception_lib.training.recipes import Recipe
 from inception_lib.training.step import (
     autocast_type,
@@ -33,6 +35,16 @@ def devices() -> list[str]:
     return [*found, f"cpu: {processor()}"]
 
 
+def device_of(members: Team) -> str:
+    """What a run trains on, for those who read it later."""
+    name = device_name(members.device)
+    if members.device.type != "cpu":
+        return f"{members.world} x {name}"
+    several = f"{members.world} processes on " if members.world > 1 else ""
+    threads = torch.get_num_threads()
+    return f"{several}{name}, {threads} thread{'s' * (threads != 1)}"
+
+
 def measure_speed(
     architecture: Architecture, recipe: Recipe, *, device: str | None = None, seconds: float = 5
 ) -> float:
@@ -42,11 +54,17 @@ def measure_speed(
     """
     chosen = choose_device(device)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    network = build(architecture, recipe).to(chosen).to(memory_format=layout).train()
+    network = build(architecture, recipe).to(chosen).to(memory_format=layout)
+    with frozen(network, recipe.freeze):
+        return _speed(network, recipe, chosen, seconds)
+
+
+def _speed(network: Network, recipe: Recipe, chosen: torch.device, seconds: float) -> float:
+    training_mode(network, recipe.freeze)
     step, rule = torch.compile(network) if recipe.compile else network, optimizer(network, recipe)
     kind, weights = autocast_type(recipe.precision, chosen), head_weights(network)
-    x = torch.randn(recipe.batch // recipe.accumulate, *architecture.input, device=chosen)
-    x = x.to(memory_format=layout)
+    x = torch.randn(recipe.batch // recipe.accumulate, *network.architecture.input, device=chosen)
+    x = x.to(memory_format=torch.channels_last if recipe.channels_last else torch.contiguous_format)
     y = torch.zeros(len(x), dtype=torch.long, device=chosen)
 
     def once() -> float:

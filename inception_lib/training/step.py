@@ -15,6 +15,7 @@ from inception_lib.counting import count
 from inception_lib.errors import TrainingError
 from inception_lib.nn.initial import initialize
 from inception_lib.nn.network import Network
+from inception_lib.training.parts import classifiers
 from inception_lib.training.recipes import Recipe
 
 #: Of a head whose architecture does not say (the paper, section 5).
@@ -50,17 +51,31 @@ def build(architecture: Architecture, recipe: Recipe) -> Network:
 def optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     """SGD with one group for the weights and one for biases and normalization, which do not decay.
 
-    Parameters that need no gradient are left out. Each group's `lr_scale` multiplies the recipe's rate.
+    Where the classifiers have a rate of their own, they have two more groups. Parameters that need no
+    gradient are left out. Each group's `lr_scale` multiplies the recipe's rate.
+
+    Raises:
+        TrainingError: the classifiers have a rate of their own, and the network has none.
     """
     trained = [p for p in network.parameters() if p.requires_grad]
-    groups = [
-        {
-            "params": [p for p in trained if p.dim() > 1],
-            "weight_decay": recipe.weight_decay,
-            "lr_scale": 1.0,
-        },
-        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0, "lr_scale": recipe.bias_lr},
-    ]
+    apart: set[Tensor] = set()
+    if recipe.classifier_lr != 1:
+        apart = {p for layer in classifiers(network) for p in layer.parameters()}
+        if not apart:
+            raise TrainingError(
+                f"{recipe.name}: classifier_lr is {recipe.classifier_lr:g}, and {type(network).__name__} has "
+                f"no fully connected layer that would be its classifier; set it to 1."
+            )
+    groups = []
+    for some, scale in (
+        ([p for p in trained if p not in apart], 1.0),
+        ([p for p in trained if p in apart], recipe.classifier_lr),
+    ):
+        weights, others = [p for p in some if p.dim() > 1], [p for p in some if p.dim() <= 1]
+        groups += [
+            {"params": weights, "weight_decay": recipe.weight_decay, "lr_scale": scale},
+            {"params": others, "weight_decay": 0.0, "lr_scale": scale * recipe.bias_lr},
+        ]
     rule = torch.optim.SGD(
         [group for group in groups if group["params"]],
         lr=recipe.lr,

@@ -14,34 +14,45 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import Dataset
 
 from inception_lib.architecture import Architecture
-from inception_lib.data.datasets import Data, open_data
+from inception_lib.data.datasets import Data, dataset_data, open_data
+from inception_lib.data.images import PREPROCESSES
+from inception_lib.data.splits import held_out
 from inception_lib.distributed import Team, team
-from inception_lib.errors import TeamError, TrainingError
+from inception_lib.errors import DataError, TeamError, TrainingError
+from inception_lib.nn.network import Network
 from inception_lib.training import checkpoint
 from inception_lib.training.folder import text
 from inception_lib.training.logs import Run
 from inception_lib.training.loop import Training
+from inception_lib.training.parts import frozen
 from inception_lib.training.recipes import NetworkOptions, Recipe
 from inception_lib.training.step import build, head_weights
+from inception_lib.weights.loading import load_weights
 
 _Splits = tuple[Data, Data]
+_Images = Data | Dataset
 
 
 def train(
     network: Architecture | NetworkOptions | nn.Module,
-    data: str | os.PathLike | _Splits,
+    data: str | os.PathLike | _Images | tuple[_Images, _Images],
     recipe: Recipe,
     folder: str | os.PathLike = "runs/last",
     *,
     resume: bool = False,
     device: str | None = None,
     download: bool = False,
+    val_share: float | None = None,
+    keep_best: bool = False,
     progress: bool = True,
     aux_weights: Sequence[float] | None = None,
     on_epoch: Callable[[Run], None] | None = None,
@@ -52,14 +63,19 @@ def train(
 
     Args:
         network: an architecture, or options of one of the known networks, whose initial weights the recipe
-            gives; or any module that gives logits (batch, classes), or an output with a field `logits` and
-            the heads' logits in others, which is trained from the weights that it has.
-        data: a data set's name, or a folder; see `open_data`. Or two splits, to train and to validate on.
+            gives, or trained weights where the options name them; or any module that gives logits (batch,
+            classes), or an output with a field `logits` and the heads' logits in others, which is trained
+            from the weights that it has: `Network.from_pretrained("bvlc", classes=...)`.
+        data: a data set's name, or a folder; see `open_data`. Or two splits, to train and to validate on, of
+            which each is one of ours or a torch `Dataset` (see `dataset_data`); or one, with `val_share`.
         recipe: how.
         folder: of the run. It must hold no other run, unless `resume` is set.
         resume: go on from the last checkpoint in `folder`.
         device: `cpu`, `cuda`, `cuda:1`, `mps`, `xpu`; the accelerator if there is one, by default.
         download: fetch the data set if it is not there.
+        val_share: the share of each class that validates, where the data has no split of its own.
+        keep_best: keep the weights after the best epoch too, in `best.safetensors`. Their accuracy on the
+            images that chose them is a little too good.
         progress: show bars and sentences on stderr.
         aux_weights: of the heads' losses, in order; the architecture's own by default, 0.3 for a module
             that has no architecture.
@@ -79,11 +95,18 @@ def train(
                     f"{recipe.name}: a batch of {recipe.batch} cannot be divided among {members.world} "
                     f"processes with {recipe.accumulate} parts each."
                 )
-            splits = _opened(data, download, members)
-            name = splits[0].name if isinstance(data, tuple) else text(data)
-            made = _made(network, len(splits[0].classes), recipe)
-            training = Training(made, name, splits, recipe, folder, members)
-            training.show = progress and members.leads
+            splits = _opened(data, download, val_share, members)
+            name = text(data) if isinstance(data, str | os.PathLike) else splits[0].name
+            with members.leader_first():  # it fetches weights, too
+                made = _made(network, splits[0].classes, recipe)
+            start = made.info if isinstance(made, Network) else None
+            if start is not None:
+                recipe = recipe.after(start.preprocess)
+                if made is network:  # its new classifier is random, and it may have been trained since
+                    start = replace(start, tensors="")
+            stack.enter_context(frozen(made, recipe.freeze))
+            training = Training(made, name, splits, recipe, folder, members, start)
+            training.show, training.keep_best = progress and members.leads, keep_best
             training.on_epoch = on_epoch
             training.aux_weights = head_weights(made) if aux_weights is None else tuple(aux_weights)
             training.open_folder(resume, stack)
@@ -100,25 +123,66 @@ def _random_numbers_kept(device: torch.device) -> Iterator[None]:
         yield
 
 
-def _opened(data: str | os.PathLike | _Splits, download: bool, members: Team) -> _Splits:
-    if isinstance(data, tuple):
-        return data
-    with members.leader_first():  # what it fetches, the others find
-        return open_data(data, "train", download=download), open_data(data, "val", download=download)
+def _opened(data: Any, download: bool, val_share: float | None, members: Team) -> _Splits:
+    if isinstance(data, str | os.PathLike):
+        with members.leader_first():  # what it fetches, the others find
+            return (
+                open_data(data, "train", download=download, val_share=val_share),
+                open_data(data, "val", download=download, val_share=val_share),
+            )
+    pair = isinstance(data, tuple) or (
+        isinstance(data, list) and len(data) == 2 and all(isinstance(part, _Images) for part in data)
+    )  # random_split gives a list
+    if not pair:
+        if val_share is None:
+            raise DataError("Images that validate are needed too: give two splits, or a val_share.")
+        whole = data if isinstance(data, Data) else dataset_data(data)
+        return held_out(whole, val_share, "train"), held_out(whole, val_share, "val")
+    if val_share is not None:
+        raise DataError("Two splits are given, so that val_share has nothing to do; leave it out.")
+    train = data[0] if isinstance(data[0], Data) else dataset_data(data[0])
+    val = data[1] if isinstance(data[1], Data) else dataset_data(data[1], classes=train.classes)
+    if train.classes != val.classes:
+        raise DataError(f"{train.name} and {val.name}: the two splits must have the same classes.")
+    return train, val
 
 
-def _made(network: Architecture | NetworkOptions | nn.Module, classes: int, recipe: Recipe) -> nn.Module:
+def _made(
+    network: Architecture | NetworkOptions | nn.Module, classes: tuple[str, ...], recipe: Recipe
+) -> nn.Module:
+    """The network at its start."""
+    if isinstance(network, NetworkOptions) and network.weights is not None:
+        return _pretrained(network, classes, recipe)
+    if isinstance(network, NetworkOptions | Architecture):
+        recipe.preprocess()  # refuses a recipe for trained weights
+    if isinstance(network, NetworkOptions):
+        network = network.architecture(len(classes), recipe.input_size)
+    architecture = network.architecture if isinstance(network, Network) else network
+    if isinstance(architecture, Architecture) and architecture.classes != len(classes):
+        ways = "; reset_classifier gives it others" if isinstance(network, Network) else ""
+        raise TrainingError(
+            f"{architecture.name}: has {architecture.classes} outputs, and the data has {len(classes)} "
+            f"classes{ways}."
+        )
     if isinstance(network, nn.Module):
         return network
-    if isinstance(network, NetworkOptions):
-        network = network.architecture(classes, recipe.input_size)
-    if network.classes != classes:
-        raise TrainingError(
-            f"{network.name}: has {network.classes} outputs, and the data has {classes} classes."
-        )
     if network.input[1:] != (recipe.input_size, recipe.input_size):
         raise TrainingError(
             f"{network.name}: takes images of {network.input[1]}x{network.input[2]} pixels, and the recipe "
             f"makes them of {recipe.input_size}x{recipe.input_size} (--input-size)."
         )
     return build(network, recipe)
+
+
+def _pretrained(options: NetworkOptions, classes: tuple[str, ...], recipe: Recipe) -> Network:
+    """Trained weights, with a new classifier unless theirs knows these very classes."""
+    assert options.weights is not None
+    wanted = PREPROCESSES[options.preprocess] if options.preprocess else None
+    network, info = load_weights(options.weights, heads=options.heads, preprocess=wanted)
+    changed = options.changed(network.architecture)
+    if changed != network.architecture:
+        network, info = load_weights(options.weights, architecture=changed, preprocess=info.preprocess)
+    if info.classes != classes:
+        seed = recipe.seed if recipe.init_seed is None else recipe.init_seed
+        network.reset_classifier(len(classes), torch.Generator().manual_seed(seed))
+    return network

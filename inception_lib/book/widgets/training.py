@@ -10,7 +10,7 @@ from inception_lib.architecture import Architecture
 from inception_lib.book.widgets.base import Widget, choice, number
 from inception_lib.counting import count
 from inception_lib.data.shapes import SIZES
-from inception_lib.training.recipes import RECIPES, Recipe, architecture
+from inception_lib.training.recipes import FROM_SCRATCH, RECIPES, Recipe, architecture
 
 DEVICES = ("any", "cpu", "cuda")  #: on which a training can be asked for
 
@@ -36,7 +36,7 @@ class TrainingWidget(Widget):
     key = "training"
     title = "A training run, before it is begun"
 
-    recipe = choice(tuple(RECIPES), "tiny", "Recipe")
+    recipe = choice(FROM_SCRATCH, "tiny", "Recipe")
     data = choice(tuple(DATA_SETS), "shapes", "Data")
     device = choice(DEVICES, "any", "Device", ("the GPU if there is one", "CPU", "GPU"))
     epochs = number(3, 1, 300, "Epochs")
@@ -81,7 +81,7 @@ def training_table() -> dict:
     `mflops` is the arithmetic of one picture in millions of FLOPs, by recipe and data set: two per MAC, and
     the way back costs twice the way there.
     """
-    recipes = {name: make() for name, make in RECIPES.items()}
+    recipes = {name: RECIPES[name]() for name in FROM_SCRATCH}
     mflops = {
         name: {
             data: 6 * count(architecture(name, classes)).macs // 10**6
