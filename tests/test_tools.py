@@ -21,6 +21,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from PIL import Image
 
 from tools import browser, build, install, local_ext, notebooks, pins, skips
 from tools.saving import save
@@ -187,10 +188,14 @@ needs_bvlc = pytest.mark.skipif(not BVLC.is_file(), reason="no ../shared/weights
 
 
 def in_a_project(folder, monkeypatch):
-    """A folder with the two photographs, and BVLC's weights where downloads are kept."""
+    """A folder with two photographs and a small data set, and BVLC's weights where downloads are kept."""
     photos = Path(importlib.util.find_spec("skimage").origin).parent / "data"
     for name in ("chelsea.png", "coffee.png"):
         shutil.copy(photos / name, folder)
+        kind = folder / "zoo" / name.removesuffix(".png")
+        kind.mkdir(parents=True)
+        for i in range(20):
+            Image.open(photos / name).crop((i, i, i + 250, i + 250)).save(kind / f"{i}.jpg")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("INCEPTION_CACHE", str(BVLC.parent))
 

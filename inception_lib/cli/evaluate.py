@@ -67,7 +67,7 @@ def evaluate(
             that of torchvision's published GoogLeNet (and of what was fine-tuned from it), or torchvision's
             usual one.
         classes: A text file with the names of the networks' outputs, one per line.
-        warp: Resize pictures to a square whatever their shape, as BVLC's training images were.
+        warp: Resize pictures to a square whatever their shape, as Caffe's tutorial prepares ImageNet.
         out: Folder in which probabilities are kept, of each network apart; without it nothing is kept.
         resume: Go on with the test in that folder.
         device: cpu, cuda, cuda:1, mps, xpu; the accelerator if there is one.

@@ -48,7 +48,7 @@ def predict(
             that of torchvision's published GoogLeNet (and of what was fine-tuned from it), or torchvision's
             usual one.
         classes: A text file with the names of the network's outputs, one per line.
-        warp: Resize pictures to a square whatever their shape, as BVLC's training images were.
+        warp: Resize pictures to a square whatever their shape, as Caffe's tutorial prepares ImageNet.
     """
     if not photos:
         raise InceptionError("predict needs the path of at least one picture.")

@@ -21,6 +21,7 @@ from inception_lib.data.augmentation import Augment, apply, draw
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess
 from inception_lib.data.resident import Resident, as_numbers
+from inception_lib.distributed import cores
 from inception_lib.errors import DataError, PictureError
 
 
@@ -181,15 +182,16 @@ class Loader:
             self._frames = (
                 None if val is None else Resident(val, device, frames=preprocess or how.preprocess())
             )
+        workers = min(how.workers, cores())  # more would only wait for each other
         kept = None if self._kept is None else _Draws(self._kept.sizes, how)
         self._loader = DataLoader(
             kept or _Samples(train, val, how, preprocess),
             batch_sampler=self._parts,
             collate_fn=_stack if kept else _collate,
-            num_workers=how.workers,
+            num_workers=workers,
             pin_memory=pin and not kept,
-            persistent_workers=how.workers > 0,
-            multiprocessing_context=(start or default) if how.workers else None,
+            persistent_workers=workers > 0,
+            multiprocessing_context=(start or default) if workers else None,
             worker_init_fn=_leave_signals_to_the_trainer,
         )
 

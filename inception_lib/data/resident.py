@@ -8,7 +8,6 @@ takes the columns of some images first, where a few values in a hundred then dif
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from inception_lib.data.augmentation import CHANGES, Draw
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess
+from inception_lib.distributed import cores
 from inception_lib.errors import DataError, PictureError
 
 #: Columns of a `Draw` in numbers: the image's number, box (4), size (2), filter, corner (2), changes (3),
@@ -75,7 +75,7 @@ class Resident:
                 return np.array(picture if frames is None else frames.frame(picture))
             return np.zeros((1, 1, 3) if frames is None else (frames.crop, frames.crop, 3), np.uint8)
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             shown = tqdm(
                 pool.map(read, range(len(data))),
                 f"decoding {data.name}",

@@ -147,7 +147,8 @@ class Recipe:
     compile: bool = False
     """torch.compile: minutes at the start, faster steps."""
     workers: int = 0
-    """Processes that read pictures, for each training process; 0 reads in the training process."""
+    """Processes that read pictures, for each training process, but no more than it has cores; 0 reads in the
+    training process."""
     keep: Literal["none", "device"] = "none"
     """Where images stay once they are decoded. none: they are read each time. device: all at once on the
     device, which then augments them."""

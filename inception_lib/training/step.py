@@ -83,9 +83,8 @@ def optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         nesterov=recipe.nesterov and recipe.momentum > 0,
         fused=True,
     )
-    if (
-        recipe.momentum
-    ):  # torch leaves it uninitialized in a first step that is skipped, as float16 often does
+    if recipe.momentum:
+        # in a first step that is skipped, as float16 often does, torch leaves it uninitialized
         for p in trained:
             rule.state[p]["momentum_buffer"] = torch.zeros_like(p)
     return rule
