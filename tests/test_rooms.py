@@ -18,7 +18,7 @@ HOME = Path(inception_lib.__file__).parent
 ROOMS = (
     *("errors", "files", "console"),
     *("architecture", "networks", "counting", "paper", "history"),
-    *("data", "nn", "weights", "distributed"),
+    *("distributed", "data", "nn", "weights"),
     *("training", "evaluation", "book", "cli", "__main__"),
 )
 #: The only upward arrows, taken when called: `Network.from_pretrained` is where everybody looks for it.
