@@ -266,6 +266,11 @@ HUMAN_ERROR = Decimal("5.1")
 ILSVRC = {"classes": 1000, "training": 1_281_167, "validation": 50_000, "test": 100_000}
 
 
+def takes(name: Name, option: str) -> bool:
+    """Whether the network of that name has an option that is called so."""
+    return option in signature(NETWORKS[name].make).parameters
+
+
 def build(name: Name = "googlenet", **options: Any) -> Architecture:
     """The network of that name as data; an option that is None is left to the network.
 
@@ -274,9 +279,8 @@ def build(name: Name = "googlenet", **options: Any) -> Architecture:
     """
     milestone = NETWORKS[name]
     given = {option: value for option, value in options.items() if value is not None}
-    known = signature(milestone.make).parameters
     for option in given:
-        if option not in known:
+        if not takes(name, option):
             raise ArchitectureError(f"{option.replace('_', '-')} is not an option of {milestone.title}.")
     return milestone.make(**given)
 

@@ -7,6 +7,7 @@ import pytest
 
 from inception_lib import ArchitectureError, TrainingError, googlenet, networks
 from inception_lib.data.images import BVLC_PREPROCESS
+from inception_lib.history import NETWORKS
 from inception_lib.training.recipes import (
     FROM_SCRATCH,
     RECIPES,
@@ -100,6 +101,21 @@ def test_network_options_become_the_network():
         NetworkOptions(network="vgg16", width=0.5).architecture(10, 224)
     with pytest.raises(TrainingError, match="weight of a head's loss"):
         NetworkOptions(aux_weight=-1)
+
+
+@pytest.mark.parametrize(("network", "size"), [("googlenet", 64), ("inception_v3", 75)])
+def test_without_heads_images_may_be_as_small_as_the_trunk_takes(network, size):
+    made = NetworkOptions(network=network, heads=False).architecture(10, size)
+    assert (made.input[1], made.heads, made.classes) == (size, (), 10)
+    with pytest.raises(ArchitectureError, match="aux"):
+        NetworkOptions(network=network).architecture(10, size)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_network_can_be_without_heads(network):
+    options, size = NetworkOptions(network=network, heads=False), NETWORKS[network].make().input[1]
+    whole = NetworkOptions(network=network).architecture(10, size)
+    assert options.architecture(10, size) == whole.without_heads()
 
 
 def test_warm_up_rises_within_an_update():

@@ -1,5 +1,9 @@
 """State dicts as common training code writes them, and classifiers that were renamed."""
 
+from argparse import Namespace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
 import pytest
 import torch
 from caffemodel import caffemodel
@@ -33,7 +37,23 @@ OPTIMIZER = {
 
 WRAPPERS = {
     "bare": dict,
-    "torchvision's references": lambda s: {"model": s, "optimizer": OPTIMIZER, "epoch": 3},
+    "torchvision's references": lambda s: {
+        "model": s,
+        "optimizer": OPTIMIZER,
+        "lr_scheduler": {"step_size": 30},
+        "epoch": 3,
+        "args": Namespace(model="googlenet", lr=0.1, device="cuda"),
+    },
+    "timm's CheckpointSaver": lambda s: {
+        "epoch": 3,
+        "arch": "googlenet",
+        "optimizer": OPTIMIZER,
+        "version": 2,
+        "args": Namespace(output=PurePosixPath("out"), data=Path("data")),
+        "state_dict": s,
+        "metric": np.float64(71.5),
+    },
+    "numbers of NumPy": lambda s: {"state_dict": s, "best": [np.float32(0.1), np.int64(3), np.bool_(True)]},
     "the ImageNet example": lambda s: {"epoch": 1, "arch": "googlenet", "state_dict": behind("module.", s)},
     "torch's tutorial": lambda s: {
         "epoch": 1,

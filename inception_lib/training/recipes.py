@@ -17,7 +17,7 @@ from inception_lib.architecture import Architecture
 from inception_lib.data.augmentation import Augment
 from inception_lib.data.images import BVLC_PREPROCESS, IMAGENET_PREPROCESS, Preprocess
 from inception_lib.errors import TrainingError
-from inception_lib.history import Name, build
+from inception_lib.history import Name, build, takes
 
 _LARGEST_SEED = 2**63 - 1
 
@@ -60,11 +60,10 @@ class NetworkOptions:
         Raises:
             ArchitectureError: the network cannot exist, or has no such option.
         """
-        return self.changed(
-            build(
-                self.network, variant=self.variant, width=self.width, classes=classes, input_size=input_size
-            )
-        )
+        given: dict[str, Any] = {"variant": self.variant, "width": self.width}
+        if not self.heads and takes(self.network, "heads"):
+            given["heads"] = False  # they refuse smaller images than the trunk
+        return self.changed(build(self.network, classes=classes, input_size=input_size, **given))
 
     def changed(self, made: Architecture) -> Architecture:
         """A network with what the options say of heads and dropout."""

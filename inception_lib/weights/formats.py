@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+from argparse import Namespace
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
-from typing import NamedTuple
+from pathlib import Path, PurePath
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -26,6 +29,17 @@ from inception_lib.weights.kinds import other_kind
 from inception_lib.weights.names import State, from_caffe
 from inception_lib.weights.states import check_finite, check_plain, compare, digest, on_meta, quoted
 from inception_lib.weights.wrappers import find_states, under_our_names, with_classifiers
+
+#: What training code puts beside the tensors (options, paths, numbers), of which none can run anything; with
+#: names, where versions of Python and NumPy have several for one.
+_HARMLESS: list[Any] = [
+    Namespace,
+    SimpleNamespace,
+    np.dtype,
+    *(getattr(np.dtypes, f"{kind}DType") for kind in ("Float64", "Float32", "Int64", "Int32", "Bool")),
+    *((np.float64(0).__reduce__()[0], f"numpy.{m}.multiarray.scalar") for m in ("core", "_core")),
+    *((PurePath, f"{m}.{kind}Path") for m in ("pathlib", "pathlib._local") for kind in ("Posix", "Windows")),
+]
 
 
 class Found(NamedTuple):
@@ -82,7 +96,8 @@ def _read_torch(path: Path) -> State:
     damaged = f"{path}: this is no file written by torch.save, or it is damaged."
     try:
         _check_zip(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_HARMLESS):
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except WeightsError:
         raise
     except Exception as error:  # zip, pickle and torch each have their own
