@@ -9,7 +9,7 @@ is `None` (printed as "not counted"), never a silent zero.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -209,6 +209,10 @@ class Counts:
     @cached_property
     def by_path(self) -> dict[str, Row]:
         return {row.path: row for row in self.rows}
+
+    def __iter__(self) -> Iterator[Row]:
+        """The rows, in order."""
+        return iter(self.rows)
 
     def __getitem__(self, path: str) -> Row:
         """The row of one layer: `counts["inception_4a/5x5"]`."""

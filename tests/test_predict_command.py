@@ -264,7 +264,7 @@ def test_bad_weights(capsys, photo, tmp_path):
     text.write_text("not weights")
     for path, sentence in (
         (cut, "damaged or cut short"),
-        (text, "damaged or cut short"),
+        (text, "this is text, and not weights"),
         (other, "another network"),
         (tmp_path / "none.pth", "no such file"),
         (tmp_path, "Is a directory"),

@@ -85,7 +85,7 @@ def train_command(argv: Sequence[str]) -> Callable[..., int]:
             done = replace(done, network={**done.network, **network.to_dict()})
             print(results.record_run(record, done))
         if val_share is not None and done.leads:
-            where = f"--weights {done.weights} --data {data} --val-share {val_share:g}"
+            where = f"--weights {done.weights} --data {data} --val-share {val_share:g} --crops 1"
             print(f"to test it on the images that were held out: inception evaluate {where}", file=sys.stderr)
         return 0
 

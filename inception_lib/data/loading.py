@@ -133,7 +133,11 @@ def updates_per_epoch(length: int, batch: int) -> int:
         DataError: there are fewer images than a batch holds.
     """
     if length < batch:
-        raise DataError(f"{length} training images do not fill one batch of {batch}; use a smaller --batch.")
+        smaller = max(1, length // 2)
+        raise DataError(
+            f"{length} training images do not fill one batch of {batch}; use a smaller one (--batch {smaller}; "
+            f"in Python replace(recipe, batch={smaller}))."
+        )
     return length // batch
 
 

@@ -54,7 +54,8 @@ def compare(folder: Path, then: dict[str, Any], now: dict[str, Any], recipe: Rec
     if changed:
         raise TrainingError(
             f"{folder}: this run was begun with other settings "
-            f"({', '.join(f'{k} {before.get(k)}' for k in changed)}); resume it with the same."
+            f"({', '.join(f'{k} {before.get(k)}' for k in changed)}); resume it with the same, as "
+            f"recipe.json there lists them, and with the same --weights and --data."
         )
     was, is_now = _weights(then.get("start")), _weights(now["start"])
     if was != is_now:

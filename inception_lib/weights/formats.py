@@ -38,7 +38,11 @@ _HARMLESS: list[Any] = [
     np.dtype,
     *(getattr(np.dtypes, f"{kind}DType") for kind in ("Float64", "Float32", "Int64", "Int32", "Bool")),
     *((np.float64(0).__reduce__()[0], f"numpy.{m}.multiarray.scalar") for m in ("core", "_core")),
-    *((PurePath, f"{m}.{kind}Path") for m in ("pathlib", "pathlib._local") for kind in ("Posix", "Windows")),
+    *(
+        (PurePath, f"{m}.{kind}Path")
+        for m in ("pathlib", "pathlib._local")
+        for kind in ("Posix", "Windows", "PurePosix", "PureWindows")
+    ),
 ]
 
 
