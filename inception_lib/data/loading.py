@@ -135,8 +135,8 @@ def updates_per_epoch(length: int, batch: int) -> int:
     if length < batch:
         smaller = max(1, length // 2)
         raise DataError(
-            f"{length} training images do not fill one batch of {batch}; use a smaller one (--batch {smaller}; "
-            f"in Python replace(recipe, batch={smaller}))."
+            f"{length} training images do not fill one batch of {batch}; use a smaller one "
+            f"(--batch {smaller}; in Python replace(recipe, batch={smaller}))."
         )
     return length // batch
 
