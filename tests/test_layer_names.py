@@ -103,6 +103,7 @@ def test_torchvisions_modules_give_what_the_layers_give_to_which_their_names_lea
             "mixed4c_pre_relu",
             "of inception_4c/1x1, inception_4c/3x3, inception_4c/5x5, inception_4c/pool_proj, and",
         ),
+        ("prob", "the softmax is left to the caller"),
         ("layer4", "its layers are conv1, pool1, norm1"),
         ("", "its layers are conv1"),
     ],
@@ -119,3 +120,5 @@ def test_a_layer_that_a_variant_does_not_have_is_not_found_by_another_name():
     for name in ("norm1", "pool1/norm1", "localresponsenorm0"):
         with pytest.raises(InceptionError, match="has no layer"):
             layer_path(googlenet("torchvision"), name)
+    with pytest.raises(InceptionError, match="that is aux1/fc, which this network is built without"):
+        layer_path(googlenet(heads=False), "loss1/fc")

@@ -137,10 +137,21 @@ def test_a_network_in_training_answers_as_in_evaluation(photo):
 
 def test_weights_may_be_a_path_or_a_network(tmp_path, loaded, photo):
     path = save_weights(loaded.network, tmp_path / "w.safetensors", loaded.info)
-    for weights in (path, str(path), Network.from_pretrained(path), tuple(loaded)):
+    named = Network.from_pretrained(path)
+    for weights in (path, str(path), named, named.as_classifier(), tuple(loaded)):
         same(predict(photo, weights), predict(photo, loaded))
+    with pytest.raises(WeightsError, match="not a Identity"):
+        predict(photo, torch.nn.Identity())
     with pytest.raises(WeightsError, match="does not say how pictures become its input"):
         predict(photo, Network(loaded.info.architecture))
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_network_of_another_precision_answers_too(photo, kind):
+    own = network(0)
+    expected = predict(photo, own)
+    own.network.to(kind)
+    same(predict(photo, own), expected, 1e-2)
 
 
 def test_a_warp_is_saved_with_the_weights(tmp_path, loaded):

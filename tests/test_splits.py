@@ -147,6 +147,8 @@ def test_a_dataset_of_something_else_is_refused():
     normalized = Compose([ToTensor(), Normalize([0.5] * 3, [0.2] * 3)])
     with pytest.raises(DataError, match=r"FakeData item 0: .* give the dataset without its transform"):
         dataset_data(tv.FakeData(4, (3, 8, 8), transform=normalized))
+    with pytest.raises(DataError, match="generator: does not say how many images it has"):
+        dataset_data(item for item in [])
     with pytest.raises(DataError, match="list: there is no image in it"):
         dataset_data([])
     picture = Image.new("RGB", (4, 4))

@@ -174,6 +174,10 @@ def fc(network):
     network.fc = nn.Linear(50, 10)
 
 
+def added(network):
+    network.add_module("fc", nn.Linear(50, 10))
+
+
 def classifier(network):
     network.classifier = nn.Linear(50, 10)
 
@@ -194,7 +198,7 @@ def identity(network):
     network.classifier = nn.Identity()
 
 
-@pytest.mark.parametrize("idiom", [fc, classifier, inner, sequence, head, identity])
+@pytest.mark.parametrize("idiom", [fc, added, classifier, inner, sequence, head, identity])
 @pytest.mark.parametrize("form", ["network", "classifier", pytest.param("compiled", marks=pytest.mark.slow)])
 def test_a_classifier_exchanged_by_hand_is_refused_before_any_training(idiom, form):
     network = tiny()

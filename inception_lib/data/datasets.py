@@ -131,6 +131,11 @@ def dataset_data(dataset: Any, name: str = "", classes: Sequence[str] | None = N
             names.
     """
     name = name or type(_whole(dataset)).__name__
+    if not hasattr(dataset, "__len__"):
+        raise DataError(
+            f"{name}: does not say how many images it has; training draws them by number, so that a dataset "
+            f"needs __len__ and __getitem__ (a list of its items has both)."
+        )
     if not len(dataset):
         raise DataError(f"{name}: there is no image in it.")
     source = Items(dataset)

@@ -22,12 +22,12 @@ from inception_lib.distributed import choose_device
 from inception_lib.errors import InceptionError, PictureError, WeightsError, printable
 from inception_lib.evaluation.plan import scheme
 from inception_lib.evaluation.reading import Cut, Read, cut_views, in_order, read, softmax, usual_batch
-from inception_lib.nn.network import Network
+from inception_lib.nn.network import Classifier, Network
 from inception_lib.weights.info import Loaded
 from inception_lib.weights.loading import load_weights
 
 #: What says which network: a name, a path, a network, or a network and what is known of it.
-AnyWeights: TypeAlias = str | os.PathLike | Network | Loaded
+AnyWeights: TypeAlias = str | os.PathLike | Network | Classifier | Loaded
 
 _MANY = 10  #: pictures from which on a bar is worth its line
 
@@ -219,6 +219,8 @@ def _answers(
 
 
 def _loaded(weights: AnyWeights) -> Loaded:
+    if isinstance(weights, Classifier):
+        weights = weights.network
     if isinstance(weights, Network):
         if weights.info is None:
             raise WeightsError(
@@ -226,6 +228,11 @@ def _loaded(weights: AnyWeights) -> Loaded:
                 "(network, Weights(...)), or let save_weights write them and give the path."
             )
         return Loaded(weights, weights.info)
+    if not isinstance(weights, str | os.PathLike | tuple):
+        raise WeightsError(
+            f"weights are a name, a path, a Network, or what load_weights gives, not a "
+            f"{type(weights).__name__}."
+        )
     return Loaded(*weights) if isinstance(weights, tuple) else load_weights(weights, heads=False)
 
 

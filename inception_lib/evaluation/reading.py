@@ -115,7 +115,8 @@ def softmax(networks: Sequence[Loaded], views: Tensor, batch: int) -> list[Tenso
     for some in views.split(batch):
         x = networks[0].info.preprocess.batch(some)
         for own, (network, _) in zip(found, networks, strict=True):
-            own.append(network(x).logits.float().softmax(1))
+            kind = next(network.parameters()).dtype  # the network may be of another precision
+            own.append(network(x.to(kind)).logits.float().softmax(1))
     return [torch.cat(own) for own in found]
 
 

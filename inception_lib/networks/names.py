@@ -103,6 +103,8 @@ SLIM = {
 _ALIASES = CAFFE | SLIM | INCEPTION5H | TORCHVISION
 #: Names that Inception5h and torchvision have for different layers.
 _AMBIGUOUS = {name for name in INCEPTION5H.keys() & TORCHVISION if INCEPTION5H[name] != TORCHVISION[name]}
+#: The softmax in Caffe's network and in Inception5h.
+_SOFTMAX = ("prob", "softmax2")
 _PRE_RELU = re.compile(r"_pre_relu(/conv|_conv)?$")
 
 
@@ -130,6 +132,10 @@ def layer_path(architecture: Architecture, name: str) -> str:
         )
     if bare in _ALIASES and _ALIASES[bare] in steps:
         return _ALIASES[bare]
+    if bare in _ALIASES:
+        raise InceptionError(f"{begin}; that is {_ALIASES[bare]}, which this network is built without.")
+    if bare in _SOFTMAX:
+        raise InceptionError(f"{begin}; the softmax is left to the caller: logits.softmax(1).")
     before = _ALIASES.get(_PRE_RELU.sub("", bare), "")
     if before != _ALIASES.get(bare, "") and before in steps:
         layer = steps[before]

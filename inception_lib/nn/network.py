@@ -257,6 +257,11 @@ class Network(nn.Module):
             self._check_child(name, value)
         super().__setattr__(name, value)
 
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        if module is not None and "_outputs" in self.__dict__ and type(self).forward is Network.forward:
+            self._check_child(name, module)
+        super().add_module(name, module)
+
     def _check_child(self, name: str, module: nn.Module) -> None:
         """Refuse the usual ways to exchange a classifier, none of which does here what is meant."""
         old = self._modules.get(name)
