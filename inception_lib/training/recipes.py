@@ -150,8 +150,7 @@ class Recipe:
     training process."""
     keep: Literal["none", "device"] = "none"
     """Where images stay once they are decoded. none: they are read each time. device: all at once on the
-    device, which then augments them; bit for bit as Pillow before version 13, which now begins with the columns
-    of some images that are higher than wide."""
+    device, which augments them as Pillow does, but for some images higher than wide (`data.resident`)."""
     bad_pictures: int = 100
     """More unreadable pictures than this in one epoch end the run."""
     seed: int = 0
