@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -24,13 +25,14 @@ import skimage
 import torch
 import tyro
 from PIL import Image
+from rounds import in_turn
 from torch import Tensor
 
 from inception_lib import googlenet
 from inception_lib.book import results
 from inception_lib.console import run
 from inception_lib.data.images import BVLC_PREPROCESS, Preprocess, read_picture
-from inception_lib.distributed import choose_device
+from inception_lib.distributed import choose_device, device_name
 from inception_lib.evaluation.crops import views_of
 from inception_lib.evaluation.plan import View, distinct, plan, scheme
 from inception_lib.nn.network import Network
@@ -100,6 +102,13 @@ def contenders(
     }
 
 
+def seconds(function: Callable[[], Tensor]) -> float:
+    """Of one call, whose answer is on the CPU: nothing is left to wait for."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
 def main(rounds: int = 7, batch: int = 144, device: str | None = None, record: str | None = None) -> int:
     """Measure and print.
 
@@ -118,12 +127,7 @@ def main(rounds: int = 7, batch: int = 144, device: str | None = None, record: s
         chelsea.resize(SIZE).save(photo, quality=90)
         runs = contenders(photo, network, chosen, batch)
         answers = {name: function() for name, function in runs.items()}  # and warm up
-        took: dict[str, list[float]] = {name: [] for name in runs}
-        for _ in range(rounds):
-            for name, function in runs.items():
-                start = time.perf_counter()
-                function()  # its answer is on the CPU: nothing is left to wait for
-                took[name].append(time.perf_counter() - start)
+        took = in_turn({name: partial(seconds, function) for name, function in runs.items()}, rounds)
     base = took["network alone"]
     rows = [
         {
@@ -136,13 +140,12 @@ def main(rounds: int = 7, batch: int = 144, device: str | None = None, record: s
     ]
     print(pd.DataFrame(rows).to_string(index=False))
     if record:
-        where = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else None
         print(
             results.record(
                 record,
                 {"rounds": rounds, "batch": batch, "rows": rows},
                 seed=0,
-                device=where,
+                device=device_name(chosen),
                 about="Time of the 144-crop test of one photograph, ours beside Pillow's",
                 data=f"scikit-image's chelsea as a JPEG of {SIZE[0]} x {SIZE[1]}",
             )

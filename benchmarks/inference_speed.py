@@ -20,12 +20,13 @@ import pandas as pd
 import torch
 import torchvision
 import tyro
+from rounds import in_turn
 from torch import nn
 
 from inception_lib import googlenet
 from inception_lib.book import results
 from inception_lib.console import run
-from inception_lib.distributed import choose_device, tune_process
+from inception_lib.distributed import choose_device, device_name, tune_process
 from inception_lib.nn.network import Network
 
 
@@ -100,11 +101,7 @@ def main(
     for once in runs.values():  # compile, and warm up
         for _ in range(3):
             once()
-    took: dict[tuple[str, str], list[float]] = {key: [] for key in runs}
-    for _ in range(rounds):
-        for key, once in runs.items():
-            took[key].append(once())
-    speed = {key: batch / statistics.median(found) for key, found in took.items()}
+    speed = {key: batch / statistics.median(found) for key, found in in_turn(runs, rounds).items()}
     rows = [
         {
             "network": name,
@@ -132,7 +129,7 @@ def main(
                 about="Pictures per second in inference, ours beside torchvision's",
                 data=f"noise, batches of {batch} x {size} x {size}",
                 seed=0,
-                device=torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else None,
+                device=device_name(chosen),
             )
         )
     return 0

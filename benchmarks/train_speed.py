@@ -15,28 +15,30 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Literal
 
 import pandas as pd
 import torch
 import torchvision
 import tyro
+from rounds import in_turn
 from torch import nn
 from torch.nn import functional as F
 
 from inception_lib import count, googlenet
 from inception_lib.book import results
 from inception_lib.console import run
-from inception_lib.distributed import choose_device
+from inception_lib.distributed import choose_device, device_name, tune_process
 from inception_lib.nn.network import Network
 from inception_lib.training.speed import matmul_flops
 
 
-def contenders() -> dict[str, nn.Module]:
+def contenders(size: int) -> dict[str, nn.Module]:
     """Equal but for what the names say; torchvision's and our `torchvision` are the same network."""
     return {
-        "ours, paper": Network(googlenet()),
-        "ours, torchvision": Network(googlenet("torchvision")),
+        "ours, paper": Network(googlenet(input_size=size)),
+        "ours, torchvision": Network(googlenet("torchvision", input_size=size)),
         "torchvision": torchvision.models.googlenet(weights=None, aux_logits=True, init_weights=False),
     }
 
@@ -95,21 +97,19 @@ def main(
         record: Write the table to data/results under this name.
     """
     chosen = choose_device(device)
+    tune_process(chosen)
     torch.manual_seed(0)
     x = torch.randn(batch, 3, size, size, device=chosen).to(memory_format=torch.channels_last)
     y = torch.randint(0, 1000, (batch,), device=chosen)
     updates: dict[tuple[str, str], Callable[[], None]] = {}
-    for name, network in contenders().items():
+    for name, network in contenders(size).items():
         network = network.to(chosen, memory_format=torch.channels_last).train()
         updates[name, "eager"] = updater(network, x, y, precision)
         if compiled:
             updates[name, "compiled"] = updater(torch.compile(network), x, y, precision)
     for update in updates.values():  # compile, and warm up
         seconds(update, chosen, 3)
-    took: dict[tuple[str, str], list[float]] = {key: [] for key in updates}
-    for _ in range(rounds):
-        for key, update in updates.items():
-            took[key].append(seconds(update, chosen, times))
+    took = in_turn({key: partial(seconds, update, chosen, times) for key, update in updates.items()}, rounds)
     paper, other = (
         6 * count(googlenet(variant, input_size=size)).macs for variant in ("paper", "torchvision")
     )
@@ -129,7 +129,6 @@ def main(
         )
     print(pd.DataFrame(rows).to_string(index=False))
     if record:
-        where = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else None
         outcome = {
             "batch": batch,
             "size": size,
@@ -146,7 +145,7 @@ def main(
                 about="Training pictures per second, ours beside torchvision's",
                 data=f"noise, batches of {batch} x {size} x {size}",
                 seed=0,
-                device=where,
+                device=device_name(chosen),
             )
         )
     return 0

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from inception_lib.data.augmentation import Augment, apply, draw
+from inception_lib.data.augmentation import Augment, Draw, apply, draw
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess
 from inception_lib.data.resident import Resident, as_numbers
 from inception_lib.distributed import cores
-from inception_lib.errors import DataError, PictureError
+from inception_lib.errors import DataError
 
 
 class Loading(Protocol):
@@ -61,6 +61,11 @@ class Batch(NamedTuple):
 _Wanted = tuple[bool, int, int]
 
 
+def _drawn(how: Loading, epoch: int, index: int, size: tuple[int, int]) -> Draw:
+    rng = random.Random(f"{how.seed} {epoch} {index}")
+    return draw(how.augment, size, how.input_size, how.resize, rng)
+
+
 class _Samples(Dataset):
     """The image asked for in uint8 and its label, or a sentence on why not."""
 
@@ -69,21 +74,18 @@ class _Samples(Dataset):
     ) -> None:
         self.train, self.val = train, val
         self.preprocess = preprocess or how.preprocess()
-        self.seed, self.augment, self.size, self.resize = how.seed, how.augment, how.input_size, how.resize
+        self.how = how
 
     def __getitem__(self, which: _Wanted) -> tuple[np.ndarray, int] | str:
         training, epoch, index = which
         data = self.train if training else self.val
         assert data is not None
-        try:
-            picture = data.picture(index)
-        except PictureError as error:
-            return str(error)
-        except OSError as error:
-            return f"{data.label_of(index)}: cannot be read ({error})."
+        picture = data.picture_or_why_not(index)
+        if isinstance(picture, str):
+            return picture
         if training:
-            rng = random.Random(f"{self.seed} {epoch} {index}")
-            picture = apply(picture, draw(self.augment, picture.size, self.size, self.resize, rng), self.size)
+            chance = _drawn(self.how, epoch, index, picture.size)
+            picture = apply(picture, chance, self.how.input_size)
         else:
             picture = self.preprocess.frame(picture)
         return np.asarray(picture), int(data.labels[index])
@@ -93,14 +95,12 @@ class _Draws(Dataset):
     """What chance decides for the image asked for, whose pixels are elsewhere."""
 
     def __init__(self, sizes: np.ndarray, how: Loading) -> None:
-        self.sizes = sizes
-        self.seed, self.augment, self.size, self.resize = how.seed, how.augment, how.input_size, how.resize
+        self.sizes, self.how = sizes, how
 
     def __getitem__(self, which: _Wanted) -> np.ndarray:
         _, epoch, index = which
-        rng = random.Random(f"{self.seed} {epoch} {index}")
         width, height = (int(side) for side in self.sizes[index])
-        return as_numbers(index, draw(self.augment, (width, height), self.size, self.resize, rng))
+        return as_numbers(index, _drawn(self.how, epoch, index, (width, height)))
 
 
 def _stack(draws: list[np.ndarray]) -> Tensor:

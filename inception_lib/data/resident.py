@@ -21,7 +21,7 @@ from inception_lib.data.augmentation import CHANGES, Draw
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess
 from inception_lib.distributed import cores
-from inception_lib.errors import DataError, PictureError
+from inception_lib.errors import DataError
 
 #: Columns of a `Draw` in numbers: the image's number, box (4), size (2), filter, corner (2), changes (3),
 #: their factors (3), mirrored.
@@ -65,12 +65,9 @@ class Resident:
         self.labels = torch.from_numpy(data.labels)
 
         def read(index: int) -> np.ndarray:
-            try:
-                picture = data.picture(index)
-            except PictureError as error:
-                self.bad[index] = str(error)
-            except OSError as error:
-                self.bad[index] = f"{data.label_of(index)}: cannot be read ({error})."
+            picture = data.picture_or_why_not(index)
+            if isinstance(picture, str):
+                self.bad[index] = picture
             else:
                 return np.array(picture if frames is None else frames.frame(picture))
             return np.zeros((1, 1, 3) if frames is None else (frames.crop, frames.crop, 3), np.uint8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -16,6 +16,16 @@ from inception_lib.data.images import as_rgb, read_picture
 from inception_lib.errors import DataError, PictureError
 
 Split = Literal["train", "val"]
+
+
+def opened_or_why_not(opened: Callable[[], Image.Image], name: str) -> Image.Image | str:
+    """What `opened` gives; or a sentence on why it cannot, in which a picture without one has this name."""
+    try:
+        return opened()
+    except PictureError as error:
+        return str(error)
+    except OSError as error:
+        return f"{name}: cannot be read ({error})."
 
 
 class Source(Protocol):
@@ -104,6 +114,10 @@ class Data:
             PictureError: it cannot be read.
         """
         return self.source.read(self._at(index))
+
+    def picture_or_why_not(self, index: int) -> Image.Image | str:
+        """The image; or a sentence on why it cannot be read."""
+        return opened_or_why_not(lambda: self.picture(index), self.label_of(index))
 
     def label_of(self, index: int) -> str:
         """What the image is called in messages: its path, if it has one."""

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from inception_lib.data.images import Preprocess
-from inception_lib.errors import PictureError
+from inception_lib.data.sources import opened_or_why_not
 from inception_lib.evaluation.crops import cut, levels, pixels
 from inception_lib.evaluation.plan import Scheme, View, distinct, plan
 from inception_lib.weights.info import Loaded
@@ -71,12 +71,9 @@ def read(
     opened: Callable[[], Image.Image], name: str, schemes: Mapping[Preprocess, Mapping[str, Scheme]]
 ) -> Read | str:
     """A picture, ready for its views to be cut; or the reason why it could not be read."""
-    try:
-        picture = opened()
-    except PictureError as error:
-        return str(error)
-    except OSError as error:
-        return f"{name}: cannot be read ({error})."
+    picture = opened_or_why_not(opened, name)
+    if isinstance(picture, str):
+        return picture
     found, (width, height) = pixels(picture), picture.size
     if width * height <= _LARGE:
         return Read(name, width, height, found, {})
