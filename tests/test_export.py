@@ -360,12 +360,12 @@ def test_without_onnxruntime_it_is_written_and_says_that_it_was_not_compared(tmp
 def test_a_file_that_answers_otherwise_is_not_written(suffix, tmp_path, monkeypatch):
     path = tmp_path / f"x.{suffix}"
     path.write_text("of before")
-    right = layers.local_response_norm
+    right = lrn.local_response_norm
 
     def otherwise(x, size, alpha, beta, k):
         return right(x, size, 1000 * alpha if torch.compiler.is_exporting() else alpha, beta, k)
 
-    monkeypatch.setattr(layers, "local_response_norm", otherwise)
+    monkeypatch.setattr(lrn, "local_response_norm", otherwise)
     assert "was not written, since its logits differ from the network's by" in wrong(network(0).network, path)
     assert path.read_text() == "of before" and len(list(tmp_path.iterdir())) == 1
 

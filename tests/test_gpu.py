@@ -22,7 +22,7 @@ from inception_lib.data.loading import Loader
 from inception_lib.distributed import Team, choose_device, tune_process
 from inception_lib.evaluation.crops import views_of
 from inception_lib.evaluation.plan import plan, scheme
-from inception_lib.nn.layers import local_response_norm
+from inception_lib.nn.lrn import local_response_norm
 from inception_lib.nn.network import Network
 from inception_lib.training.loop import Training
 from inception_lib.training.recipes import NetworkOptions, Recipe, network_options, recipe

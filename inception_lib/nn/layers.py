@@ -5,41 +5,27 @@ Tensors are (batch, channels, height, width), or (batch, features) once flattene
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 from torch.nn import functional as F
 from torch.nn.modules.module import _has_any_global_hook
 
 from inception_lib import architecture as data
 from inception_lib.architecture import Shape, groups_of, pair, size_of
 from inception_lib.errors import ArchitectureError
+from inception_lib.nn.lrn import LRN, traced, transformed
 
-
-def traced(x: object) -> bool:
-    """Whether this call is written down as a graph: by torch.compile, torch.export, torch.fx or jit.
-
-    Then `x` may be a stand-in, which has no numbers and no memory of which to ask anything.
-    """
-    return torch.compiler.is_compiling() or isinstance(x, torch.fx.Proxy) or torch.jit.is_tracing()
-
-
-def transformed() -> bool:
-    """Whether this call runs inside a transform of `torch.func`, such as vmap, jvp or hessian."""
-    return torch._C._are_functorch_transforms_active()
+#: Multiplications below which a 1x1 convolution on a CPU is faster as a matrix product: less is prepared
+#: for each call.
+_SMALL = 1 << 23
 
 
 class Conv(nn.Module):
     """A convolution, then batch normalization and ReLU where the layer has them.
 
-    The parts are the submodules `conv`, `norm` and `relu`. No part works in place, so a hook on
-    `conv` or `norm` sees, and may keep, the values before the ReLU.
-
-    A 1x1 convolution of channels-last values on a CPU is computed as the matrix product that it is,
-    the same fully connected layer at each pixel: with few channels and pixels it is trained up to twice as
-    fast so, since less is prepared for each call.
+    The parts are the submodules `conv`, `norm` and `relu`. Hooks on them see, and may keep, what they would
+    see in a `Sequential`; where nobody watches, the ReLU works in place, and a small 1x1 convolution of
+    channels-last values on a CPU is computed as the matrix product that it is.
     """
 
     def __init__(self, layer: data.Conv, in_shape: Shape) -> None:
@@ -59,30 +45,45 @@ class Conv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, C, H, W) to (batch, out_channels, H', W')."""
-        x = _product(self.conv, x) if _is_product(self.conv, x) else self.conv(x)
-        if self.norm is not None:
-            x = self.norm(x)
-        return x if self.relu is None else self.relu(x)
+        if traced(x) or transformed() or not self._is_plain():
+            x = self.conv(x)
+            x = x if self.norm is None else self.norm(x)
+            return x if self.relu is None else self.relu(x)
+        if _is_small_product(self.conv, x):
+            # the ReLU before the permutation, since in place on a view it costs more than it saves
+            y = F.linear(x.permute(0, 2, 3, 1), self.conv.weight.flatten(1), self.conv.bias)
+            if self.norm is None:
+                return (y if self.relu is None else y.relu_()).permute(0, 3, 1, 2)
+            x = y.permute(0, 3, 1, 2)
+        else:
+            x = self.conv(x)
+        x = x if self.norm is None else self.norm(x)
+        return x if self.relu is None else x.relu_()
+
+    def _is_plain(self) -> bool:
+        """Whether the parts are torch's own, and nobody watches them."""
+        return (
+            type(self.conv) is nn.Conv2d
+            and type(self.norm) in (type(None), nn.BatchNorm2d)
+            and type(self.relu) in (type(None), nn.ReLU)
+            and not any(_watched(part) for part in (self.conv, self.norm, self.relu) if part is not None)
+            and not _has_any_global_hook()
+        )
 
 
-def _is_product(conv: nn.Conv2d, x: Tensor) -> bool:
-    """Whether `conv` may be replaced by a matrix product, unseen by anyone."""
-    return (
-        type(conv) is nn.Conv2d
-        and (conv.kernel_size, conv.stride, conv.padding, conv.groups) == ((1, 1), (1, 1), (0, 0), 1)
-        and not traced(x)
-        # inside vmap a tensor does not tell its memory format
-        and not transformed()
-        and x.device.type == "cpu"
-        and x.is_contiguous(memory_format=torch.channels_last)
-        # a hook wants the module itself to be called
-        and not (conv._forward_hooks or conv._forward_pre_hooks)
-        and not (conv._backward_hooks or conv._backward_pre_hooks or _has_any_global_hook())
+def _watched(part: nn.Module) -> bool:
+    return bool(
+        part._forward_hooks or part._forward_pre_hooks or part._backward_hooks or part._backward_pre_hooks
     )
 
 
-def _product(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    return F.linear(x.permute(0, 2, 3, 1), conv.weight.flatten(1), conv.bias).permute(0, 3, 1, 2)
+def _is_small_product(conv: nn.Conv2d, x: Tensor) -> bool:
+    return (
+        (conv.kernel_size, conv.stride, conv.padding, conv.groups) == ((1, 1), (1, 1), (0, 0), 1)
+        and x.device.type == "cpu"
+        and x.numel() * conv.out_channels <= _SMALL
+        and x.is_contiguous(memory_format=torch.channels_last)
+    )
 
 
 class Linear(nn.Module):
@@ -97,112 +98,6 @@ class Linear(nn.Module):
         """(batch, ...) to (batch, out_features)."""
         x = self.linear(x.flatten(1))
         return x if self.relu is None else self.relu(x)
-
-
-class LRN(nn.Module):
-    """Local response normalization across channels, equal to `F.local_response_norm` but faster.
-
-    Each value is divided by (k + alpha/size * s) ** beta, where s is the sum of the squares of the
-    `size` channels around it (Krizhevsky et al. 2012, section 3.3; Caffe divides alpha by the size,
-    and so does torch). Half-precision input is computed in float32, since squares above 65,504
-    overflow in float16, and given back in its own type.
-    """
-
-    def __init__(self, layer: data.LRN) -> None:
-        super().__init__()
-        self.size, self.alpha, self.beta, self.k = layer.size, layer.alpha, layer.beta, layer.k
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, C, H, W) to the same shape and type."""
-        return local_response_norm(x, self.size, self.alpha, self.beta, self.k)
-
-    def extra_repr(self) -> str:
-        return f"size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
-
-
-# so that a graph of torch.fx has it as one call
-@torch.fx.wrap
-def local_response_norm(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-    """`F.local_response_norm` as a sum of shifted slices, which compiles into one pass.
-
-    Args and result as there: x is (batch, C, ...), and the result has its shape and type. Derivatives of
-    any order and mode are right, also inside `torch.func`'s transforms. `torch.onnx.export` writes it as
-    ONNX's operator LRN, which every runtime has.
-    """
-    # of an even size, ONNX's window lies one channel further on
-    if torch.onnx.is_in_onnx_export() and not torch.jit.is_tracing() and size % 2:
-        return _onnx_operator(x, size, alpha, beta, k)
-    if traced(x) or transformed() or forward_ad.unpack_dual(x).tangent is not None:
-        return _normalized(x, size, alpha, beta, k)[0]
-    return _LocalResponseNorm.apply(x, size, alpha, beta, k)
-
-
-def _onnx_operator(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-    wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-    # the attributes' types are those of the values
-    attributes: dict[str, Any] = {"size": size, "alpha": float(alpha), "beta": float(beta), "bias": float(k)}
-    return torch.onnx.ops.symbolic("LRN", (wide,), attributes, dtype=wide.dtype, shape=x.shape).to(x.dtype)
-
-
-def _normalized(x: Tensor, size: int, alpha: float, beta: float, k: float) -> tuple[Tensor, Tensor, Tensor]:
-    """y = x / base ** beta, with base = k + alpha/size * (sum of x² over the window); base; base ** -beta."""
-    wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-    base = _window_sum(wide * wide, size // 2, (size - 1) // 2).mul_(alpha / size).add_(k)
-    power = _power(base, beta)
-    return (wide * power).to(x.dtype), base, power
-
-
-class _LocalResponseNorm(torch.autograd.Function):
-    """`_normalized` with its gradient in closed form, which is twice as fast and keeps less.
-
-    dL/dx = g / base ** beta - 2 alpha beta / size * x * (sum of g y / base over the mirrored window).
-
-    For eager, reverse mode alone. A `jvp` here would be wrong in silence where forward modes are nested,
-    since torch does not tell it the outer tangent.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-        y, base, power = _normalized(x, size, alpha, beta, k)
-        ctx.save_for_backward(x, base, power)
-        ctx.settings = size, alpha, beta, k
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
-        x, base, power = ctx.saved_tensors
-        size, alpha, beta, _ = ctx.settings
-        again = torch.is_grad_enabled()
-        if again:
-            # whoever differentiates once more must see that these depend on x
-            _, base, power = _normalized(x, *ctx.settings)
-        wide, grad = x.to(base.dtype), grad.to(base.dtype)
-        direct = grad * power
-        shared = _window_sum(direct * wide / base, (size - 1) // 2, size // 2)
-        add = torch.addcmul if again else Tensor.addcmul_
-        return add(direct, wide, shared, value=-2 * alpha * beta / size).to(x.dtype), None, None, None, None
-
-
-def _window_sum(x: Tensor, before: int, after: int) -> Tensor:
-    """At each channel, the sum of x over the channels from `before` it to `after` it."""
-    if before == after == 0:
-        return x
-    no_padding = (0, 0) * (x.dim() - 2)  # F.pad counts axes from the last; the channels come second
-    padded, channels = F.pad(x, (*no_padding, before, after)), x.shape[1]
-    total = padded[:, :channels] + padded[:, 1 : 1 + channels]
-    for shift in range(2, before + after + 1):
-        total += padded[:, shift : shift + channels]
-    return total
-
-
-def _power(base: Tensor, beta: float) -> Tensor:
-    """base ** -beta; roots where they do, since a general power costs several times as much."""
-    if beta == 0.5:
-        return base.rsqrt()
-    if beta == 0.75:
-        root = base.rsqrt()
-        return root * root.sqrt()
-    return base.pow(-beta)
 
 
 class Scale(nn.Module):

@@ -22,11 +22,13 @@ from inception_lib.networks.names import layer_path
 from inception_lib.nn import layers
 from inception_lib.nn.features import FeatureInfo, feature_info
 from inception_lib.nn.initial import initialize
+from inception_lib.nn.lrn import traced
 
 if TYPE_CHECKING:
     import os
 
     from inception_lib.data.images import Preprocess
+    from inception_lib.nn.fused import Fused
     from inception_lib.weights.info import Weights
 
 
@@ -121,7 +123,7 @@ class Network(nn.Module):
         return self._run(x, self._heads if self.training else ())
 
     def _run(self, x: Tensor, heads: tuple[tuple[str, str], ...]) -> Output:
-        if not layers.traced(x):
+        if not traced(x):
             self._check(x, bool(heads))
         aux: dict[str, Tensor] = {}
         for name in self._trunk:
@@ -229,7 +231,7 @@ class Network(nn.Module):
         """
         if paths is not None:
             return {path: kept.output for path, kept in activations(self, x, paths).items()}
-        if not layers.traced(x):
+        if not traced(x):
             self._check(x, with_heads=False)
         for name in self._trunk[: self._trunk.index(self.architecture.classifiers[0])]:
             x = getattr(self, name)(x)
@@ -243,6 +245,22 @@ class Network(nn.Module):
     def as_classifier(self) -> Classifier:
         """The same network, parameters shared, as a module whose output is the tensor of logits."""
         return Classifier(self)
+
+    def fused(self, *, compile: bool = False) -> Fused:
+        """The same function for inference alone, in fewer and larger steps, with copies of the weights.
+
+        Batch normalization is folded into the convolutions before it, 1x1 convolutions of a module that see
+        the same input are one (GoogLeNet's 57 convolutions become 39), memory is channels last, and there
+        are no heads. Logits agree to about the precision of float32. What is joined has no path of its own
+        any more, nothing can be trained, and the weights cannot be saved: keep the network for that.
+
+        Args:
+            compile: by `torch.compile`, for who has a C++ compiler (on a GPU, Triton) and many images: the
+                first call of each batch size takes a minute or so.
+        """
+        from inception_lib.nn.fused import Fused
+
+        return Fused(self, compile=compile)
 
     def __getattr__(self, name: str) -> Any:
         try:
