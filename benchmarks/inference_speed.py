@@ -3,8 +3,10 @@
     python benchmarks/inference_speed.py                                 this machine, its GPU if it has one
     python benchmarks/inference_speed.py --batch 256 --precision bfloat16 --record inference_speed_h200
 
-Each contender runs on the same noise: as it is by default, with channels last, and compiled. Rounds alternate
-between the contenders, so that a machine that slows down slows all; the figure is the median of the rounds.
+Each contender runs on the same noise: as it is by default, with channels last, and compiled; ours also in
+their inference form (`Network.fused`), which is set against torchvision's with channels last, or compiled.
+Rounds alternate between the contenders, so that a machine that slows down slows all; the figure is the median
+of the rounds.
 """
 
 from __future__ import annotations
@@ -41,15 +43,16 @@ def contenders() -> dict[str, Callable[[], nn.Module]]:
     }
 
 
-def forms(compiled: bool) -> dict[str, Callable[[nn.Module], Callable]]:
-    """What is done to a network before it runs."""
-    found: dict[str, Callable[[nn.Module], Callable]] = {
-        "default": lambda network: network,
-        "channels_last": lambda network: network.to(memory_format=torch.channels_last),
-    }
-    if compiled:
-        found["compiled"] = lambda network: torch.compile(network.to(memory_format=torch.channels_last))
-    return found
+#: What is done to a network before it runs.
+FORMS: dict[str, Callable[[nn.Module], Callable]] = {
+    "default": lambda network: network,
+    "channels_last": lambda network: network.to(memory_format=torch.channels_last),
+    "fused": lambda network: network.fused(),
+    "compiled": lambda network: torch.compile(network.to(memory_format=torch.channels_last)),
+    "fused, compiled": lambda network: network.fused(compile=True),
+}
+#: The form of torchvision's network that one of ours is set against, where it is another.
+AGAINST = {"fused": "channels_last", "fused, compiled": "compiled"}
 
 
 def answers(network: Callable, x: torch.Tensor, precision: str, times: int) -> Callable[[], float]:
@@ -95,7 +98,9 @@ def main(
     x = torch.randn(batch, 3, size, size, device=chosen)
     runs: dict[tuple[str, str], Callable[[], float]] = {}
     for name, make in contenders().items():
-        for form, prepare in forms(compiled).items():
+        for form, prepare in FORMS.items():
+            if ("compiled" in form and not compiled) or ("fused" in form and name == "torchvision"):
+                continue
             given = x if form == "default" else x.contiguous(memory_format=torch.channels_last)
             runs[name, form] = answers(prepare(make().eval().to(chosen)), given, precision, times)
     for once in runs.values():  # compile, and warm up
@@ -107,7 +112,7 @@ def main(
             "network": name,
             "how": form,
             "images_per_s": round(each, 2),
-            "of_torchvision": round(each / speed["torchvision", form], 3),
+            "of_torchvision": round(each / speed["torchvision", AGAINST.get(form, form)], 3),
             "of_torchvision_default": round(each / speed["torchvision", "default"], 3),
         }
         for (name, form), each in speed.items()

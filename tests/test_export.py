@@ -31,7 +31,7 @@ from inception_lib.data.decoding import read_picture
 from inception_lib.data.images import BVLC_PREPROCESS, TORCHVISION_PREPROCESS, Preprocess
 from inception_lib.errors import InceptionWarning
 from inception_lib.history import build
-from inception_lib.nn import layers
+from inception_lib.nn import layers, lrn
 from inception_lib.nn.network import Network
 from inception_lib.weights import export as exporting
 from inception_lib.weights.export import export

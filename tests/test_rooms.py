@@ -21,8 +21,9 @@ ROOMS = (
     *("distributed", "data", "nn", "weights"),
     *("training", "evaluation", "book", "cli", "__main__"),
 )
-#: The only upward arrows, taken when called: `Network.from_pretrained` is where everybody looks for it.
-UPWARD = {("nn.network", "weights.loading"), ("nn.network", "weights.info")}
+#: The only arrows back, taken when called: `Network.from_pretrained` and `Network.fused` are where everybody
+#: looks for them.
+UPWARD = {("nn.network", "weights.loading"), ("nn.network", "weights.info"), ("nn.network", "nn.fused")}
 #: Files of which most is a table or prose, and not code.
 TABLES: tuple[str, ...] = ()
 LONGEST = 450

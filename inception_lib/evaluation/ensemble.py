@@ -25,7 +25,7 @@ from inception_lib.distributed import Team, team
 from inception_lib.errors import DataError, TeamError, printable
 from inception_lib.evaluation.data import stamp
 from inception_lib.evaluation.plan import POOLS, Scheme, plan, scheme
-from inception_lib.evaluation.reading import Cut, cut_views, in_order, read, softmax, usual_batch
+from inception_lib.evaluation.reading import Cut, cut_views, fused, in_order, read, softmax, usual_batch
 from inception_lib.evaluation.store import (
     FORMAT,
     PART,
@@ -212,6 +212,8 @@ def _run(
         by_preprocess.setdefault(info.preprocess, []).append(key)
     schemes = {p: _schemes(crops, p) for p in by_preprocess}
     wanted = [i for part in parts for i in part.which]
+    views = len(wanted) * max(len(plan(s, 1, 1, p)) for p, some in schemes.items() for s in some.values())
+    networks = {key: fused(loaded, views) for key, loaded in networks.items()}
     with (
         tqdm(total=len(wanted), desc=printable(data.name), unit="picture", disable=not progress) as bar,
         warnings.catch_warnings(),  # the threads that read change the filters; here they are put back

@@ -21,7 +21,16 @@ from inception_lib.data.decoding import Picture, as_rgb, is_tensor
 from inception_lib.distributed import choose_device
 from inception_lib.errors import InceptionError, PictureError, WeightsError, printable
 from inception_lib.evaluation.plan import scheme
-from inception_lib.evaluation.reading import Cut, Read, cut_views, in_order, read, softmax, usual_batch
+from inception_lib.evaluation.reading import (
+    Cut,
+    Read,
+    cut_views,
+    fused,
+    in_order,
+    read,
+    softmax,
+    usual_batch,
+)
 from inception_lib.nn.network import Classifier, Network
 from inception_lib.weights.info import Loaded
 from inception_lib.weights.loading import load_weights
@@ -215,6 +224,7 @@ def _answers(
     on = choose_device(device)
     loaded = _loaded(weights)
     loaded.network.to(on).eval()
+    loaded = fused(loaded, crops * len(pictures))
     return _run(pictures, loaded, top, crops, on, batch or usual_batch(on), workers, progress)
 
 

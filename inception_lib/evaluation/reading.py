@@ -15,6 +15,8 @@ from inception_lib.data.images import Preprocess
 from inception_lib.data.sources import opened_or_why_not
 from inception_lib.evaluation.crops import cut, levels, pixels
 from inception_lib.evaluation.plan import Scheme, View, distinct, plan
+from inception_lib.nn.layers import watched
+from inception_lib.nn.network import Network
 from inception_lib.weights.info import Loaded
 
 _LARGE = 8_000_000  # pixels; a larger picture is resized by the thread that reads it, and not kept whole
@@ -115,6 +117,22 @@ def softmax(networks: Sequence[Loaded], views: Tensor, batch: int) -> list[Tenso
             kind = next(network.parameters()).dtype  # the network may be of another precision
             own.append(network(x.to(kind)).logits.float().softmax(1))
     return [torch.cat(own) for own in found]
+
+
+#: Views of all pictures from which on a network's inference form is worth the time that it takes to make.
+_MANY = 64
+
+
+def fused(loaded: Loaded, views: int) -> Loaded:
+    """The network in its inference form, if it has one that does the same, for so many views in all.
+
+    A network that somebody watches or has changed runs as it is.
+    """
+    network = loaded.network
+    changed = type(network) is not Network or any(map(watched, network.modules()))
+    if views < _MANY or changed:
+        return loaded
+    return Loaded(network.fused(), loaded.info)
 
 
 def usual_batch(device: torch.device) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import torch
 from torch import Tensor, nn
@@ -106,18 +106,21 @@ def _fused(module: nn.Module) -> nn.Module:
     if isinstance(module, layers.Branches):
         return _Branches(module)
     module = copy.deepcopy(module).eval()
-    if isinstance(module, layers.Conv) and module.norm is not None:
+    if _folds(module) and module.norm is not None:
         module.conv = fuse_conv_bn_eval(module.conv, module.norm)
         module.norm = None
     return module
 
 
-def _joins(layer: nn.Module) -> bool:
-    if not isinstance(layer, layers.Conv):
+def _folds(layer: nn.Module) -> TypeGuard[layers.Conv]:
+    """Whether a layer is a convolution, after which normalization, if any, does the same to every batch."""
+    if not isinstance(layer, layers.Conv) or not layer.is_plain():
         return False
-    conv = layer.conv
-    plain = (conv.kernel_size, conv.stride, conv.padding, conv.groups) == ((1, 1), (1, 1), (0, 0), 1)
-    return plain and type(conv) is nn.Conv2d
+    return layer.norm is None or layer.norm.running_mean is not None
+
+
+def _joins(layer: nn.Module) -> TypeGuard[layers.Conv]:
+    return _folds(layer) and layers.is_pointwise(layer.conv)
 
 
 def _join(parts: list[layers.Conv]) -> layers.Conv:

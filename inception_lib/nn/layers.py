@@ -45,7 +45,7 @@ class Conv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, C, H, W) to (batch, out_channels, H', W')."""
-        if traced(x) or transformed() or not self._is_plain():
+        if traced(x) or transformed() or not self.is_plain():
             x = self.conv(x)
             x = x if self.norm is None else self.norm(x)
             return x if self.relu is None else self.relu(x)
@@ -60,26 +60,32 @@ class Conv(nn.Module):
         x = x if self.norm is None else self.norm(x)
         return x if self.relu is None else x.relu_()
 
-    def _is_plain(self) -> bool:
+    def is_plain(self) -> bool:
         """Whether the parts are torch's own, and nobody watches them."""
         return (
             type(self.conv) is nn.Conv2d
             and type(self.norm) in (type(None), nn.BatchNorm2d)
             and type(self.relu) in (type(None), nn.ReLU)
-            and not any(_watched(part) for part in (self.conv, self.norm, self.relu) if part is not None)
+            and not any(watched(part) for part in (self.conv, self.norm, self.relu) if part is not None)
             and not _has_any_global_hook()
         )
 
 
-def _watched(part: nn.Module) -> bool:
+def watched(part: nn.Module) -> bool:
+    """Whether a hook is to be called when this module runs."""
     return bool(
         part._forward_hooks or part._forward_pre_hooks or part._backward_hooks or part._backward_pre_hooks
     )
 
 
+def is_pointwise(conv: nn.Conv2d) -> bool:
+    """Whether it is a matrix product at each pixel."""
+    return (conv.kernel_size, conv.stride, conv.padding, conv.groups) == ((1, 1), (1, 1), (0, 0), 1)
+
+
 def _is_small_product(conv: nn.Conv2d, x: Tensor) -> bool:
     return (
-        (conv.kernel_size, conv.stride, conv.padding, conv.groups) == ((1, 1), (1, 1), (0, 0), 1)
+        is_pointwise(conv)
         and x.device.type == "cpu"
         and x.numel() * conv.out_channels <= _SMALL
         and x.is_contiguous(memory_format=torch.channels_last)

@@ -419,7 +419,10 @@ def activations(network: Network, x: Tensor, paths: Iterable[str]) -> dict[str, 
     paths = [paths] if isinstance(paths, str) else list(paths)
     try:
         for path in paths:
-            module = network.get_submodule(layer_path(network.architecture, path).replace("/", "."))
+            try:
+                module = network.get_submodule(layer_path(network.architecture, path).replace("/", "."))
+            except AttributeError:
+                raise InceptionError(f"{path}: is not a layer of its own in a fused network.") from None
             kept[path] = [None, None, None]
             hooks.append(module.register_forward_hook(keep(path, 2)))
             hooks.append(module.register_forward_hook(keep(path, 0, of_input=True)))
