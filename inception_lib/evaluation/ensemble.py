@@ -212,7 +212,8 @@ def _run(
         by_preprocess.setdefault(info.preprocess, []).append(key)
     schemes = {p: _schemes(crops, p) for p in by_preprocess}
     wanted = [i for part in parts for i in part.which]
-    views = len(wanted) * max(len(plan(s, 1, 1, p)) for p, some in schemes.items() for s in some.values())
+    # the same for all processes, and after an interruption
+    views = len(data) * max(len(plan(s, 1, 1, p)) for p, some in schemes.items() for s in some.values())
     networks = {key: fused(loaded, views) for key, loaded in networks.items()}
     with (
         tqdm(total=len(wanted), desc=printable(data.name), unit="picture", disable=not progress) as bar,

@@ -6,6 +6,7 @@ import copy
 from typing import Any, TypeGuard, cast
 
 import torch
+import torch._inductor.config
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -30,14 +31,14 @@ class Fused(Network):
         self.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self.compiled = compile
         if compile:
-            # `freezing`: weights become constants, laid out as the compiled convolutions want them
-            self.compile(options={"freezing": True})
+            self.compile()
 
     def __call__(self, x: Tensor) -> Any:
         if not self.compiled or traced(x):
             return super().__call__(x)
         self._check(x, with_heads=False)
-        with torch.no_grad():  # else nothing is frozen
+        # frozen, weights become constants, laid out as the compiled convolutions want them
+        with torch.no_grad(), torch._inductor.config.patch(freezing=True):
             return super().__call__(x.contiguous(memory_format=torch.channels_last))
 
     def train(self, mode: bool = True) -> Fused:

@@ -51,7 +51,9 @@ class Conv(nn.Module):
             return x if self.relu is None else self.relu(x)
         if _is_small_product(self.conv, x):
             # the ReLU before the permutation, since in place on a view it costs more than it saves
-            y = F.linear(x.permute(0, 2, 3, 1), self.conv.weight.flatten(1), self.conv.bias)
+            # the weights turned as the values are, so that the gradient has the weights' layout, as DDP wants it
+            weight = self.conv.weight.permute(0, 2, 3, 1).flatten(1)
+            y = F.linear(x.permute(0, 2, 3, 1), weight, self.conv.bias)
             if self.norm is None:
                 return (y if self.relu is None else y.relu_()).permute(0, 3, 1, 2)
             x = y.permute(0, 3, 1, 2)

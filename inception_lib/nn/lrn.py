@@ -17,6 +17,8 @@ from torch.nn import functional as F
 
 from inception_lib import architecture as data
 
+#: As they are now: ptflops exchanges torch's for some that count, and counts no other normalization so.
+_add, _addcmul, _mul = torch.add, torch.addcmul, torch.mul
 #: Numbers that one piece of the work holds on a CPU: a few such pieces fit into its cache.
 _PIECE = 1 << 19
 
@@ -126,9 +128,9 @@ class _LocalResponseNorm(torch.autograd.Function):
         squares = _Window(x, size, size // 2)
         for of_x, of_y in _pieces(squares.rows, x, y):
             wide = _wide(of_x)
-            torch.mul(wide, wide, out=squares.values(len(wide)))
+            _mul(wide, wide, out=squares.values(len(wide)))
             power = _power(squares.sums(len(wide)).mul_(alpha / size).add_(k), beta)
-            torch.mul(wide, squares.cut(power), out=of_y)
+            _mul(wide, squares.cut(power), out=of_y)
         return y
 
     @staticmethod
@@ -149,12 +151,12 @@ class _LocalResponseNorm(torch.autograd.Function):
         squares, products = _Window(x, size, size // 2), _Window(x, size, (size - 1) // 2)
         for of_x, of_grad, of_result in _pieces(squares.rows, x, grad, result):
             wide, rows = _wide(of_x), len(of_x)
-            torch.mul(wide, wide, out=squares.values(rows))
+            _mul(wide, wide, out=squares.values(rows))
             base = squares.sums(rows).mul_(alpha / size).add_(k)
             direct = _wide(of_grad) * squares.cut(_power(base, beta))
-            torch.mul(direct, wide, out=products.values(rows)).div_(squares.cut(base))
+            _mul(direct, wide, out=products.values(rows)).div_(squares.cut(base))
             shared = products.cut(products.sums(rows))
-            torch.addcmul(direct, wide, shared, value=factor, out=of_result)
+            _addcmul(direct, wide, shared, value=factor, out=of_result)
         return result, None, None, None, None
 
 
@@ -209,7 +211,7 @@ class _Window:
         shifted = [self._padded[n * self.beside :][: len(total)] for n in range(self.size)]
         if self.size == 1:
             return total.copy_(shifted[0])
-        torch.add(*shifted[:2], out=total)
+        _add(*shifted[:2], out=total)
         for values in shifted[2:]:
             total += values
         return total
