@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from inception_lib.errors import ArchitectureError
 
@@ -231,8 +231,7 @@ def _without_dropout(layer: Layer) -> Layer:
     return layer
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One layer met by `walk`.
 
     `path` is unique in the network (`inception_3a/5x5_reduce`); `module` and `branch` say where it
