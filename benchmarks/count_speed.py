@@ -92,7 +92,8 @@ def contenders() -> dict[str, Callable[[], Answer]]:
     """Functions that count, each on a network of its own, since some tools leave things on theirs."""
 
     def sums(counts: Counts) -> Answer:
-        return counts.trunk.macs, counts.trunk.parameters
+        trunk = counts.trunk
+        return trunk.macs, trunk.parameters
 
     architecture = googlenet()
     found: dict[str, Callable[[], Answer]] = {

@@ -12,6 +12,7 @@ Sources: Szegedy et al., "Going deeper with convolutions" (CVPR 2015, arXiv 1409
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
@@ -438,10 +439,7 @@ def groups_of(conv: Conv, in_channels: int) -> int:
 
 def size_of(shape: Shape) -> int:
     """How many numbers a tensor of this shape holds."""
-    total = 1
-    for n in shape:
-        total *= n
-    return total
+    return math.prod(shape)
 
 
 def _text(shape: Shape) -> str:

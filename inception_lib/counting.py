@@ -9,6 +9,7 @@ is `None` (printed as "not counted"), never a silent zero.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -49,12 +50,7 @@ class Product:
     @property
     def value(self) -> int:
         """The product; 0 where there are no factors."""
-        if not self.factors:
-            return 0
-        total = 1
-        for _, n in self.factors:
-            total *= n
-        return total
+        return math.prod(n for _, n in self.factors) if self.factors else 0
 
     @property
     def formula(self) -> str:
