@@ -15,7 +15,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from itertools import starmap
+from typing import Any, Literal
 
 from inception_lib.errors import ArchitectureError
 
@@ -232,7 +233,8 @@ def _without_dropout(layer: Layer) -> Layer:
     return layer
 
 
-class Step(NamedTuple):
+@dataclass(frozen=True)
+class Step:
     """One layer met by `walk`.
 
     `path` is unique in the network (`inception_3a/5x5_reduce`); `module` and `branch` say where it
@@ -262,7 +264,7 @@ def walk(architecture: Architecture) -> Iterator[Step]:
             f"{architecture.name}: an input is (channels, height, width), each at least 1, "
             f"not {architecture.input}."
         )
-    steps: list[Step] = []
+    steps: list[tuple[Any, ...]] = []  # of which only those that are asked for become a Step
     outputs: dict[str, Shape] = {}
     seen: set[str] = set()
 
@@ -281,10 +283,10 @@ def walk(architecture: Architecture) -> Iterator[Step]:
                     for part in layer.branches
                 ]
                 out = _joined(path, layer, outs)
-                steps.append(Step(path, inner, branch, head, layer, shape, out))
+                steps.append((path, inner, branch, head, layer, shape, out))
             else:
                 out = _out_shape(path, layer, shape)
-                steps.append(Step(path, module, branch, head, layer, shape, out))
+                steps.append((path, module, branch, head, layer, shape, out))
             if not prefix:
                 outputs[layer.name] = out
             shape = out
@@ -295,7 +297,7 @@ def walk(architecture: Architecture) -> Iterator[Step]:
         if head.after not in outputs:
             raise ArchitectureError(f"{head.name}: there is no layer named {head.after!r} to stand on.")
         run(head.layers, outputs[head.after], f"{head.name}/", head.name, "", head.name)
-    return iter(steps)
+    return starmap(Step, steps)
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:
