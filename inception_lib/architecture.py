@@ -12,9 +12,11 @@ Sources: Szegedy et al., "Going deeper with convolutions" (CVPR 2015, arXiv 1409
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from itertools import starmap
+from typing import Any, Literal
 
 from inception_lib.errors import ArchitectureError
 
@@ -171,8 +173,7 @@ class Architecture:
     heads: tuple[Head, ...] = ()
 
     def __post_init__(self) -> None:
-        for _ in walk(self):  # a network that cannot exist is refused here, by the name of its layer
-            pass
+        walk(self)  # a network that cannot exist is refused here, by the name of its layer
 
     @property
     def classes(self) -> int:
@@ -263,40 +264,40 @@ def walk(architecture: Architecture) -> Iterator[Step]:
             f"{architecture.name}: an input is (channels, height, width), each at least 1, "
             f"not {architecture.input}."
         )
+    steps: list[tuple[Any, ...]] = []  # of which only those that are asked for become a Step
     outputs: dict[str, Shape] = {}
-    shape: Shape = architecture.input
     seen: set[str] = set()
 
     def run(
         layers: tuple[Layer, ...], shape: Shape, prefix: str, module: str, branch: str, head: str | None
-    ) -> Generator[Step, None, Shape]:
+    ) -> Shape:
         for layer in layers:
             path = prefix + layer.name
             if path in seen:
                 raise ArchitectureError(f"{path}: two layers have this name.")
             seen.add(path)
             if isinstance(layer, Branches):
-                outs = []
-                for part in layer.branches:
-                    end = yield from run(
-                        part.layers, shape, f"{path}/", module or path, branch or part.name, head
-                    )
-                    outs.append((part.name, end))
+                inner = module or path
+                outs = [
+                    (part.name, run(part.layers, shape, f"{path}/", inner, branch or part.name, head))
+                    for part in layer.branches
+                ]
                 out = _joined(path, layer, outs)
-                yield Step(path, module or path, branch, head, layer, shape, out)
+                steps.append((path, inner, branch, head, layer, shape, out))
             else:
                 out = _out_shape(path, layer, shape)
-                yield Step(path, module, branch, head, layer, shape, out)
+                steps.append((path, module, branch, head, layer, shape, out))
             if not prefix:
                 outputs[layer.name] = out
             shape = out
         return shape
 
-    yield from run(architecture.layers, shape, "", "", "", None)
+    run(architecture.layers, architecture.input, "", "", "", None)
     for head in architecture.heads:
         if head.after not in outputs:
             raise ArchitectureError(f"{head.name}: there is no layer named {head.after!r} to stand on.")
-        yield from run(head.layers, outputs[head.after], f"{head.name}/", head.name, "", head.name)
+        run(head.layers, outputs[head.after], f"{head.name}/", head.name, "", head.name)
+    return starmap(Step, steps)
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:
@@ -305,7 +306,7 @@ def pair(value: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def _positive(path: str, what: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if type(value) is not int or value < 1:  # True is an int, too
         raise ArchitectureError(f"{path}: {what} must be a whole number of at least 1, not {value!r}.")
 
 
@@ -320,24 +321,28 @@ def _grid(
     """Height and width after a window of `kernel` moves over a grid."""
     if len(shape) != 3:
         raise ArchitectureError(f"{path}: needs a grid (channels, height, width); {_text(shape)} arrive.")
-    sizes = []
     _positive(path, "the stride", stride)
-    for n, k, p in zip(shape[1:], pair(kernel), pair(padding), strict=True):
+    (rows, columns), (above, beside) = pair(kernel), pair(padding)
+    for k, p in ((rows, above), (columns, beside)):
         _positive(path, "the kernel", k)
-        if not isinstance(p, int) or p < 0:
+        if type(p) is not int or p < 0:
             raise ArchitectureError(f"{path}: the padding must be a whole number of at least 0, not {p!r}.")
-        if k > n + 2 * p:
-            rows, columns = pair(kernel)
-            raise ArchitectureError(
-                f"{path}: a {rows}x{columns} kernel is larger than its padded input "
-                f"({shape[1] + 2 * pair(padding)[0]}x{shape[2] + 2 * pair(padding)[1]})."
-            )
-        over = n + 2 * p - k
-        size = (-(-over // stride) if ceil else over // stride) + 1
-        if ceil and (size - 1) * stride >= n + p:  # the last window would see only padding
-            size -= 1
-        sizes.append(size)
-    return sizes[0], sizes[1]
+    _, height, width = shape
+    if rows > height + 2 * above or columns > width + 2 * beside:
+        raise ArchitectureError(
+            f"{path}: a {rows}x{columns} kernel is larger than its padded input "
+            f"({height + 2 * above}x{width + 2 * beside})."
+        )
+    return _moves(height, rows, stride, above, ceil), _moves(width, columns, stride, beside, ceil)
+
+
+def _moves(n: int, kernel: int, stride: int, padding: int, ceil: bool) -> int:
+    """How many places a window has along a side of `n`."""
+    over = n + 2 * padding - kernel
+    if not ceil:
+        return over // stride + 1
+    last = -(-over // stride)
+    return last if last * stride >= n + padding else last + 1  # no window that would see only padding
 
 
 def _out_shape(path: str, layer: Layer, shape: Shape) -> Shape:
@@ -436,10 +441,7 @@ def groups_of(conv: Conv, in_channels: int) -> int:
 
 def size_of(shape: Shape) -> int:
     """How many numbers a tensor of this shape holds."""
-    total = 1
-    for n in shape:
-        total *= n
-    return total
+    return math.prod(shape)
 
 
 def _text(shape: Shape) -> str:

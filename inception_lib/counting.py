@@ -9,7 +9,8 @@ is `None` (printed as "not counted"), never a silent zero.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -49,12 +50,7 @@ class Product:
     @property
     def value(self) -> int:
         """The product; 0 where there are no factors."""
-        if not self.factors:
-            return 0
-        total = 1
-        for _, n in self.factors:
-            total *= n
-        return total
+        return math.prod(n for _, n in self.factors) if self.factors else 0
 
     @property
     def formula(self) -> str:
@@ -65,6 +61,9 @@ class Product:
     def numbers(self) -> str:
         """With the numbers put in: `14·14·48 × 5·5·480`."""
         return _grouped(self.factors, 1)
+
+
+_NONE = Product()
 
 
 def _grouped(factors: tuple[tuple[str, int], ...], column: int) -> str:
@@ -343,23 +342,18 @@ def count(architecture: Architecture, policy: Policy | None = None) -> Counts:
     Auxiliary heads, where the architecture has them, are counted too; `.trunk` leaves them out.
     """
     policy = policy or Policy()
-    return Counts(architecture, policy, tuple(_row(step, policy) for step in walk(architecture)))
+    counted = {what for what, on in vars(policy).items() if on}
+    return Counts(architecture, policy, tuple(_row(step, counted) for step in walk(architecture)))
 
 
-def _row(step: Step, policy: Policy) -> Row:
+def _row(step: Step, counted: Set[str]) -> Row:
+    """The counts of one layer; `counted` names what the policy counts."""
     layer, out = step.layer, step.out_shape
-    macs = weights = Product()
+    macs = weights = _NONE
     biases = norm = 0
-    counted: list[int] = []
-    not_counted: list[str] = []
+    other: dict[str, int] = {}
     kind, kernel, stride = type(layer).__name__.lower(), None, None
     activations = size_of(out)
-
-    def other(what: str, operations: int) -> None:
-        if getattr(policy, what):
-            counted.append(operations)
-        else:
-            not_counted.append(what)
 
     match layer:
         case Conv():
@@ -372,44 +366,46 @@ def _row(step: Step, policy: Policy) -> Row:
             macs = Product((("H", out[1]), ("W", out[2]), ("N", layer.out_channels), *one_output))
             if layer.bias:
                 biases = layer.out_channels
-                other("bias", activations)
+                other["bias"] = activations
             if layer.batch_norm:
                 norm = 2 * layer.out_channels
-                other("batch_norm", 2 * activations)
+                other["batch_norm"] = 2 * activations
             if layer.relu:
-                other("relu", activations)
+                other["relu"] = activations
         case Linear():
             weights = macs = Product((("N", layer.out_features), *_features(step.in_shape)))
             if layer.bias:
                 biases = layer.out_features
-                other("bias", activations)
+                other["bias"] = activations
             if layer.relu:
-                other("relu", activations)
+                other["relu"] = activations
         case Pool():
             kind, stride = f"{layer.op} pool", layer.stride
             kernel = pair(layer.kernel)
-            other("pool", activations * kernel[0] * kernel[1])
+            other["pool"] = activations * kernel[0] * kernel[1]
         case GlobalPool():
             kind = "average pool"
             # windows of unequal size where the grid does not divide: bounded by their ceiling
             rows, columns = (-(-n // layer.output) for n in step.in_shape[1:])
             kernel = rows, columns
-            other("pool", activations * rows * columns)
+            other["pool"] = activations * rows * columns
         case LRN():
-            other("lrn", activations * (2 * layer.size + 3))
+            other["lrn"] = activations * (2 * layer.size + 3)
         case Scale():
             norm = 2 * out[0]
-            other("batch_norm", 2 * activations)
+            other["batch_norm"] = 2 * activations
         case Tanh():
-            other("relu", activations)
+            other["relu"] = activations
         case Branches(join="add"):
             kind = "add"
-            other("bias", (len(layer.branches) - 1) * activations)
+            other["bias"] = (len(layer.branches) - 1) * activations
             if layer.relu:
-                other("relu", activations)
+                other["relu"] = activations
         case Dropout() | Select() | Branches():
+            # copies at most; nothing is computed at test time
             kind = "concat" if isinstance(layer, Branches) else kind
-            counted.append(0)  # copies at most; nothing is computed at test time
+    taken = [operations for what, operations in other.items() if what in counted]
+    not_counted = [what for what in other if what not in counted]
     return Row(
         path=step.path,
         module=step.module,
@@ -424,7 +420,7 @@ def _row(step: Step, policy: Policy) -> Row:
         weights=weights,
         biases=biases,
         norm_parameters=norm,
-        other=None if not_counted and not counted else sum(counted),
+        other=None if not_counted and not taken else sum(taken),
         not_counted=tuple(not_counted),
     )
 

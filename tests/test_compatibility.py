@@ -7,18 +7,14 @@ import copy
 import math
 
 import captum.attr
-import fvcore.nn
-import ptflops
 import pytest
 import pytorch_grad_cam
-import thop
 import torch
-import torchinfo
 import torchvision
+from count_speed import COUNTERS
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from inception_lib import activations, count, googlenet
 from inception_lib.nn.network import Network
@@ -29,45 +25,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 # ------------------------------------------------------------------------------------------ tools that count
 
 
-def flop_counter(network, x):
-    with FlopCounterMode(display=False) as counter:
-        network(x)
-    return counter.get_total_flops(), None
-
-
-def by_thop(network, x):
-    return thop.profile(network, (x,), verbose=False)
-
-
-def by_ptflops(backend):
-    def tool(network, x):
-        size, quiet = tuple(x.shape[1:]), {"as_strings": False, "print_per_layer_stat": False}
-        return ptflops.get_model_complexity_info(network, size, backend=backend, **quiet)
-
-    return tool
-
-
-def by_fvcore(network, x):
-    return fvcore.nn.FlopCountAnalysis(network, x).total(), fvcore.nn.parameter_count(network)[""]
-
-
-def by_torchinfo(network, x):
-    found = torchinfo.summary(network, input_data=x, verbose=0)
-    return found.total_mult_adds, found.total_params
-
-
-COUNTERS = {
-    "flop_counter": flop_counter,
-    "fvcore": by_fvcore,
-    "torchinfo": by_torchinfo,
-    "ptflops, aten": by_ptflops("aten"),
-    "thop": by_thop,
-    "ptflops": by_ptflops("pytorch"),
-}
 MACS, PARAMETERS = 1_582_671_872, 6_998_552
 COUNTS = {
-    # two operations for each MAC
-    "flop_counter": 2 * MACS,
+    # two operations for each MAC, of which the tool's function gives half
+    "FlopCounterMode": MACS,
     # and the last pool, one for each of its 7 x 7 x 1024 inputs
     "fvcore": 1_582_722_048,
     # and an addition of the bias for each output of a convolution or of the classifier: 3,227,160
@@ -77,7 +38,7 @@ COUNTS = {
     "thop": 1_582_723_072,
     # and the biases, and what ReLUs give and pools take, both twice: once for the module, once for the
     # function that the module calls; 15,531,256 together
-    "ptflops": 1_598_203_128,
+    "ptflops, pytorch": 1_598_203_128,
 }
 
 
@@ -92,12 +53,12 @@ def test_the_table_is_what_its_comments_say():
     inputs_of_pools = sizes("max pool", "in_shape") + sizes("average pool", "in_shape")
     assert (counts.macs, counts.parameters) == (MACS, PARAMETERS)
     expected = {
-        "flop_counter": 2 * MACS,
+        "FlopCounterMode": MACS,
         "fvcore": MACS + 7 * 7 * 1024,
         "torchinfo": MACS + outputs + classes,
         "ptflops, aten": MACS + outputs + classes,
         "thop": MACS + (49 + 1) * 1024,
-        "ptflops": MACS + outputs + classes + 2 * (outputs + inputs_of_pools),
+        "ptflops, pytorch": MACS + outputs + classes + 2 * (outputs + inputs_of_pools),
     }
     assert expected == COUNTS
 
@@ -120,7 +81,7 @@ def test_a_counting_tool_gives_for_our_network_what_it_gives_for_torchvisions(to
     theirs = torchvision.models.googlenet(init_weights=False, aux_logits=False).eval()
     x = torch.zeros(1, 3, 224, 224)
     found, parameters = COUNTERS[tool](ours, x)
-    if tool == "ptflops":  # torchvision's ReLUs are functions alone, which it counts once
+    if tool == "ptflops, pytorch":  # torchvision's ReLUs are functions alone, which it counts once
         found -= sizes("conv", "out_shape")
     assert (found, parameters) == COUNTERS[tool](theirs, x)
 

@@ -1,6 +1,8 @@
 """The counts, held against the worked examples and totals that were computed elsewhere."""
 
 import json
+import sys
+import timeit
 
 import pytest
 
@@ -140,3 +142,27 @@ def test_sums_over_rows_are_the_totals(variant):
 def test_an_unknown_layer_is_named(paper):
     with pytest.raises(KeyError, match="no layer 'conv9'"):
         paper["conv9"]
+
+
+def python_calls(function):
+    """How many functions of Python it calls: unlike seconds, the same on a busy machine."""
+    calls = 0
+
+    def seen(frame, event, argument):
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(seen)
+    try:
+        function()
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+def test_counting_is_quick_enough_to_be_done_at_each_movement_of_a_slider(paper):
+    # 35 calls a layer: the architecture is walked twice, when it is built and when it is counted
+    assert python_calls(lambda: count(googlenet())) < 40 * len(paper.rows)
+    # about a millisecond
+    assert min(timeit.repeat(lambda: count(googlenet()), number=1, repeat=20)) < 0.02
