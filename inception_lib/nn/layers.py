@@ -51,7 +51,7 @@ class Conv(nn.Module):
             return x if self.relu is None else self.relu(x)
         if _is_small_product(self.conv, x):
             # the ReLU before the permutation, since in place on a view it costs more than it saves
-            # the weights turned as the values are, so that the gradient has the weights' layout, as DDP wants it
+            # weights turned as the values are, so that their gradient has their layout, as DDP wants it
             weight = self.conv.weight.permute(0, 2, 3, 1).flatten(1)
             y = F.linear(x.permute(0, 2, 3, 1), weight, self.conv.bias)
             if self.norm is None:
