@@ -1,5 +1,7 @@
-"""Triton's kernels of local response normalization, without a GPU: in Triton's interpreter they must give what
-torch gives in float64, and Triton's compiler must make machine code of them. On a GPU: test_gpu.py.
+"""Triton's kernels of local response normalization, without a GPU; on one: test_gpu.py.
+
+In Triton's interpreter they must give what torch gives in float64, and Triton's compiler must make machine
+code of them.
 """
 
 from __future__ import annotations
@@ -108,9 +110,18 @@ def machine_code(name, dtype, stride, capability):
     from inception_lib.nn import lrn_kernels
 
     kernel = getattr(lrn_kernels, name)
-    fixed = {"channels": 192, "before": 2, "after": 2, "beta": 0.75, "block": lrn_kernels.BLOCK, "wide": False}
+    fixed = {
+        "channels": 192,
+        "before": 2,
+        "after": 2,
+        "beta": 0.75,
+        "block": lrn_kernels.BLOCK,
+        "wide": False,
+    }
     fixed |= {"stride": 1} if stride == 1 else {}
-    kinds = {"values": "i32", "stride": "i32", "k": "fp32", "scale": "fp32"} | dict.fromkeys(fixed, "constexpr")
+    kinds = {"values": "i32", "stride": "i32", "k": "fp32", "scale": "fp32"} | dict.fromkeys(
+        fixed, "constexpr"
+    )
     names = kernel.arg_names
     return triton.compile(
         ASTSource(
@@ -144,7 +155,9 @@ def test_what_is_not_for_the_kernels_is_not_usable(monkeypatch):
         assert not lrn_triton.usable(torch.empty(2, 3, 4, 4, device="cuda"))
 
 
-@pytest.mark.parametrize("fault", [ImportError("No module named 'triton'"), RuntimeError("no C compiler"), None])
+@pytest.mark.parametrize(
+    "fault", [ImportError("No module named 'triton'"), RuntimeError("no C compiler"), None]
+)
 def test_where_it_cannot_be_built_one_warning_says_so(monkeypatch, fault):
     """On the CPU no kernel can start: whatever happens, the plain layer is there."""
 
@@ -154,8 +167,10 @@ def test_where_it_cannot_be_built_one_warning_says_so(monkeypatch, fault):
 
     monkeypatch.setattr(lrn_triton, "_launch", failing)
     lrn_triton._works.cache_clear()
+    lrn_triton.fault.cache_clear()
     with pytest.warns(InceptionWarning, match=str(fault) if fault else "its result is wrong") as caught:
         assert not lrn_triton._works(torch.device("cpu"))
         assert not lrn_triton._works(torch.device("cpu"))
     assert len(caught) == 1
     lrn_triton._works.cache_clear()
+    lrn_triton.fault.cache_clear()

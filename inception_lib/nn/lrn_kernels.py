@@ -6,6 +6,8 @@ each channel is a plane. They are read again for each value, which costs little,
 from memory comes every value once. All arithmetic is in float32.
 """
 
+# mypy: allow-untyped-defs
+
 from __future__ import annotations
 
 import triton

@@ -106,20 +106,31 @@ def _launch(
 
 
 @cache
-def _works(device: torch.device) -> bool:
-    """Whether the kernels can be built and give what they should on this device."""
-    x = torch.linspace(-9, 9, 24, device=device).view(2, 4, 3)
-    y, back = torch.empty_like(x), torch.empty_like(x)
+def fault(device: torch.device) -> str:
+    """Why Triton's kernels cannot be used on this device, in some words; nothing where they can.
+
+    They are built there, and compared with torch's function.
+    """
     try:
+        x = torch.linspace(-9, 9, 24, device=device).view(2, 4, 3)
+        y, back = torch.empty_like(x), torch.empty_like(x)
         _launch("forward", (x, y), False, 3, 0.5, 0.75, 1.0)
         _launch("backward", (x, y, back), False, 3, 0.5, 0.75, 1.0)
         right = torch.allclose(y, F.local_response_norm(x, 3, 0.5, 0.75, 1.0), rtol=1e-4, atol=1e-5)
-        why = "" if right else "its result is wrong"
+        return "" if right else "its result is wrong"
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # whatever a compiler says: no triton, no C compiler, a GPU that is too old
-        why = (str(error).strip().splitlines() or [""])[0].rstrip(".") or type(error).__name__
+        return (str(error).strip().splitlines() or [""])[0].rstrip(".") or type(error).__name__
+
+
+@cache
+def _works(device: torch.device) -> bool:
+    """Whether there is no fault; a warning names the one that there is."""
+    why = fault(device)
     if why:
-        warn(f"Triton's kernel of local response normalization cannot be used on {device} ({why}); torch's "
-             f"own operations are, which are slower.")  # fmt: skip
+        warn(
+            f"Triton's kernel of local response normalization cannot be used on {device} ({why}); torch's "
+            f"own operations are, which are slower."
+        )
     return not why
