@@ -82,12 +82,12 @@ def test_the_trial_before_the_first_update_leaves_no_trace(monkeypatch, data, pl
     assert run.recipe.compile is True and same(weights_of(run.folder), weights_of(plain.folder))
 
 
-def test_compiled_it_gives_nearly_the_same_weights(monkeypatch, data, plain, tmp_path):
+def test_compiled_it_gives_nearly_the_same_losses(monkeypatch, data, plain, tmp_path):
     """Traced, a 1x1 convolution is computed in another way."""
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
-    found = weights_of(run_on(data, changed(BATCH_NORM, compile=True), tmp_path / "run").folder)
-    for name, value in weights_of(plain.folder).items():
-        torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4)
+    run = run_on(data, changed(BATCH_NORM, compile=True), tmp_path / "run")
+    for name in ("loss", "aux1", "aux2", "val_loss"):
+        assert run.history[0][name] == pytest.approx(plain.history[0][name], rel=1e-3)
 
 
 @pytest.mark.slow
