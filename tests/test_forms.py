@@ -72,6 +72,7 @@ def test_the_command_line_takes_flags_and_values():
     words = ["train", "--compile", "--lr", "1", "--no-compile"]
     assert with_values(words) == ["train", "--compile", "True", "--lr", "1", "--compile", "False"]
     assert with_values(["--compile", "None"]) == ["--compile", "None"]
+    assert with_values([]) == []
 
 
 def test_the_trial_before_the_first_update_leaves_no_trace(monkeypatch, data, plain, tmp_path):

@@ -96,7 +96,7 @@ def with_values(argv: Sequence[str]) -> list[str]:
     """The words with a value after `--compile`, which may also be left open, and so is no flag for tyro."""
     flags = {"--compile": ["--compile", "True"], "--no-compile": ["--compile", "False"]}
     found: list[str] = []
-    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+    for word, following in zip(argv, [*argv, ""][1:], strict=True):
         given = following in ("True", "False", "None")
         found += [word] if given else flags.get(word, [word])
     return found
