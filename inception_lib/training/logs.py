@@ -93,8 +93,8 @@ def line(record: Record) -> str:
     losses = " ".join(f"{name} {record[name]:.3f}" for name in loss_names(record))
     bad = f", {record['bad']} unreadable images" if record["bad"] else ""
     shares = record["flops_share"], record.get("traffic_share")
-    whats = "a matrix product's FLOP/s", "a copy's memory traffic"
-    told = [f"{share:.0%} of {what}" for share, what in zip(shares, whats, strict=True) if share is not None]
+    peaks = "a matrix product's FLOP/s", "a copy's memory traffic"
+    told = [f"{share:.0%} of {what}" for share, what in zip(shares, peaks, strict=True) if share is not None]
     reached = "".join(f", {share}" for share in told)
     return (
         f"epoch {record['epoch']:.4g}: {losses}, top-1 {record['top1']:.1%}, "
