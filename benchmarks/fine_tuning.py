@@ -77,7 +77,7 @@ def outcome_of(arm: str, done: Run, network: NetworkOptions) -> dict[str, Any]:
         "recipe": done.recipe.to_dict(),
         "network": network.to_dict(),
         # how fast a matrix product is was measured while other runs went on
-        "history": [{k: v for k, v in r.items() if k != "flops_share"} for r in done.history],
+        "history": [{k: v for k, v in r.items() if not k.endswith("_share")} for r in done.history],
     }
 
 

@@ -2,22 +2,25 @@
 
     PYTHONPATH=. python benchmarks/gpu.py --data FOLDER --results FOLDER      in under 9 minutes
 
-Training, which experiments on heads and batch normalization, runs for most of the time, and the GPU's tests
-beside it; then, alone, what is timed. Each part is a process with a time box of its own, and what a part
-finds is written when it is there, so that the command may be cut off anywhere. `--only` chooses parts. It
-needs Python 3.11, torch 2.11 and torchvision, tyro, pandas, pytest and hypothesis, no network, and no
+Parts run one after the other, in the order of their worth: the GPU's tests, in small groups of which those
+come first that failed the last time; then what is timed, alone on the machine; then real training. Each part
+is a process with a time box of its own, and what a part finds is written when it is there, so that the
+command may be cut off anywhere. `--only` chooses parts. It needs Python 3.11, torch 2.11 and torchvision,
+tyro, pandas, pytest and hypothesis (and nbconvert and ipykernel for the chapter), no network, and no
 installation of the library: PYTHONPATH must name the checkout. `--data` is Imagenette, or a folder like it,
-of small images.
+of small images. `--small` is a trial of the command itself, on any machine.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
@@ -26,27 +29,101 @@ from inception_lib.console import run
 
 ROOT = Path(__file__).resolve().parents[1]
 
+#: Groups of the GPU's tests, by the words of `pytest -k`, each with the seconds that it may take.
+TESTS = {
+    "learns and float16 and not compil": 60,
+    "interrupted or two_processes": 45,
+    "logits_and_gradients": 30,
+    "kernels": 45,
+    "not (float16 and learns) and not interrupted and not two_processes and not logits and not kernels "
+    "and not compil": 60,
+    "compil": 90,
+}
 
+
+@dataclass(frozen=True)
 class Part:
-    """A process with a time box, and what it was started for."""
+    """A process, how long it may take, and what it leaves to those after it.
 
-    def __init__(self, name: str, words: list[str], seconds: float, environment: dict[str, str]) -> None:
-        self.name, self.end = name, time.monotonic() + seconds
-        print(f"=== {name}, {seconds:.0f} s at most: python {shlex.join(words)}", flush=True)
-        self.process = subprocess.Popen(
+    LEFT among its words stands for the seconds that it has.
+    """
+
+    name: str
+    words: list[str]
+    seconds: float
+    leaves: float = 0
+
+    def done(self, end: float, environment: dict[str, str]) -> bool:
+        """Run it until it has ended or its time, or all time, is over; whether it went well."""
+        left = min(self.seconds, end - self.leaves - time.monotonic())
+        if left < 10:
+            print(f"=== {self.name}: no time is left", flush=True)
+            return False
+        words = [word.replace("LEFT", str(int(left - 8))) for word in self.words]
+        print(f"=== {self.name}, {left:.0f} s at most: python {shlex.join(words)}", flush=True)
+        start = time.monotonic()
+        process = subprocess.Popen(
             [sys.executable, *words], cwd=ROOT, env=environment, start_new_session=True
         )
-
-    def wait(self) -> bool:
-        """Until it has ended or its time is over; whether it went well."""
         try:
-            status = f"status {self.process.wait(max(0.0, self.end - time.monotonic()))}"
+            status = f"status {process.wait(left)}"
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
             status = "cut off"
-        print(f"=== {self.name}: {status}", flush=True)
+        print(f"=== {self.name}: {status}, {time.monotonic() - start:.0f} s", flush=True)
         return status == "status 0"
+
+
+def tests() -> list[Part]:
+    """The GPU's tests; a group ends with its first failure, of which all is shown."""
+    pytest = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=short"]
+    return [
+        Part(f"tests, {which}", [*pytest, "-k", which, "tests/test_gpu.py"], seconds)
+        for which, seconds in TESTS.items()
+    ]
+
+
+def timed(data: list[str], compiled: bool, small: bool, where: str) -> list[Part]:
+    """What is timed: each writes a record of its own."""
+    all_batches = "--batch 2 --rounds 1 --times 1" if small else "--batch 256 --times 5"
+    speed = f"{all_batches} --precision bfloat16".split()
+    forms = [] if compiled else ["--no-compiled"]
+    network = [*speed, *forms, *(["--size", "96"] if small else [])]
+    kept = "--batch 4 --size 80 --width 0.1 --workers 1 --rounds 1 --times 1" if small else "--batch 128"
+    parts = {
+        "lrn_speed": (30, speed),
+        # both of them are compiled, which takes most of the time; our other variant is torchvision's network
+        "train_speed": (180 if compiled else 50, [*network, "--networks", "ours, paper", "torchvision"]),
+        "inference_speed": (120 if compiled else 40, network),
+        "loader_speed": (60, ["--rounds", "1"] if small else []),
+        "kept_speed": (60, [*kept.split(), *data]),
+        "crop_speed": (30, []),
+    }
+    if small:
+        del parts["crop_speed"]  # 144 crops of 224 pixels are a minute's work for a CPU
+    return [
+        Part(name, [f"benchmarks/{name}.py", *words, "--record", f"{name}_{where}"], seconds)
+        for name, (seconds, words) in parts.items()
+        if (ROOT / "benchmarks" / f"{name}.py").exists()
+    ]
+
+
+def training(data: list[str], leaves: float, together: int, small: Path | None, where: str) -> list[Part]:
+    """Real training: experiments on heads and batch normalization, as many as there is time for."""
+    words = ["benchmarks/heads_and_norms.py", *data, "--record", f"heads_and_norms_{where}"]
+    words += ["--together", str(together), "--seconds", "LEFT"]
+    words += ["--epochs", "1", "--size", "80", "--width", "0.05", "--work", str(small)] if small else []
+    return [Part("heads_and_norms", words, 25 if small else 600, leaves)]
+
+
+def chapter(results: Path) -> list[Part]:
+    """One pass of the notebook of chapter 10, which trains; where it cannot run, a sentence."""
+    if not all(importlib.util.find_spec(name) for name in ("nbconvert", "ipykernel", "anywidget")):
+        print("=== chapter: needs nbconvert, ipykernel and anywidget, and is left out", flush=True)
+        return []
+    words = ["-m", "nbconvert", "--to", "notebook", "--execute", "book/10_train.ipynb"]
+    return [Part("chapter", [*words, "--output-dir", str(results)], 120)]
 
 
 def main(
@@ -57,7 +134,8 @@ def main(
     minutes: float = 9,
     together: int = 5,
     compiled: bool = True,
-    only: tuple[str, ...] = ("training", "tests", "train_speed", "inference_speed", "crop_speed"),
+    small: bool = False,
+    only: tuple[str, ...] = ("tests", "timed", "training", "chapter"),
 ) -> int:
     """Run the parts.
 
@@ -69,51 +147,38 @@ def main(
         minutes: For all parts together.
         together: Trainings at a time.
         compiled: Time compiled networks too, which takes minutes more.
-        only: These parts alone.
+        small: Everything on a few images, for a trial of this command.
+        only: These parts alone; also single ones, as in `--only kernels train_speed`.
     """
     end = time.monotonic() + 60 * minutes
+    results = results.resolve()  # the parts run in the checkout
     results.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {
-        "INCEPTION_RESULTS": str(results.resolve()),
+        "INCEPTION_RESULTS": str(results),
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PYTHONUNBUFFERED": "1",
     }
-    speed = ["--batch", "256", "--precision", "bfloat16", "--times", "5"]
-    speed += [] if compiled else ["--no-compiled"]
-    timed = {
-        "train_speed": (200 if compiled else 40, speed),
-        "inference_speed": (120 if compiled else 30, speed),
-        "crop_speed": (30, []),
+    images = [
+        "--data",
+        str(Path(data).resolve()) if Path(data).exists() else data,
+        "--about-data",
+        about_data,
+    ]
+    last = chapter(results) if "chapter" in only and not small else []
+    chosen = {
+        "tests": tests(),
+        "timed": timed(images, compiled, small, where),
+        "training": training(
+            images, sum(part.seconds for part in last), together, results / "work" if small else None, where
+        ),
+        "chapter": last,
     }
-    timed = {name: part for name, part in timed.items() if name in only}
-    beside = end - time.monotonic() - sum(seconds for seconds, _ in timed.values())
-    first, failed = time.monotonic(), []
-    training = None
-    if "training" in only:
-        words = ["benchmarks/heads_and_norms.py", "--data", data, "--about-data", about_data]
-        words += ["--together", str(together), "--seconds", str(int(beside - 10))]
-        words += ["--record", f"heads_and_norms_{where}"]
-        training = Part("training", words, beside, environment)
-    for tests in ("not compil", "compil") if "tests" in only else ():
-        words = [
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--tb=short",
-            "-k",
-            tests,
-            "tests/test_gpu.py",
-        ]
-        part = Part(f"tests, {tests}ed", words, beside - (time.monotonic() - first), environment)
-        failed += [] if part.wait() else [part.name]
-    if training:
-        failed += [] if training.wait() else [training.name]
-    for name, (seconds, words) in timed.items():
-        words = [f"benchmarks/{name}.py", *words, "--record", f"{name}_{where}"]
-        part = Part(name, words, min(seconds, end - time.monotonic()), environment)
-        failed += [] if part.wait() else [part.name]
+    failed = []
+    for kind, parts in chosen.items():
+        for part in parts:
+            wanted = kind in only or any(name in part.name for name in only)
+            if wanted and not part.done(end, environment):
+                failed.append(part.name)
     print("not in order: " + ", ".join(failed) if failed else "all in order", flush=True)
     return 1 if failed else 0
 

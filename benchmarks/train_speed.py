@@ -4,8 +4,11 @@
     python benchmarks/train_speed.py --batch 128 --precision bfloat16 --record train_speed_h200
 
 Each contender makes whole updates (forward with both heads, loss, backward, SGD) on the same noise, eager
-and compiled. Rounds alternate between the contenders, so that a machine that slows down slows all; the figure
-is the median of the rounds. `flops_share` is the share of what a product of two large matrices reaches there.
+and compiled, and where `--graphs` says so compiled with CUDA graphs. Rounds alternate between the contenders,
+so that a machine that slows down slows all; the figure is the median of the rounds. `flops_share` is the
+share of what a product of two large matrices reaches there, `traffic_share` that of a large copy, for the
+least bytes that an update moves if every layer is one pass. Compiling takes minutes: each network that is
+compiled is timed beside all that were before it, and the record is written again.
 """
 
 from __future__ import annotations
@@ -26,12 +29,16 @@ from rounds import in_turn
 from torch import nn
 from torch.nn import functional as F
 
-from inception_lib import count, googlenet
+from inception_lib import googlenet
 from inception_lib.book import results
 from inception_lib.console import run
 from inception_lib.distributed import choose_device, device_name, tune_process
 from inception_lib.nn.network import Network
-from inception_lib.training.speed import matmul_flops
+from inception_lib.training.parts import update_flops, update_traffic
+from inception_lib.training.speed import copy_rate, matmul_flops
+
+#: The contenders, with the variant of our network whose arithmetic they do.
+NETWORKS = {"ours, paper": "paper", "ours, torchvision": "torchvision", "torchvision": "torchvision"}
 
 
 def contenders(size: int) -> dict[str, nn.Module]:
@@ -43,14 +50,23 @@ def contenders(size: int) -> dict[str, nn.Module]:
     }
 
 
-def updater(network: nn.Module, x: torch.Tensor, y: torch.Tensor, precision: str) -> Callable[[], None]:
+def compiled_as(how: str, network: nn.Module) -> Callable:
+    """The network as it is called."""
+    if how == "eager":
+        return network
+    return torch.compile(network, dynamic=False, mode="reduce-overhead" if "graphs" in how else None)
+
+
+def updater(
+    network: nn.Module, how: str, x: torch.Tensor, y: torch.Tensor, precision: str
+) -> Callable[[], None]:
     """A function that makes one update."""
-    rule = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9)
-    kind = x.device.type
+    rule = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, fused=True)
+    kind, called = x.device.type, compiled_as(how, network)
 
     def update() -> None:
         with torch.autocast(kind, torch.bfloat16) if precision == "bfloat16" else nullcontext():
-            main, *heads = network(x)
+            main, *heads = called(x)
         loss = F.cross_entropy(main.float(), y) + 0.3 * sum(F.cross_entropy(h.float(), y) for h in heads)
         rule.zero_grad(set_to_none=True)
         loss.backward()
@@ -74,11 +90,24 @@ def seconds(update: Callable[[], None], device: torch.device, times: int) -> flo
     return (time.perf_counter() - start) / times
 
 
+def one_image(variant: str, size: int, batch: int, kind: torch.dtype) -> tuple[float, float]:
+    """FLOP and bytes of one image's part in an update of our network of this variant."""
+    network = Network(googlenet(variant, input_size=size))
+    return update_flops(network, None), update_traffic(network, None, batch, value=kind.itemsize)
+
+
+def ratio(base: float | None, found: float) -> float | None:
+    """How many times as fast as torchvision's in the same form, where that was timed."""
+    return None if base is None else round(base / found, 3)
+
+
 def main(
     batch: int = 16,
     size: int = 224,
     precision: Literal["float32", "bfloat16"] = "float32",
     compiled: bool = True,
+    graphs: bool = False,
+    networks: tuple[str, ...] = tuple(NETWORKS),
     rounds: int = 7,
     times: int = 2,
     device: str | None = None,
@@ -91,6 +120,8 @@ def main(
         size: Pixels a side.
         precision: float32, or autocast to bfloat16.
         compiled: Measure under torch.compile as well.
+        graphs: And with CUDA graphs.
+        networks: That are compiled; eager, all are measured.
         rounds: Of which the median counts.
         times: Updates in a round.
         device: cpu or cuda; the GPU if there is one.
@@ -101,45 +132,47 @@ def main(
     torch.manual_seed(0)
     x = torch.randn(batch, 3, size, size, device=chosen).to(memory_format=torch.channels_last)
     y = torch.randint(0, 1000, (batch,), device=chosen)
-    updates: dict[tuple[str, str], Callable[[], None]] = {}
-    for name, network in contenders(size).items():
-        network = network.to(chosen, memory_format=torch.channels_last).train()
-        updates[name, "eager"] = updater(network, x, y, precision)
-        if compiled:
-            updates[name, "compiled"] = updater(torch.compile(network), x, y, precision)
-    for update in updates.values():  # compile, and warm up
-        seconds(update, chosen, 3)
-    took = in_turn({key: partial(seconds, update, chosen, times) for key, update in updates.items()}, rounds)
-    paper, other = (
-        6 * count(googlenet(variant, input_size=size)).macs for variant in ("paper", "torchvision")
-    )
-    flops = {"ours, paper": paper, "ours, torchvision": other, "torchvision": other}
-    peak, rows = matmul_flops(str(chosen), torch.bfloat16 if precision == "bfloat16" else None), []
-    for (name, how), found in took.items():
-        each = batch / statistics.median(found)
-        base = batch / statistics.median(took["torchvision", how])
-        rows.append(
+    kind = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    made = {
+        name: network.to(chosen, memory_format=torch.channels_last).train()
+        for name, network in contenders(size).items()
+    }
+    needs = {name: one_image(variant, size, batch, kind) for name, variant in NETWORKS.items()}
+    peaks = matmul_flops(str(chosen), kind), copy_rate(str(chosen))
+    hows = ["compiled"] * compiled + ["compiled, graphs"] * graphs
+    stages = [[(name, "eager") for name in made], *([(n, how)] for how in hows for n in networks)]
+    runs: dict[tuple[str, str], Callable[[], float]] = {}
+    for stage in stages:
+        for name, how in stage:
+            update = updater(made[name], how, x, y, precision)
+            seconds(update, chosen, 3)  # compile, and warm up
+            runs[name, how] = partial(seconds, update, chosen, times)
+        took = {key: statistics.median(found) for key, found in in_turn(runs, rounds).items()}
+        rows = [
             {
                 "network": name,
                 "how": how,
-                "images_per_s": round(each, 2),
-                "of_torchvision": round(each / base, 3),
-                "flops_share": round(each * flops[name] / peak, 3),
+                "images_per_s": round(batch / found, 2),
+                "of_torchvision_eager": round(took["torchvision", "eager"] / found, 3),
+                "of_torchvision": ratio(took.get(("torchvision", how)), found),
+                "flops_share": round(batch / found * needs[name][0] / peaks[0], 3),
+                "traffic_share": round(batch / found * needs[name][1] / peaks[1], 3),
             }
-        )
-    print(pd.DataFrame(rows).to_string(index=False))
-    if record:
-        outcome = {
-            "batch": batch,
-            "size": size,
-            "precision": precision,
-            "rounds": rounds,
-            "rows": rows,
-            "matmul_tflops": round(peak / 1e12, 2),
-            "threads": torch.get_num_threads(),
-        }
-        print(
-            results.record(
+            for (name, how), found in took.items()
+        ]
+        print(pd.DataFrame(rows).to_string(index=False), flush=True)
+        if record:
+            outcome = {
+                "batch": batch,
+                "size": size,
+                "precision": precision,
+                "rounds": rounds,
+                "rows": rows,
+                "matmul_tflops": round(peaks[0] / 1e12, 2),
+                "copy_gb_per_s": round(peaks[1] / 1e9, 1),
+                "threads": torch.get_num_threads(),
+            }
+            path = results.record(
                 record,
                 outcome,
                 about="Training pictures per second, ours beside torchvision's",
@@ -147,7 +180,7 @@ def main(
                 seed=0,
                 device=device_name(chosen),
             )
-        )
+            print(path, flush=True)
     return 0
 
 

@@ -142,6 +142,21 @@ def tune_process(device: torch.device) -> None:
         torch.set_float32_matmul_precision("high")
 
 
+@contextmanager
+def tuned(device: torch.device) -> Iterator[None]:
+    """What `tune_process` sets for CUDA, until the end of the block."""
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
+    tune_process(device)
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before[0]
+        torch.set_float32_matmul_precision(before[1])
+
+
 def keep_freed_memory() -> bool:
     """Let this process keep the memory that it frees; whether the allocator is one that can (glibc's).
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from inception_lib.distributed import choose_device, keep_freed_memory, team
+from inception_lib.distributed import choose_device, keep_freed_memory, team, tuned
 from inception_lib.errors import TrainingError
 
 FAULTS = """
@@ -49,3 +49,16 @@ def test_one_process_is_a_team():
 def test_a_device_that_is_not_there_is_named(name):
     with pytest.raises(TrainingError, match=f"The device '{name}' cannot be used"):
         choose_device(name)
+
+
+def test_what_is_tuned_for_a_training_is_put_back():
+    def now():
+        return torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
+
+    before = now()
+    with tuned(torch.device("cpu")):
+        assert now() == before
+    with pytest.raises(KeyboardInterrupt), tuned(torch.device("cuda")):
+        assert now() == (True, "high")
+        raise KeyboardInterrupt
+    assert now() == before

@@ -22,11 +22,13 @@ from inception_lib.data.loading import Loader
 from inception_lib.distributed import Team, choose_device, tune_process
 from inception_lib.evaluation.crops import views_of
 from inception_lib.evaluation.plan import plan, scheme
+from inception_lib.nn import lrn_triton
 from inception_lib.nn.lrn import local_response_norm
 from inception_lib.nn.network import Network
+from inception_lib.training.forms import PAYS_FROM, compiles
 from inception_lib.training.loop import Training
 from inception_lib.training.recipes import NetworkOptions, Recipe, network_options, recipe
-from inception_lib.training.speed import devices, matmul_flops, measure_speed
+from inception_lib.training.speed import copy_rate, devices, matmul_flops, measure_speed
 from inception_lib.training.step import build, losses, total_loss
 from inception_lib.training.train import train
 from inception_lib.weights.formats import save_weights
@@ -98,6 +100,74 @@ def test_local_response_normalization_is_torchs(dtype, layout, compiled):
     bound = {torch.float32: 1e-6, torch.bfloat16: 4e-3, torch.float16: 6e-4}[dtype]
     assert (y.double() - wanted).norm() < bound * wanted.norm()
     assert (ours.grad.double() - theirs.grad).norm() < bound * theirs.grad.norm()
+
+
+# ------------------------------------------------------------- the kernels of local response normalization
+
+
+def test_kernels_can_be_used_here():
+    assert lrn_triton.fault(torch.device("cuda", 0)) == ""
+    assert lrn_triton.usable(torch.ones(1, 2, 3, 4, device=CUDA, dtype=torch.bfloat16))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("layout", ["planes", "channels_last", "sliced"])
+@pytest.mark.parametrize(
+    ("channels", "size", "beta"),
+    [(1, 5, 0.75), (3, 4, 0.5), (64, 5, 0.75), (192, 5, 0.75), (200, 7, 0.9), (64, 1, 0.75)],
+)
+def test_kernels_are_torchs_function_and_its_gradient(dtype, layout, channels, size, beta):
+    generator = torch.Generator(CUDA).manual_seed(0)
+    x = (9 * torch.randn(3, channels, 29, 17, device=CUDA, generator=generator)).to(dtype)
+    if layout == "channels_last":
+        x = x.contiguous(memory_format=torch.channels_last)
+    elif layout == "sliced":
+        x = x[..., ::2]
+    ours, theirs = x.detach().requires_grad_(), x.double().requires_grad_()
+    y = lrn_triton.local_response_norm(ours, size, 0.02 * size, beta, 1.5)
+    wanted = F.local_response_norm(theirs, size, 0.02 * size, beta, 1.5)
+    grad = torch.randn(y.shape, device=CUDA, generator=generator).to(dtype)
+    y.backward(grad)
+    wanted.backward(grad.double())
+    assert y.dtype == ours.grad.dtype == dtype
+    if layout == "channels_last":
+        assert y.is_contiguous(memory_format=torch.channels_last)
+    bound = {torch.float32: 1e-6, torch.bfloat16: 4e-3, torch.float16: 6e-4}[dtype]
+    assert (y.double() - wanted).norm() < bound * wanted.norm()
+    assert (ours.grad.double() - theirs.grad).norm() < 2 * bound * theirs.grad.norm()
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_kernels_reach_beyond_two_to_the_31(layout):
+    """Offsets are of 64 bits where they must be; about 20 GB."""
+    if torch.cuda.mem_get_info()[0] < 24 * 2**30:
+        pytest.skip("needs 24 GiB of free memory on the GPU")
+    x = torch.empty(172, 64, 448, 448, dtype=torch.bfloat16, device=CUDA, memory_format=layout)
+    assert x.numel() > 2**31
+    x.normal_().requires_grad_()
+    y = lrn_triton.local_response_norm(x, 5, 0.1, 0.75, 1.0)
+    y.backward(y.detach())
+    last = x[-1:].detach().double().requires_grad_()
+    wanted = F.local_response_norm(last, 5, 0.1, 0.75, 1.0)
+    wanted.backward(y[-1:].detach().double())
+    assert (y[-1:].double() - wanted).norm() < 4e-3 * wanted.norm()
+    assert (x.grad[-1:].double() - last.grad).norm() < 8e-3 * last.grad.norm()
+
+
+def test_kernels_differentiated_twice():
+    x = torch.randn(2, 7, 3, 3, device=CUDA, generator=torch.Generator(CUDA).manual_seed(0))
+
+    def second(function, dtype):
+        a = x.to(dtype, copy=True).requires_grad_()
+        (first,) = torch.autograd.grad(function(a, 4, 0.5, 0.75, 1.0).sin().sum(), a, create_graph=True)
+        return torch.autograd.grad(first.pow(2).sum(), a)[0].double()
+
+    ours = second(lrn_triton.local_response_norm, torch.float32)
+    wanted = second(F.local_response_norm, torch.float64)
+    assert (ours - wanted).norm() < 1e-5 * wanted.norm()
+
+
+# ------------------------------------------------------------------------------------------ the network
 
 
 @VARIANTS
@@ -175,7 +245,7 @@ def test_it_learns(tmp_path, keep, precision):
     last = done.history[-1]
     assert "cuda" in done.device.lower() or "NVIDIA" in done.device
     assert last["top1"] > 0.9 and last["loss"] < done.history[0]["loss"], done.history
-    assert 0 < last["flops_share"] < 1
+    assert 0 < last["flops_share"] < 1 and 0 < last["traffic_share"] < 1
     network, info = load_weights(tmp_path / "run" / "model.safetensors")
     assert next(network.parameters()).device.type == "cpu" and info.classes == tuple("abcd")
 
@@ -184,7 +254,14 @@ def test_compiled_it_learns_as_well(tmp_path):
     data = noise()
     recipe_ = replace(STRIPES, keep="device", precision="bfloat16", compile=True)
     done = train(LEARNER, (data, data), recipe_, tmp_path / "run", progress=False)
-    assert done.history[-1]["top1"] > 0.9
+    assert done.history[-1]["top1"] > 0.9 and done.recipe.compile is True
+
+
+def test_by_default_it_is_bfloat16_and_a_short_run_is_not_compiled(tmp_path):
+    data = noise()
+    done = train(LEARNER, (data, data), replace(STRIPES, epochs=1), tmp_path / "run", progress=False)
+    assert (done.recipe.precision, done.recipe.compile) == ("bfloat16", False)
+    assert compiles(runs.built(runs.QUICK), CUDA, PAYS_FROM)
 
 
 @VARIANTS
@@ -235,6 +312,7 @@ def test_speed_is_measured():
     assert any("cuda:0" in line for line in devices())
     tune_process(choose_device())
     assert matmul_flops("cuda", torch.bfloat16) > 5 * matmul_flops("cpu")
+    assert copy_rate("cuda") > 2 * copy_rate("cpu")
     tiny = recipe("tiny")
     built = network_options("tiny").architecture(10, tiny.input_size)
     assert measure_speed(built, replace(tiny, batch=256), seconds=1) > 1000

@@ -77,7 +77,7 @@ def test_killed_anywhere_it_ends_with_the_same_weights(whole, data, tmp_path, mo
         load_weights(folder / "model.safetensors").network.state_dict(),
         load_weights(whole.weights).network.state_dict(),
     )
-    timing = {"images_per_s", "seconds", "flops_share"}
+    timing = {"images_per_s", "seconds", "flops_share", "traffic_share"}
     for a, b in zip(checkpoint.load_last(folder)["history"], whole.history, strict=True):
         assert all(a[name] == b[name] for name in b.keys() - timing)
 
@@ -171,7 +171,7 @@ def log_of(folder):
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-TIMING = {"images_per_s", "seconds", "flops_share"}
+TIMING = {"images_per_s", "seconds", "flops_share", "traffic_share"}
 
 
 @pytest.mark.slow

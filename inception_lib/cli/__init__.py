@@ -43,8 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(args: list[str]) -> int:
     commands = COMMANDS
     if args[:1] not in ([name] for name in COMMANDS):  # the others need not wait for torch
-        from inception_lib.cli.train import train_command
+        from inception_lib.cli.train import train_command, with_values
 
+        args = with_values(args)
         commands = COMMANDS | {"train": train_command(args)}
     columns = os.environ.get("COLUMNS")
     if shutil.get_terminal_size().columns < _NARROWEST:

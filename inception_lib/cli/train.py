@@ -92,6 +92,16 @@ def train_command(argv: Sequence[str]) -> Callable[..., int]:
     return train
 
 
+def with_values(argv: Sequence[str]) -> list[str]:
+    """The words with a value after `--compile`, which may also be left open, and so is no flag for tyro."""
+    flags = {"--compile": ["--compile", "True"], "--no-compile": ["--compile", "False"]}
+    found: list[str] = []
+    for word, following in zip(argv, [*argv, ""][1:], strict=True):
+        given = following in ("True", "False", "None")
+        found += [word] if given else flags.get(word, [word])
+    return found
+
+
 def _named(argv: Sequence[str]) -> tuple[str, bool]:
     """The recipe that a command line asks for, and whether it names weights; needed before it is parsed."""
     scan = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)

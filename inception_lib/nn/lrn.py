@@ -16,6 +16,7 @@ from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 from inception_lib import architecture as data
+from inception_lib.nn import lrn_triton
 
 #: As they are now: ptflops exchanges torch's for some that count, and counts no other normalization so.
 _add, _addcmul, _mul = torch.add, torch.addcmul, torch.mul
@@ -54,7 +55,7 @@ class LRN(nn.Module):
 # so that a graph of torch.fx has it as one call
 @torch.fx.wrap
 def local_response_norm(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-    """`F.local_response_norm`, in one pass over the memory on a CPU.
+    """`F.local_response_norm`, in one pass over the memory on a CPU, and on CUDA by kernels of Triton.
 
     Args and result as there: x is (batch, C, ...), and the result has its shape and type. Half precision is
     computed in float32, since squares above 65,504 overflow in float16. Derivatives of any order and mode
@@ -66,6 +67,8 @@ def local_response_norm(x: Tensor, size: int, alpha: float, beta: float, k: floa
         return _onnx_operator(x, size, alpha, beta, k)
     if traced(x) or transformed() or forward_ad.unpack_dual(x).tangent is not None:
         return _plain(x, size, alpha, beta, k)[0]
+    if lrn_triton.usable(x):
+        return lrn_triton.local_response_norm(x, size, alpha, beta, k)
     return _LocalResponseNorm.apply(x, size, alpha, beta, k)
 
 

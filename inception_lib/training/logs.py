@@ -19,7 +19,7 @@ Record = dict[str, Any]
 #: Fields of a record that are no losses.
 _OTHERS = {
     *("epoch", "updates", "lr", "val_loss", "top1", "top5"),
-    *("images_per_s", "seconds", "flops_share", "bad", "alarms"),
+    *("images_per_s", "seconds", "flops_share", "traffic_share", "bad", "alarms"),
 }
 
 
@@ -28,9 +28,9 @@ class Run:
     """What a training run gave: a record per epoch, and where the files are.
 
     A record holds `epoch`, `updates`, `lr`, the mean training losses `loss`, `aux1`, `aux2`, the
-    validation's `val_loss`, `top1` and `top5` (shares), `images_per_s`, `seconds` and `flops_share` of
-    the epoch (None where the operations of the network are not known), `bad` (unreadable images) and `alarms`
-    (sentences). `network` says which network was trained.
+    validation's `val_loss`, `top1` and `top5` (shares), `images_per_s`, `seconds`, `flops_share`
+    and `traffic_share` of the epoch (None where the operations of the network are not known), `bad`
+    (unreadable images) and `alarms` (sentences). `network` says which network was trained.
     """
 
     folder: Path
@@ -92,8 +92,10 @@ def line(record: Record) -> str:
     """One epoch on one line."""
     losses = " ".join(f"{name} {record[name]:.3f}" for name in loss_names(record))
     bad = f", {record['bad']} unreadable images" if record["bad"] else ""
-    share = record["flops_share"]
-    reached = "" if share is None else f", {share:.0%} of a matrix product's FLOP/s"
+    shares = record["flops_share"], record.get("traffic_share")
+    peaks = "a matrix product's FLOP/s", "a copy's memory traffic"
+    told = [f"{share:.0%} of {what}" for share, what in zip(shares, peaks, strict=True) if share is not None]
+    reached = "".join(f", {share}" for share in told)
     return (
         f"epoch {record['epoch']:.4g}: {losses}, top-1 {record['top1']:.1%}, "
         f"{record['images_per_s']:.0f} images/s{reached}{bad}"

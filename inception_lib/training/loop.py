@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,12 @@ from inception_lib.errors import DataError, TrainingError
 from inception_lib.nn.network import Network
 from inception_lib.training import checkpoint, folder
 from inception_lib.training.average import Average
+from inception_lib.training.forms import settled, trained_form
 from inception_lib.training.identity import compare, identity
 from inception_lib.training.logs import Record, Run, alarms, line, write_logs
-from inception_lib.training.parts import training_mode, update_flops
+from inception_lib.training.parts import training_mode
 from inception_lib.training.recipes import Recipe
-from inception_lib.training.speed import device_of, matmul_flops
+from inception_lib.training.speed import device_of, shares
 from inception_lib.training.step import (
     autocast_type,
     clip_gradients,
@@ -63,11 +65,13 @@ class Training:
         members: Team,
         start: Weights | None = None,
     ) -> None:
-        self.recipe = recipe
         self.start = start
         self.members = members
         self.data_name = data_name
         self.data, self.val_data = splits
+        self.per_epoch = updates_per_epoch(len(self.data), recipe.batch)
+        self.last_update = max(1, round(recipe.epochs * self.per_epoch))
+        self.recipe = recipe = settled(recipe, network, members.device, self.last_update)
         self.show = self.keep_best = False
         self.on_epoch: Callable[[Run], None] | None = None
         self.aux_weights: Sequence[float] | None = None
@@ -81,8 +85,6 @@ class Training:
         self.average = (
             None if recipe.average == "none" else Average(self.network, recipe.average, recipe.ema_decay)
         )
-        self.per_epoch = updates_per_epoch(len(self.data), recipe.batch)
-        self.last_update = max(1, round(recipe.epochs * self.per_epoch))
         pin = device.type == "cuda"
         self.loader = Loader(
             *splits,
@@ -104,7 +106,7 @@ class Training:
             device=device_of(members),
             leads=members.leads,
         )
-        self.flops_share = 0.0  # of what the device reaches, for one image in a second
+        self.shares: dict[str, float] = {}  # of what the device reaches, for one image in a second
         self.updates = 0
         self.next_look = 0
         self.stop_signal = 0
@@ -180,21 +182,14 @@ class Training:
 
     def run(self) -> Run:
         """Train from where the run is to its end."""
-        if isinstance(self.network, Network):
-            # measured now, since it takes memory, which must not run out at the end of an epoch
-            flops = update_flops(self.network, self.recipe.freeze)
-            self.flops_share = flops / matmul_flops(str(self.members.device), self.kind) / self.members.world
-        step: Any = self.network
-        if self.members.world > 1:
-            ids = None if self.members.device.type == "cpu" else [self.members.device.index]
-            step = nn.parallel.DistributedDataParallel(step, device_ids=ids, gradient_as_bucket_view=True)
-        if self.recipe.compile:
-            step = torch.compile(step)
+        # measured now, since it takes memory, which must not run out at the end of an epoch
+        self.shares = shares(self.network, self.recipe, self.members)
         self.say(
             f"{self.recipe.name}: {len(self.data):,} images of {self.data_name}, "
             f"{len(self.data.classes)} classes, {self.last_update:,} updates on "
-            f"{self.members.world} x {self.members.device}"
+            f"{self.members.world} x {self.members.device}, {self.recipe.precision}"
         )
+        step = self._form()
         bar = tqdm(
             total=self.last_update * self.recipe.batch,
             unit=" images",
@@ -214,6 +209,18 @@ class Training:
                 self._write(self.run_record.weights)
                 self.say(f"the trained weights: {self.run_record.weights}")
         return self.run_record
+
+    def _form(self) -> Any:
+        """The network as it trains; where it could not be compiled, the run's files say so."""
+        training_mode(self.network, self.recipe.freeze)
+        part, side = self.recipe.batch // self.members.world // self.recipe.accumulate, self.recipe.input_size
+        x = self._input(torch.zeros(part, side, side, 3, dtype=torch.uint8))
+        step, compiled = trained_form(self.network, self.recipe, self.members, x, self.say)
+        if compiled != self.recipe.compile:
+            self.recipe = self.run_record.recipe = replace(self.recipe, compile=compiled)
+            if self.members.leads:
+                folder.write_about(self.run_record)
+        return step
 
     def _at_an_end(self) -> bool:
         return self.updates % self.per_epoch == 0 or self.updates == self.last_update
@@ -374,12 +381,9 @@ class Training:
         images = max(epoch["images"], 1.0)  # none, where all were unreadable and the recipe allows it
         record |= {name: loss / images for name, loss in zip(epoch["names"], epoch["losses"], strict=True)}
         record |= self._validate(bar)
-        record |= {
-            "images_per_s": rate,
-            "seconds": epoch["seconds"],
-            "flops_share": self.flops_share * rate or None,
-            "bad": epoch["bad"],
-        }
+        record |= {"images_per_s": rate, "seconds": epoch["seconds"]}
+        record |= {name: share * rate or None for name, share in self.shares.items()}
+        record["bad"] = epoch["bad"]
         record["alarms"] = alarms(record, len(self.data.classes), self.recipe)
         if not all(math.isfinite(value) for value in (record["loss"], record["val_loss"])):
             self._not_finite()

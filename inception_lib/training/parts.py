@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from inception_lib.architecture import size_of
 from inception_lib.counting import count
 from inception_lib.errors import TrainingError
 from inception_lib.networks.names import layer_path
@@ -92,3 +93,28 @@ def update_flops(network: Network, last: str | None) -> int:
     counts = count(network.architecture)
     still = set(frozen_names(network, last))
     return sum((2 if row.path.split("/")[0] in still else 6) * row.macs.value for row in counts.rows)
+
+
+def update_traffic(network: Network, last: str | None, size: int, parts: int = 1, value: int = 4) -> float:
+    """Bytes that go through memory for one image's part in an update, if every layer is a single pass.
+
+    An estimate from below: a layer reads its input and writes its output, and back it reads the output's
+    gradient and its input again and writes the input's gradient; normalization and ReLU count as a part of
+    their convolution. Weights are in float32: each part of a batch reads them twice and writes their
+    gradients, and the optimizer reads gradients, momentum and weights and writes the last two. A frozen
+    layer has no way back.
+
+    Args:
+        network: that trains.
+        last: the last frozen layer, or None.
+        size: images of one process in an update.
+        parts: into which these are divided.
+        value: bytes of a value between layers: 4 in float32, 2 in the halves.
+    """
+    still, images, weights = set(frozen_names(network, last)), 0, 0
+    for row in count(network.architecture).rows:
+        fixed = row.path.split("/")[0] in still
+        read, written = size_of(row.in_shape), size_of(row.out_shape)
+        images += read + written if fixed else 3 * read + 2 * written
+        weights += row.parameters * (parts if fixed else 3 * parts + 5)
+    return value * images + 4 * weights / size

@@ -138,13 +138,13 @@ class Recipe:
     ema_decay: float = 0.999
     """ema: the share that the old average keeps at each update, at most; in a short run it keeps less."""
 
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """bfloat16, float16: autocast; normalization across channels stays in float32. float16 scales its losses,
-    and stands in for bfloat16 on GPUs that compute it slowly (T4, V100)."""
+    and stands in for bfloat16 on a T4 or V100. auto: bfloat16 on CUDA, float32 elsewhere."""
     channels_last: bool = True
     """Memory order of pictures and weights; the same numbers, usually faster."""
-    compile: bool = False
-    """torch.compile: minutes at the start, faster steps."""
+    compile: bool | None = None
+    """torch.compile: a minute at the start, faster steps. None: in a long run of ours on CUDA."""
     workers: int = 0
     """Processes that read pictures, for each training process, but no more than it has cores; 0 reads in the
     training process."""

@@ -6,11 +6,12 @@ import time
 from functools import cache
 
 import torch
+from torch import nn
 
 from inception_lib.architecture import Architecture
 from inception_lib.distributed import Team, choose_device, device_name, processor
 from inception_lib.nn.network import Network
-from inception_lib.training.parts import frozen, training_mode
+from inception_lib.training.parts import frozen, training_mode, update_flops, update_traffic
 from inception_lib.training.recipes import Recipe
 from inception_lib.training.step import (
     autocast_type,
@@ -61,7 +62,10 @@ def measure_speed(
 
 def _speed(network: Network, recipe: Recipe, chosen: torch.device, seconds: float) -> float:
     training_mode(network, recipe.freeze)
-    step, rule = torch.compile(network) if recipe.compile else network, optimizer(network, recipe)
+    step, rule = (
+        torch.compile(network, dynamic=False) if recipe.compile else network,
+        optimizer(network, recipe),
+    )
     kind, weights = autocast_type(recipe.precision, chosen), head_weights(network)
     x = torch.randn(recipe.batch // recipe.accumulate, *network.architecture.input, device=chosen)
     x = x.to(memory_format=torch.channels_last if recipe.channels_last else torch.contiguous_format)
@@ -106,3 +110,39 @@ def matmul_flops(device: str, kind: torch.dtype | None = None) -> float:
 
     once()
     return 2 * side**3 / min(once() for _ in range(5))
+
+
+@cache
+def copy_rate(device: str) -> float:
+    """Bytes per second that a copy of a large tensor reads and writes: what `traffic_share` is a share of."""
+    size = 2**28 if device.startswith("cpu") else 2**30
+    a = torch.ones(size // 4, device=device)
+    b = torch.empty_like(a)
+
+    def once() -> float:
+        start = time.perf_counter()
+        b.copy_(a)[0].item()  # waits for the device
+        return time.perf_counter() - start
+
+    once()
+    return 2 * size / min(once() for _ in range(5))
+
+
+def shares(network: nn.Module, recipe: Recipe, members: Team) -> dict[str, float]:
+    """What one image per second takes of all devices together: of their FLOP/s, and of their memory's rate.
+
+    Multiplied by the images per second they are a record's `flops_share` and `traffic_share`; 0 where the
+    network's operations are not known.
+    """
+    if not isinstance(network, Network):
+        return {"flops_share": 0.0, "traffic_share": 0.0}
+    device, kind = str(members.device), autocast_type(recipe.precision, members.device)
+    each = recipe.batch // members.world
+    traffic = update_traffic(
+        network, recipe.freeze, each, recipe.accumulate, (kind or torch.float32).itemsize
+    )
+    flops = update_flops(network, recipe.freeze)
+    return {
+        "flops_share": flops / matmul_flops(device, kind) / members.world,
+        "traffic_share": traffic / copy_rate(device) / members.world,
+    }

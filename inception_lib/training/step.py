@@ -158,10 +158,11 @@ def clip_gradients(network: nn.Module, most: float | None) -> Tensor | None:
 def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
     """The type that products are computed in under autocast; None for float32.
 
-    float16 takes the place of bfloat16 on CUDA devices that have no arithmetic for it (before Ampere).
+    auto is bfloat16 on CUDA and float32 elsewhere. float16 takes the place of bfloat16 on CUDA devices that
+    have no arithmetic for it (before Ampere).
     """
-    if precision == "float32":
+    if precision == "float32" or (precision == "auto" and device.type != "cuda"):
         return None
-    if precision == "bfloat16" and device.type == "cuda" and torch.cuda.is_available():
+    if precision != "float16" and device.type == "cuda" and torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    return torch.bfloat16 if precision == "bfloat16" else torch.float16
+    return torch.float16 if precision == "float16" else torch.bfloat16

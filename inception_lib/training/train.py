@@ -26,7 +26,7 @@ from inception_lib.architecture import Architecture
 from inception_lib.data.datasets import Data, dataset_data, open_data
 from inception_lib.data.images import PREPROCESSES
 from inception_lib.data.splits import held_out
-from inception_lib.distributed import Team, team
+from inception_lib.distributed import Team, team, tuned
 from inception_lib.errors import DataError, TeamError, TrainingError
 from inception_lib.nn.network import Network
 from inception_lib.training import checkpoint
@@ -105,6 +105,7 @@ def train(
                 if made is network:  # its new classifier is random, and it may have been trained since
                     start = replace(start, tensors="")
             stack.enter_context(frozen(made, recipe.freeze))
+            stack.enter_context(tuned(members.device))
             training = Training(made, name, splits, recipe, folder, members, start)
             training.show, training.keep_best = progress and members.leads, keep_best
             training.on_epoch = on_epoch
