@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from inception_lib.data.augmentation import Augment, Draw, apply, draw
+from inception_lib.data.augmentation import Augment, Draw, draw
+from inception_lib.data.compiled import augmented, compiled
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess
 from inception_lib.data.resident import Resident, as_numbers
@@ -85,10 +86,10 @@ class _Samples(Dataset):
             return picture
         if training:
             chance = _drawn(self.how, epoch, index, picture.size)
-            picture = apply(picture, chance, self.how.input_size)
+            pixels = augmented(picture, chance, self.how.input_size)
         else:
-            picture = self.preprocess.frame(picture)
-        return np.asarray(picture), int(data.labels[index])
+            pixels = np.asarray(self.preprocess.frame(picture))
+        return pixels, int(data.labels[index])
 
 
 class _Draws(Dataset):
@@ -187,6 +188,8 @@ class Loader:
                 None if val is None else Resident(val, device, frames=preprocess or how.preprocess())
             )
         workers = min(how.workers, cores())  # more would only wait for each other
+        if train is not None and self._kept is None:
+            compiled()  # here, so that workers find it ready
         kept = None if self._kept is None else _Draws(self._kept.sizes, how)
         self._loader = DataLoader(
             kept or _Samples(train, val, how, preprocess),
