@@ -62,7 +62,8 @@ class Batch(NamedTuple):
 _Wanted = tuple[bool, int, int]
 
 
-def _drawn(how: Loading, epoch: int, index: int, size: tuple[int, int]) -> Draw:
+def drawn(how: Loading, epoch: int, index: int, size: tuple[int, int]) -> Draw:
+    """What becomes in that epoch of the image of that number, which has (width, height) pixels."""
     rng = random.Random(f"{how.seed} {epoch} {index}")
     return draw(how.augment, size, how.input_size, how.resize, rng)
 
@@ -85,7 +86,7 @@ class _Samples(Dataset):
         if isinstance(picture, str):
             return picture
         if training:
-            chance = _drawn(self.how, epoch, index, picture.size)
+            chance = drawn(self.how, epoch, index, picture.size)
             pixels = augmented(picture, chance, self.how.input_size)
         else:
             pixels = np.asarray(self.preprocess.frame(picture))
@@ -101,7 +102,7 @@ class _Draws(Dataset):
     def __getitem__(self, which: _Wanted) -> np.ndarray:
         _, epoch, index = which
         width, height = (int(side) for side in self.sizes[index])
-        return as_numbers(index, _drawn(self.how, epoch, index, (width, height)))
+        return as_numbers(index, drawn(self.how, epoch, index, (width, height)))
 
 
 def _stack(draws: list[np.ndarray]) -> Tensor:
