@@ -1,15 +1,16 @@
 """Training images per second and core, from JPEG files to normalized batches: ours beside torchvision's.
 
-    python benchmarks/loader_speed.py                                photographs of 500 x 375, made on the spot
-    python benchmarks/loader_speed.py --data FOLDER --workers 2      class folders of your own, two processes
+    python benchmarks/loader_speed.py                              photographs of 500 x 375, made on the spot
+    python benchmarks/loader_speed.py --data FOLDER --workers 2    class folders of your own, two processes
 
 `torchvision` is its ImageFolder with the transforms of its training reference (references/classification,
 `--use-v2`), by Pillow and on tensors: crop, resize, mirror. `ours` is the loader of trainings with the
-augmentation of the name; `paper` adds photometric distortion to torchvision's, `bvlc` and `mirror` resize whole
-images. `before` is the same with Pillow alone, as it was up to commit c969df7; the pixels are the same. All end
-with float32 batches on the CPU, from one process with one thread, or from `--workers` processes. Rounds
-alternate between the contenders, so that a machine that slows down slows all; the figures are medians, and the
-ratios medians of the rounds' ratios. `part` says where ours spends its time, in milliseconds for an image.
+augmentation of that name; `paper` adds photometric distortion to torchvision's, `bvlc` and `mirror` resize
+whole images. `before` is the same with Pillow alone, as it was up to commit c969df7; the pixels are the same.
+All end with float32 batches on the CPU, from one process with one thread, or from `--workers` processes.
+Rounds alternate between the contenders, so that a machine that slows down slows all; the figures are medians,
+and the ratios medians of the rounds' ratios. `part` says how long the steps of `paper` take for an image,
+`decode` the whole by Pillow, `decode the part` what counts of it, where that can be done.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from inception_lib.book import results
 from inception_lib.book.photographs import photographs
 from inception_lib.console import run
 from inception_lib.data.augmentation import Augment, apply
-from inception_lib.data.compiled import augmented, compiled
+from inception_lib.data.compiled import augmented, augmented_file, compiled
 from inception_lib.data.images import IMAGENET_PREPROCESS, Preprocess, read_picture
 from inception_lib.data.loading import Loader, drawn
 from inception_lib.data.sources import Data, class_pictures
@@ -154,8 +155,10 @@ def parts(data: Data, size: int, batch: int) -> dict[str, Callable[[], float]]:
     def all_of(how: list) -> list[np.ndarray]:
         return [augmented(picture, its, size) for picture, its in zip(pictures, how, strict=True)]
 
+    files = [(str(data.path(i)), lambda full, how=how: how) for i, how in enumerate(plain)]
     return {
         "decode": partial(timed, lambda: [data.picture(i) for i in range(len(pictures))]),
+        "decode the part, resize": partial(timed, lambda: [augmented_file(*file, size) for file in files]),
         "resize, mirror": partial(timed, lambda: all_of(plain)),
         "and photometry": partial(timed, lambda: all_of(draws)),
         "normalize": partial(timed, lambda: recipe.preprocess().batch(made)),

@@ -114,30 +114,33 @@ static int nearest(const uint8_t *from, int width, int x0, int y0, const double 
     return 1;
 }
 
-static void grays(const uint8_t *x, uint8_t *gray, int pixels) {
-    for (int i = 0; i < pixels; i++)
-        gray[i] = (x[4 * i] * 19595 + x[4 * i + 1] * 38470 + x[4 * i + 2] * 7471 + 0x8000) >> 16;
+/* The brightness of each pixel, as Pillow's mode L has it, in each of its four bytes; and their sum. */
+static int64_t grays(const uint8_t *x, uint8_t *gray, int pixels) {
+    int64_t sum = 0;
+    for (int i = 0; i < pixels; i++) {
+        uint32_t p, four;
+        memcpy(&p, x + 4 * i, 4);
+        uint32_t value = ((p & 255) * 19595 + (p >> 8 & 255) * 38470 + (p >> 16 & 255) * 7471 + 0x8000) >> 16;
+        four = value * 0x01010101;
+        memcpy(gray + 4 * i, &four, 4);
+        sum += value;
+    }
+    return sum;
 }
 
 static inline uint8_t blended(int other, int x, float factor) {
     float value = (float)other + factor * (float)(x - other);
-    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+    return (uint8_t)(int)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
 /* Contrast (0), brightness (1) or color (2). */
 static void change(uint8_t *restrict x, uint8_t *restrict gray, int pixels, int which, float factor) {
-    int other = 0;
-    if (which != 1) grays(x, gray, pixels);
+    int64_t sum = which == 1 ? 0 : grays(x, gray, pixels);
     if (which == 2) {
-        for (int i = 0; i < pixels; i++)
-            for (int c = 0; c < 4; c++) x[4 * i + c] = blended(gray[i], x[4 * i + c], factor);
+        for (int i = 0; i < 4 * pixels; i++) x[i] = blended(gray[i], x[i], factor);
         return;
     }
-    if (which == 0) {
-        int64_t sum = 0;
-        for (int i = 0; i < pixels; i++) sum += gray[i];
-        other = (int)((2 * sum + pixels) / (2 * (int64_t)pixels));
-    }
+    int other = which == 1 ? 0 : (int)((2 * sum + pixels) / (2 * (int64_t)pixels));
     for (int i = 0; i < 4 * pixels; i++) x[i] = blended(other, x[i], factor);
 }
 
@@ -150,7 +153,7 @@ int augmented(const uint8_t *pixels, const int *shape, const int *at, const int 
               int mirrored, int size, int columns_first, uint8_t *out) {
     int width = shape[0], height = shape[1], count = size * size;
     Taps x = {0}, y = {0};
-    uint8_t *made = malloc(4 * (size_t)count + LANES), *gray = malloc(count), *between = NULL, *rows = NULL;
+    uint8_t *made = malloc(4 * (size_t)count + LANES), *gray = malloc(4 * (size_t)count), *between = NULL, *rows = NULL;
     int right = made && gray;
     if (right && filter == NEAREST) {
         right = nearest(pixels, width, at[0], at[1], box, to, corner, size, made);
@@ -184,3 +187,73 @@ int augmented(const uint8_t *pixels, const int *shape, const int *at, const int 
     free(rows);
     return right;
 }
+
+#ifdef JPEG
+#include <setjmp.h>
+#include <stdio.h>
+
+#include <jpeglib.h>
+#if LIBJPEG_TURBO_VERSION_NUMBER < 2001000
+#error "parts of an image need libjpeg-turbo 2.1"
+#endif
+
+typedef struct { struct jpeg_error_mgr base; jmp_buf back; } Trouble;
+static void leave(j_common_ptr c) { longjmp(((Trouble *)c->err)->back, 1); }
+static void warned(j_common_ptr c, int level) { if (level < 0) leave(c); }
+
+/* Whether nothing but data of the image's one scan, and its end, is left. */
+static int ends_well(const uint8_t *rest, size_t length) {
+    const uint8_t *end = rest + length, *at = rest;
+    while (at < end && (at = memchr(at, 0xFF, end - at))) {
+        if (end - at < 2) return 0;
+        uint8_t marker = at[1];
+        if (marker == 0xD9) return end - at == 2;
+        if (marker != 0 && marker != 0xFF && (marker < 0xD0 || marker > 0xD7)) return 0;
+        at += marker == 0xFF ? 1 : 2;
+    }
+    return 0;
+}
+
+/* A part of a JPEG, (left, top, width, height) of `part`, as decoding all of it would give it: `out` takes
+   (height, width, 3). Returns 0 where the file is not in order, or not of three channels of 8 bits. */
+int decoded(const uint8_t *data, size_t length, const int *part, uint8_t *out) {
+    struct jpeg_decompress_struct c;
+    Trouble trouble;
+    uint8_t *volatile row = NULL;
+    volatile int right = 0;
+    c.err = jpeg_std_error(&trouble.base);
+    trouble.base.error_exit = leave;
+    trouble.base.emit_message = warned;
+    jpeg_create_decompress(&c);
+    if (!setjmp(trouble.back)) {
+        jpeg_mem_src(&c, data, length);
+        jpeg_read_header(&c, TRUE);
+        int plain = c.num_components == 3 && c.data_precision == 8;
+        if (plain && (c.jpeg_color_space == JCS_YCbCr || c.jpeg_color_space == JCS_RGB)) {
+            c.out_color_space = JCS_RGB;
+            jpeg_start_decompress(&c);
+            /* the colors of pixels at an edge are made from those beside them */
+            JDIMENSION begin = part[0] > 32 ? part[0] - 32 : 0, end = part[0] + part[2] + 32;
+            JDIMENSION width = (end < c.output_width ? end : c.output_width) - begin;
+            if (width < c.output_width) jpeg_crop_scanline(&c, &begin, &width);
+            row = malloc(3 * (size_t)c.output_width);
+            JDIMENSION top = part[1] > 16 ? part[1] - 16 : 0, last = part[1] + part[3];
+            if (top) jpeg_skip_scanlines(&c, top);
+            while (row && c.output_scanline < last) {
+                JSAMPROW rows = row;
+                int y = (int)c.output_scanline - part[1];
+                jpeg_read_scanlines(&c, &rows, 1);
+                if (y >= 0)
+                    memcpy(out + (size_t)y * part[2] * 3, row + 3 * (size_t)(part[0] - begin), 3 * (size_t)part[2]);
+            }
+            const struct jpeg_source_mgr *rest = c.src;
+            right = row && (jpeg_has_multiple_scans(&c) ||
+                            (c.unread_marker ? c.unread_marker == JPEG_EOI && !rest->bytes_in_buffer
+                                             : ends_well(rest->next_input_byte, rest->bytes_in_buffer)));
+        }
+    }
+    jpeg_destroy_decompress(&c);
+    free(row);
+    return right;
+}
+#endif

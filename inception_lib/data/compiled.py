@@ -1,55 +1,97 @@
-"""`augmentation.apply` several times as fast, with the same numbers: compiled where there is a C compiler.
+"""Reading and augmenting images several times as fast, with the same pixels, where there is a C compiler.
 
 `augmentation.c` is compiled once (a second), kept in the folder of downloads, and used only if it gives
-Pillow's pixels on this machine. Where there is no compiler, Pillow does the work.
+Pillow's pixels on this machine. With libjpeg-turbo (its header and library, as `libjpeg-dev` or conda's
+`libjpeg-turbo` install them) it also decodes of a JPEG only the part that is wanted. Where there is no
+compiler, no libjpeg-turbo, or a file is out of the ordinary, Pillow does the work.
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
+import io
 import math
 import os
 import platform
 import random
 import shutil
 import subprocess
+import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PIL
-from PIL import Image
+from PIL import ExifTags, Image
 
-from inception_lib.data.augmentation import CHANGES, INTERPOLATIONS, Draw, apply, distortions
+from inception_lib.data.augmentation import INTERPOLATIONS, Draw, apply, distortions
 from inception_lib.errors import InceptionError
 from inception_lib.files import cache_folder, replacing
 
 _SOURCE = Path(__file__).with_name("augmentation.c")
-#: No fused multiply and add: it would round once where Pillow rounds twice. The processor's own instructions
-#: first; not all compilers know how to ask for them.
+#: No fused multiply and add: it would round once where Pillow rounds twice.
 _FLAGS = ("-O3", "-ffp-contract=off", "-fPIC", "-shared")
-_OWN = (("-march=native",), ())
+#: What is tried in turn: not all compilers know how to ask for this processor's own instructions.
+_MORE = (("-DJPEG", "-march=native"), ("-DJPEG",), ("-march=native",), ())
 #: How far beyond the part that is resized pixels count, in pixels of the smaller image, at most.
 _REACH = 2
+
+#: Left, top, right and bottom of a part of an image, in whole pixels.
+_Part = tuple[int, int, int, int]
 
 
 def augmented(picture: Image.Image, how: Draw, size: int) -> np.ndarray:
     """What `augmentation.apply` makes of an RGB picture, bit for bit: (size, size, 3) in uint8."""
-    function = compiled()
-    return np.asarray(apply(picture, how, size)) if function is None else _call(function, picture, how, size)
+    library = compiled()
+    if library is None or picture.mode != "RGB" or not _fits(how, size):
+        return np.asarray(apply(picture, how, size))
+    return _augmented(library, picture, how, size)
+
+
+def augmented_file(path: str, drawn: Callable[[tuple[int, int]], Draw], size: int) -> np.ndarray | None:
+    """The same from a JPEG file, of which only the part that counts is decoded.
+
+    Args:
+        path: of the file.
+        drawn: gives what becomes of the picture, for its width and height.
+        size: of the result.
+
+    Returns:
+        (size, size, 3) in uint8, the pixels that `read_picture` and `apply` give; or None where these must do
+        it: the file is none of the usual JPEGs (three channels of 8 bits, upright), or damaged, or nothing
+        here can decode it.
+    """
+    library = compiled()
+    if library is None or not hasattr(library, "decoded") or not os.path.isfile(path):
+        return None
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+        full = _plain_size(data)
+    except Exception:  # `read_picture` finds the words for it
+        return None
+    if full is None or not _fits(how := drawn(full), size):
+        return None
+    part = _part(full, how, size)
+    pixels = _decoded(library, data, part)
+    return None if pixels is None else _augmented_part(library, pixels, part, full, how, size)
 
 
 @cache
 def compiled() -> Any | None:
-    """The compiled function; None where there is none, or where it does not give Pillow's pixels."""
+    """The compiled library; None where there is none, or where it does not give Pillow's pixels.
+
+    It has a function `decoded` only where there is libjpeg-turbo.
+    """
     path = _library()
     try:
-        function = None if path is None else ctypes.CDLL(str(path)).augmented
+        library = None if path is None else ctypes.CDLL(str(path))
+        return library if library is not None and _agrees(library) else None
     except (OSError, AttributeError):  # of another machine, or damaged
         return None
-    return function if function is not None and _agrees(function) else None
 
 
 def _library() -> Path | None:
@@ -59,11 +101,9 @@ def _library() -> Path | None:
     if compiler is None:
         return None
     try:
-        source = _SOURCE.read_bytes()
-        digest = hashlib.sha256(
-            b"\0".join([source, " ".join(_FLAGS).encode(), _processor(), compiler.encode()])
-        )
-        path = cache_folder() / "compiled" / f"augmentation-{digest.hexdigest()[:16]}.so"
+        known = [_SOURCE.read_bytes(), repr((_FLAGS, _MORE, compiler)).encode(), _processor()]
+        digest = hashlib.sha256(b"\0".join(known)).hexdigest()
+        path = cache_folder() / "compiled" / f"augmentation-{digest[:16]}.so"
         if not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with replacing(path) as made:
@@ -85,14 +125,14 @@ def _processor() -> bytes:
 
 
 def _compile(compiler: str, path: Path) -> None:
-    for own in _OWN:
-        command = [compiler, *_FLAGS, *own, "-o", str(path), str(_SOURCE), "-lm"]
-        done = subprocess.run(command, capture_output=True, timeout=60, check=not own)
-        if done.returncode == 0:
+    for more in _MORE:
+        libraries = ["-ljpeg", "-lm"] if "-DJPEG" in more else ["-lm"]
+        command = [compiler, *_FLAGS, *more, "-o", str(path), str(_SOURCE), *libraries]
+        if subprocess.run(command, capture_output=True, timeout=60, check=not more).returncode == 0:
             return
 
 
-def _agrees(function: Any) -> bool:
+def _agrees(library: Any) -> bool:
     """Whether it gives Pillow's pixels: parts of small images of noise, by each filter, with all changes."""
     rng = random.Random(0)
     for filter in INTERPOLATIONS:
@@ -100,41 +140,95 @@ def _agrees(function: Any) -> bool:
             noise = Image.frombytes("RGB", (width, height), rng.randbytes(3 * width * height))
             box = (rng.randint(0, 9), rng.randint(0, 9), width - rng.randint(0, 5), height)
             how = Draw(box, (30, 24), filter, (3, 1), distortions(rng), rng.random() < 0.5)
-            if not np.array_equal(_call(function, noise, how, 20), np.asarray(apply(noise, how, 20))):
+            if not np.array_equal(_augmented(library, noise, how, 20), np.asarray(apply(noise, how, 20))):
                 return False
+    return not hasattr(library, "decoded") or _decodes(library, rng)
+
+
+def _decodes(library: Any, rng: random.Random) -> bool:
+    small = Image.frombytes("RGB", (12, 12), rng.randbytes(3 * 12 * 12))
+    for subsampling, part in (
+        ("4:4:4", (50, 40, 90, 81)),
+        ("4:2:2", (3, 0, 7, 97)),
+        ("4:2:0", (41, 50, 97, 66)),
+    ):
+        file = io.BytesIO()
+        small.resize((97, 97), Image.Resampling.BICUBIC).save(
+            file, "JPEG", subsampling=subsampling, quality=90
+        )
+        with Image.open(file) as image:
+            wanted = np.asarray(image.crop(part))
+        found = _decoded(library, file.getvalue(), part)
+        if found is None or not np.array_equal(found, wanted):
+            return False
     return True
 
 
-def _call(function: Any, picture: Image.Image, how: Draw, size: int) -> np.ndarray:
-    (width, height), (left, top, right, bottom), (to_x, to_y) = picture.size, how.box, how.to
-    inside = max(how.corner) >= 0 and how.corner[0] + size <= to_x and how.corner[1] + size <= to_y
-    if how.filter not in INTERPOLATIONS or picture.mode != "RGB" or not inside:
-        return np.asarray(apply(picture, how, size))
-    far_x, far_y = (_REACH * max(1, n) + 2 for n in ((right - left) / to_x, (bottom - top) / to_y))
-    first = max(0, int(left - far_x)), max(0, int(top - far_y))
-    last = min(width, math.ceil(right + far_x)), min(height, math.ceil(bottom + far_y))
-    pixels = np.asarray(picture.crop((*first, *last)))
+def _plain_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of an upright JPEG in three channels, which ends as it should; None for all else."""
+    if not (data.startswith(b"\xff\xd8") and data.endswith(b"\xff\xd9")):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(data)) as image:
+            plain = image.format == "JPEG" and image.mode == "RGB"
+            return image.size if plain and image.getexif().get(ExifTags.Base.Orientation, 1) == 1 else None
+
+
+def _decoded(library: Any, data: bytes, part: _Part) -> np.ndarray | None:
+    left, top, right, bottom = part
+    out = np.empty((bottom - top, right - left, 3), np.uint8)
+    wanted = _ints(left, top, right - left, bottom - top)
+    done = library.decoded(data, ctypes.c_size_t(len(data)), wanted, ctypes.c_void_p(out.ctypes.data))
+    return out if done else None
+
+
+def _fits(how: Draw, size: int) -> bool:
+    """Whether it is one of our filters, and what is cut out lies inside."""
+    inside = min(how.corner) >= 0 and how.corner[0] + size <= how.to[0] and how.corner[1] + size <= how.to[1]
+    return inside and how.filter in INTERPOLATIONS
+
+
+def _part(full: tuple[int, int], how: Draw, size: int) -> _Part:
+    """The pixels that count for what is cut out, and some more."""
+    found = []
+    for axis in (0, 1):
+        scale = (how.box[2 + axis] - how.box[axis]) / how.to[axis]
+        begin, far = how.box[axis] + how.corner[axis] * scale, _REACH * max(1, scale) + 2
+        found.append((max(0, int(begin - far)), min(full[axis], math.ceil(begin + size * scale + far))))
+    (left, right), (top, bottom) = found
+    return left, top, right, bottom
+
+
+def _augmented(library: Any, picture: Image.Image, how: Draw, size: int) -> np.ndarray:
+    part = _part(picture.size, how, size)
+    return _augmented_part(library, np.asarray(picture.crop(part)), part, picture.size, how, size)
+
+
+def _augmented_part(
+    library: Any, pixels: np.ndarray, part: _Part, full: tuple[int, int], how: Draw, size: int
+) -> np.ndarray:
     out = np.empty((size, size, 3), np.uint8)
     numbers, factors = [n for n, _ in how.changes], [factor for _, factor in how.changes]
-    done = function(
+    done = library.augmented(
         ctypes.c_void_p(pixels.ctypes.data),
         _ints(pixels.shape[1], pixels.shape[0]),
-        _ints(*first),
-        _ints(width, height),
+        _ints(*part[:2]),
+        _ints(*full),
         (ctypes.c_double * 4)(*how.box),
-        _ints(to_x, to_y),
+        _ints(*how.to),
         int(how.filter),
         _ints(*how.corner),
         len(numbers),
         _ints(*numbers),
-        (ctypes.c_float * len(CHANGES))(*factors),
+        (ctypes.c_float * len(factors))(*factors),
         int(how.mirrored),
         size,
-        int(_columns_first(width, height, to_x, to_y)),
+        int(_columns_first(full, how.to)),
         ctypes.c_void_p(out.ctypes.data),
     )
     if not done:
-        raise MemoryError(f"There is no memory for an image of {width} x {height} pixels.")
+        raise MemoryError(f"There is no memory for an image of {full[0]} x {full[1]} pixels.")
     return out
 
 
@@ -142,9 +236,9 @@ def _ints(*values: int) -> Any:
     return (ctypes.c_int * len(values))(*values)
 
 
-def _columns_first(width: int, height: int, to_x: int, to_y: int) -> bool:
+def _columns_first(full: tuple[int, int], to: tuple[int, int]) -> bool:
     """Whether Pillow makes an image smaller along its columns before its rows, as it does from 13 on."""
-    return _NEW and to_y < height and height - to_y > 2 * (width - to_x)
+    return _NEW and to[1] < full[1] and full[1] - to[1] > 2 * (full[0] - to[0])
 
 
 _NEW = int(PIL.__version__.split(".")[0]) >= 13

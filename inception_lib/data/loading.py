@@ -10,6 +10,7 @@ import multiprocessing
 import random
 import signal
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from inception_lib.data.augmentation import Augment, Draw, draw
-from inception_lib.data.compiled import augmented, compiled
+from inception_lib.data.compiled import augmented, augmented_file, compiled
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess
 from inception_lib.data.resident import Resident, as_numbers
@@ -82,14 +83,17 @@ class _Samples(Dataset):
         training, epoch, index = which
         data = self.train if training else self.val
         assert data is not None
-        picture = data.picture_or_why_not(index)
-        if isinstance(picture, str):
-            return picture
-        if training:
-            chance = drawn(self.how, epoch, index, picture.size)
-            pixels = augmented(picture, chance, self.how.input_size)
-        else:
-            pixels = np.asarray(self.preprocess.frame(picture))
+        chance = partial(drawn, self.how, epoch, index)
+        path = data.path(index) if training else None
+        pixels = None if path is None else augmented_file(path, chance, self.how.input_size)
+        if pixels is None:
+            picture = data.picture_or_why_not(index)
+            if isinstance(picture, str):
+                return picture
+            if training:
+                pixels = augmented(picture, chance(picture.size), self.how.input_size)
+            else:
+                pixels = np.asarray(self.preprocess.frame(picture))
         return pixels, int(data.labels[index])
 
 
