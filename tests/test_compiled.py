@@ -4,14 +4,19 @@ import random
 import shutil
 import subprocess
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
-from inception_lib.data import compiled
+from inception_lib.data import compiled, loading
 from inception_lib.data.augmentation import CHANGES, DRAWS, INTERPOLATIONS, Draw, apply, draw
+from inception_lib.data.decoding import read_picture
+from inception_lib.data.loading import Loader
+from inception_lib.data.sources import files_data
+from inception_lib.training.recipes import Recipe
 
 SIZES = [
     (500, 375),
@@ -26,6 +31,9 @@ SIZES = [
     (600, 20),
     (20, 600),
 ]
+needs_libjpeg = pytest.mark.skipif(
+    not hasattr(compiled.compiled(), "decoded"), reason="there is no C compiler, or no libjpeg-turbo"
+)
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 
 
@@ -137,3 +145,160 @@ def test_a_mistake_in_it_is_noticed_before_it_is_used(anew, monkeypatch, tmp_pat
     (tmp_path / "augmentation.c").write_text(source.replace(right, wrong))
     monkeypatch.setattr(compiled, "_SOURCE", tmp_path / "augmentation.c")
     assert compiled.compiled() is None
+
+
+def jpeg(path, size, **options):
+    """A smooth image with some noise, as a JPEG."""
+    few = noise(max(2, size[0] // 9), max(2, size[1] // 9), size[0]).resize(size, Image.Resampling.BICUBIC)
+    few.convert(options.pop("mode", "RGB")).save(path, "JPEG", **{"quality": 90} | options)
+    return path
+
+
+_SAMPLING_440 = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440]
+_SAMPLING_411 = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411]
+
+
+def from_file(path, name, seed, side=40, resize=48):
+    """What comes of a file; the drawn part too."""
+    return compiled.augmented_file(
+        str(path), lambda full: draw(name, full, side, resize, random.Random(seed)), side
+    )
+
+
+def by_pillow(path, name, seed, side=40, resize=48):
+    picture = read_picture(path)
+    return np.asarray(apply(picture, draw(name, picture.size, side, resize, random.Random(seed)), side))
+
+
+@needs_libjpeg
+@pytest.mark.parametrize("size", [*SIZES, (37, 53), (8, 8), (17, 200), (333, 47)])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_of_a_jpeg_the_part_that_counts_is_what_pillow_has_there(tmp_path, size, subsampling):
+    for progressive in (False, True):
+        options = {"subsampling": subsampling, "restart_marker_blocks": 3 * (not progressive)}
+        path = jpeg(tmp_path / "x.jpg", size, progressive=progressive, **options)
+        for seed in range(8):
+            for name in DRAWS:
+                made = from_file(path, name, seed)
+                assert made is not None
+                np.testing.assert_array_equal(made, by_pillow(path, name, seed))
+
+
+@needs_libjpeg
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_any_part_of_a_jpeg(tmp_path_factory, data):
+    size = data.draw(st.integers(1, 120)), data.draw(st.integers(1, 120))
+    quality, sub = data.draw(st.integers(5, 95)), data.draw(st.sampled_from(["4:4:4", "4:2:2", "4:2:0"]))
+    path = jpeg(tmp_path_factory.mktemp("jpeg") / "x.jpg", size, quality=quality, subsampling=sub)
+    left, top = data.draw(st.integers(0, size[0] - 1)), data.draw(st.integers(0, size[1] - 1))
+    right, bottom = data.draw(st.integers(left + 1, size[0])), data.draw(st.integers(top + 1, size[1]))
+    made = compiled._decoded(compiled.compiled(), path.read_bytes(), (left, top, right, bottom))
+    np.testing.assert_array_equal(made, np.asarray(read_picture(path).crop((left, top, right, bottom))))
+
+
+def odd_files(folder):
+    """Files that are none of the usual JPEGs, whatever they are called."""
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    jpeg(folder / "turned.jpg", (60, 40), exif=turned)
+    jpeg(folder / "gray.jpg", (60, 40), mode="L")
+    jpeg(folder / "cmyk.jpg", (60, 40), mode="CMYK")
+    whole = jpeg(folder / "whole.jpg", (300, 200)).read_bytes()
+    (folder / "trailing.jpg").write_bytes(whole + b"more")
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "cut and closed.jpg").write_bytes(whole[: len(whole) // 2] + b"\xff\xd9")
+    (folder / "closed within.jpg").write_bytes(whole[:-800] + b"\xff\xd9" + whole[-800:])
+    (folder / "another image within.jpg").write_bytes(whole[:-800] + whole)
+    (folder / "a marker within.jpg").write_bytes(whole[:-800] + b"\xff\xc4\x00\x02" + whole[-800:])
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "start.jpg").write_bytes(b"\xff\xd8\xff\xd9")
+    (folder / "text.jpg").write_text("not a picture")
+    noise(50, 40).save(folder / "png.jpg", "PNG")
+    noise(50, 40).save(folder / "webp.jpg", "WEBP")
+    noise(50, 40).convert("P").save(folder / "palette.gif")
+    (folder / "folder.jpg").mkdir()
+    return [*sorted(folder.iterdir()), folder / "not there.jpg"]
+
+
+def test_files_out_of_the_ordinary_are_left_to_pillow_or_are_the_same(tmp_path):
+    """The whole image is wanted here, so that what is wrong anywhere in a file matters."""
+    cv2.imwrite(str(tmp_path / "4-4-0.jpg"), np.asarray(noise(50, 40)), _SAMPLING_440)
+    cv2.imwrite(str(tmp_path / "4-1-1.jpg"), np.asarray(noise(50, 40)), _SAMPLING_411)
+    left = set()
+    for path in odd_files(tmp_path):
+        made = from_file(path, "bvlc", 0)
+        if made is None:  # what read_picture says of it stays as it is
+            left.add(path.stem)
+        else:
+            np.testing.assert_array_equal(made, by_pillow(path, "bvlc", 0))
+    assert left >= {path.stem for path in tmp_path.iterdir()} - {"whole"}
+
+
+@needs_libjpeg
+def test_damage_below_the_part_that_counts_is_noticed_too(tmp_path):
+    odd_files(tmp_path)
+    top = Draw((0, 0, 40, 20), (20, 20), Image.Resampling.BOX, (0, 0))
+    for path in tmp_path.iterdir():
+        made = compiled.augmented_file(str(path), lambda full: top, 20)
+        # of one that was cut and closed Pillow, too, reads the upper part, and says nothing
+        assert (made is not None) == (path.stem in ("whole", "cut and closed")), path
+        if made is not None:
+            np.testing.assert_array_equal(made, np.asarray(apply(read_picture(path), top, 20)))
+
+
+@needs_libjpeg
+def test_random_damage_gives_pillows_pixels_or_is_left_to_pillow(tmp_path):
+    random_bytes, path = np.random.default_rng(0), tmp_path / "x.jpg"
+    whole, used = jpeg(tmp_path / "whole.jpg", (120, 90)).read_bytes(), 0
+    for seed in range(300):
+        damaged = bytearray(whole)
+        for at in random_bytes.integers(2, len(whole) - 2, 1 + seed % 2):
+            damaged[at] = random_bytes.integers(256)
+        path.write_bytes(damaged)
+        made = from_file(path, "mirror", seed)
+        if made is not None:
+            used += 1
+            np.testing.assert_array_equal(made, by_pillow(path, "mirror", seed))
+    assert 20 < used < 300
+
+
+@needs_compiler
+def test_a_wrong_decoder_is_noticed_before_it_is_used(anew, monkeypatch, tmp_path):
+    source = compiled._SOURCE.read_text()
+    for right, wrong in (
+        ("part[0] > 16 ? part[0] - 16 : 0", "part[0]"),
+        ("end = part[0] + part[2] + 16", "end = part[0] + part[2]"),
+        ("c.out_color_space = JCS_RGB;", "c.out_color_space = JCS_RGB; c.do_fancy_upsampling = FALSE;"),
+        ("c.out_color_space = JCS_RGB;", "c.out_color_space = JCS_RGB; c.dct_method = JDCT_IFAST;"),
+    ):
+        assert right in source
+        (tmp_path / "augmentation.c").write_text(source.replace(right, wrong))
+        monkeypatch.setattr(compiled, "_SOURCE", tmp_path / "augmentation.c")
+        compiled.compiled.cache_clear()
+        assert compiled.compiled() is None, wrong
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("how", ["compiled", "without libjpeg", "by Pillow"])
+def test_batches_are_pillows_and_so_are_the_sentences(tmp_path, monkeypatch, how, workers):
+    files = odd_files(tmp_path)
+    data = files_data("odd", ("a",), tmp_path, files, [0] * len(files))
+    recipe = Recipe(name="odd", augment="paper", input_size=40, resize=48, batch=len(files), workers=workers)
+    if how == "by Pillow":
+        monkeypatch.setattr(compiled, "compiled", lambda: None)
+    elif how == "without libjpeg":
+        monkeypatch.setattr(compiled, "augmented_file", lambda *args: None)
+        monkeypatch.setattr(loading, "augmented_file", lambda *args: None)
+    for epoch in range(3):
+        (batch,) = Loader(data, None, recipe).training(epoch)
+        wanted, bad = [], []
+        for i in loading.training_order(len(files), 0, epoch):
+            picture = data.picture_or_why_not(int(i))
+            if isinstance(picture, str):
+                bad.append(picture)
+            else:
+                draws = loading.drawn(recipe, epoch, int(i), picture.size)
+                wanted.append(np.asarray(apply(picture, draws, 40)))
+        assert batch.bad == bad and any("cut.jpg: the picture is damaged or cut short" in b for b in bad)
+        np.testing.assert_array_equal(batch.pictures.numpy(), np.stack(wanted))

@@ -214,8 +214,17 @@ static int ends_well(const uint8_t *rest, size_t length) {
     return 0;
 }
 
+/* Three channels of 8 bits, the two of color whole, of half the width, or of half the width and height. */
+static int usual(const struct jpeg_decompress_struct *c) {
+    const jpeg_component_info *y = c->comp_info, *u = y + 1, *v = y + 2;
+    return c->num_components == 3 && c->data_precision == 8 &&
+           (c->jpeg_color_space == JCS_YCbCr || c->jpeg_color_space == JCS_RGB) &&
+           u->h_samp_factor == 1 && u->v_samp_factor == 1 && v->h_samp_factor == 1 && v->v_samp_factor == 1 &&
+           y->h_samp_factor <= 2 && y->v_samp_factor <= y->h_samp_factor;
+}
+
 /* A part of a JPEG, (left, top, width, height) of `part`, as decoding all of it would give it: `out` takes
-   (height, width, 3). Returns 0 where the file is not in order, or not of three channels of 8 bits. */
+   (height, width, 3). Returns 0 where the file is not in order, or not a usual one. */
 int decoded(const uint8_t *data, size_t length, const int *part, uint8_t *out) {
     struct jpeg_decompress_struct c;
     Trouble trouble;
@@ -228,28 +237,24 @@ int decoded(const uint8_t *data, size_t length, const int *part, uint8_t *out) {
     if (!setjmp(trouble.back)) {
         jpeg_mem_src(&c, data, length);
         jpeg_read_header(&c, TRUE);
-        int plain = c.num_components == 3 && c.data_precision == 8;
-        if (plain && (c.jpeg_color_space == JCS_YCbCr || c.jpeg_color_space == JCS_RGB)) {
+        if (usual(&c)) {
             c.out_color_space = JCS_RGB;
             jpeg_start_decompress(&c);
             /* the colors of pixels at an edge are made from those beside them */
-            JDIMENSION begin = part[0] > 32 ? part[0] - 32 : 0, end = part[0] + part[2] + 32;
+            JDIMENSION begin = part[0] > 16 ? part[0] - 16 : 0, end = part[0] + part[2] + 16;
             JDIMENSION width = (end < c.output_width ? end : c.output_width) - begin;
             if (width < c.output_width) jpeg_crop_scanline(&c, &begin, &width);
             row = malloc(3 * (size_t)c.output_width);
-            JDIMENSION top = part[1] > 16 ? part[1] - 16 : 0, last = part[1] + part[3];
-            if (top) jpeg_skip_scanlines(&c, top);
-            while (row && c.output_scanline < last) {
+            if (part[1]) jpeg_skip_scanlines(&c, part[1]);
+            for (int y = 0; row && y < part[3]; y++) {
                 JSAMPROW rows = row;
-                int y = (int)c.output_scanline - part[1];
                 jpeg_read_scanlines(&c, &rows, 1);
-                if (y >= 0)
-                    memcpy(out + (size_t)y * part[2] * 3, row + 3 * (size_t)(part[0] - begin), 3 * (size_t)part[2]);
+                memcpy(out + (size_t)y * part[2] * 3, row + 3 * (size_t)(part[0] - begin), 3 * (size_t)part[2]);
             }
             const struct jpeg_source_mgr *rest = c.src;
             right = row && (jpeg_has_multiple_scans(&c) ||
-                            (c.unread_marker ? c.unread_marker == JPEG_EOI && !rest->bytes_in_buffer
-                                             : ends_well(rest->next_input_byte, rest->bytes_in_buffer)));
+                            (c.unread_marker == JPEG_EOI ? !rest->bytes_in_buffer
+                                                         : ends_well(rest->next_input_byte, rest->bytes_in_buffer)));
         }
     }
     jpeg_destroy_decompress(&c);

@@ -147,20 +147,16 @@ def _agrees(library: Any) -> bool:
 
 def _decodes(library: Any, rng: random.Random) -> bool:
     small = Image.frombytes("RGB", (12, 12), rng.randbytes(3 * 12 * 12))
-    for subsampling, part in (
-        ("4:4:4", (50, 40, 90, 81)),
-        ("4:2:2", (3, 0, 7, 97)),
-        ("4:2:0", (41, 50, 97, 66)),
-    ):
+    smooth = small.resize((97, 97), Image.Resampling.BICUBIC)
+    for subsampling in ("4:4:4", "4:2:2", "4:2:0"):
         file = io.BytesIO()
-        small.resize((97, 97), Image.Resampling.BICUBIC).save(
-            file, "JPEG", subsampling=subsampling, quality=90
-        )
+        smooth.save(file, "JPEG", subsampling=subsampling, quality=90)
         with Image.open(file) as image:
-            wanted = np.asarray(image.crop(part))
-        found = _decoded(library, file.getvalue(), part)
-        if found is None or not np.array_equal(found, wanted):
-            return False
+            whole = np.asarray(image)
+        for left in range(0, 96, 16):  # where blocks begin and end, whose edges are the difficult part
+            found = _decoded(library, file.getvalue(), (left, left // 2, left + 16, 97))
+            if found is None or not np.array_equal(found, whole[left // 2 :, left : left + 16]):
+                return False
     return True
 
 
