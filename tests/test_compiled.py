@@ -193,7 +193,7 @@ def test_any_part_of_a_jpeg(tmp_path_factory, data):
     path = jpeg(tmp_path_factory.mktemp("jpeg") / "x.jpg", size, quality=quality, subsampling=sub)
     left, top = data.draw(st.integers(0, size[0] - 1)), data.draw(st.integers(0, size[1] - 1))
     right, bottom = data.draw(st.integers(left + 1, size[0])), data.draw(st.integers(top + 1, size[1]))
-    made = compiled._decoded(compiled.compiled(), path.read_bytes(), (left, top, right, bottom))
+    made = compiled._decoded(compiled.compiled(), path.read_bytes(), size, (left, top, right, bottom))
     np.testing.assert_array_equal(made, np.asarray(read_picture(path).crop((left, top, right, bottom))))
 
 
@@ -245,6 +245,13 @@ def test_damage_below_the_part_that_counts_is_noticed_too(tmp_path):
         assert (made is not None) == (path.stem in ("whole", "cut and closed")), path
         if made is not None:
             np.testing.assert_array_equal(made, np.asarray(apply(read_picture(path), top, 20)))
+
+
+@needs_libjpeg
+def test_a_size_that_is_not_the_files_is_refused(tmp_path):
+    data = jpeg(tmp_path / "x.jpg", (60, 40)).read_bytes()
+    for full in ((61, 40), (60, 41), (40, 60)):
+        assert compiled._decoded(compiled.compiled(), data, full, (0, 0, 20, 20)) is None
 
 
 @needs_libjpeg

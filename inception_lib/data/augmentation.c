@@ -223,9 +223,9 @@ static int usual(const struct jpeg_decompress_struct *c) {
            y->h_samp_factor <= 2 && y->v_samp_factor <= y->h_samp_factor;
 }
 
-/* A part of a JPEG, (left, top, width, height) of `part`, as decoding all of it would give it: `out` takes
-   (height, width, 3). Returns 0 where the file is not in order, or not a usual one. */
-int decoded(const uint8_t *data, size_t length, const int *part, uint8_t *out) {
+/* A part of a JPEG of `full` (width, height) pixels, (left, top, width, height) of `part`, as decoding all of it
+   would give it: `out` takes (height, width, 3). Returns 0 where the file is not in order, or not a usual one. */
+int decoded(const uint8_t *data, size_t length, const int *full, const int *part, uint8_t *out) {
     struct jpeg_decompress_struct c;
     Trouble trouble;
     uint8_t *volatile row = NULL;
@@ -237,7 +237,7 @@ int decoded(const uint8_t *data, size_t length, const int *part, uint8_t *out) {
     if (!setjmp(trouble.back)) {
         jpeg_mem_src(&c, data, length);
         jpeg_read_header(&c, TRUE);
-        if (usual(&c)) {
+        if (usual(&c) && (int)c.image_width == full[0] && (int)c.image_height == full[1]) {
             c.out_color_space = JCS_RGB;
             jpeg_start_decompress(&c);
             /* the colors of pixels at an edge are made from those beside them */

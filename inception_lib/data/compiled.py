@@ -76,7 +76,7 @@ def augmented_file(path: str, drawn: Callable[[tuple[int, int]], Draw], size: in
     if full is None or not _fits(how := drawn(full), size):
         return None
     part = _part(full, how, size)
-    pixels = _decoded(library, data, part)
+    pixels = _decoded(library, data, full, part)
     return None if pixels is None else _augmented_part(library, pixels, part, full, how, size)
 
 
@@ -154,7 +154,7 @@ def _decodes(library: Any, rng: random.Random) -> bool:
         with Image.open(file) as image:
             whole = np.asarray(image)
         for left in range(0, 96, 16):  # where blocks begin and end, whose edges are the difficult part
-            found = _decoded(library, file.getvalue(), (left, left // 2, left + 16, 97))
+            found = _decoded(library, file.getvalue(), smooth.size, (left, left // 2, left + 16, 97))
             if found is None or not np.array_equal(found, whole[left // 2 :, left : left + 16]):
                 return False
     return True
@@ -171,11 +171,12 @@ def _plain_size(data: bytes) -> tuple[int, int] | None:
             return image.size if plain and image.getexif().get(ExifTags.Base.Orientation, 1) == 1 else None
 
 
-def _decoded(library: Any, data: bytes, part: _Part) -> np.ndarray | None:
+def _decoded(library: Any, data: bytes, full: tuple[int, int], part: _Part) -> np.ndarray | None:
     left, top, right, bottom = part
     out = np.empty((bottom - top, right - left, 3), np.uint8)
     wanted = _ints(left, top, right - left, bottom - top)
-    done = library.decoded(data, ctypes.c_size_t(len(data)), wanted, ctypes.c_void_p(out.ctypes.data))
+    length, to = ctypes.c_size_t(len(data)), ctypes.c_void_p(out.ctypes.data)
+    done = library.decoded(data, length, _ints(*full), wanted, to)
     return out if done else None
 
 
