@@ -135,7 +135,7 @@ def test_without_it_pillow_does_the_work(anew, monkeypatch, tmp_path, trouble):
         ("place += step", "place = box[axis] + (i + 1.5) * step"),
         ("(2 * sum + pixels)", "(2 * sum)"),
         ("const double a = -0.5", "const double a = -0.75"),
-        ("mirrored ? size - 1 - i : i", "i"),
+        ("step = mirrored ? -4 : 4", "step = 4"),
         ("38470", "38471"),
     ],
 )

@@ -42,7 +42,8 @@ static int taps(Taps *t, int filter, int side, double begin, double end, int to,
         int first = (int)(center - reach + 0.5), last = (int)(center + reach + 0.5);
         if (first < 0) first = 0;
         if (last > side) last = side;
-        for (int j = first; j < last; j++) sum += found[j - first] = weight(filter, (j - center + 0.5) * inverse);
+        for (int j = first; j < last; j++)
+            sum += found[j - first] = weight(filter, (j - center + 0.5) * inverse);
         for (int j = 0; j < last - first; j++) {
             double w = (sum != 0 ? found[j] / sum : found[j]) * (1 << BITS);
             t->weights[(size_t)i * t->most + j] = (int32_t)(w < 0 ? w - 0.5 : w + 0.5);
@@ -120,7 +121,8 @@ static int64_t grays(const uint8_t *x, uint8_t *gray, int pixels) {
     for (int i = 0; i < pixels; i++) {
         uint32_t p, four;
         memcpy(&p, x + 4 * i, 4);
-        uint32_t value = ((p & 255) * 19595 + (p >> 8 & 255) * 38470 + (p >> 16 & 255) * 7471 + 0x8000) >> 16;
+        uint32_t red = p & 255, green = p >> 8 & 255, blue = p >> 16 & 255;
+        uint32_t value = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
         four = value * 0x01010101;
         memcpy(gray + 4 * i, &four, 4);
         sum += value;
@@ -144,6 +146,14 @@ static void change(uint8_t *restrict x, uint8_t *restrict gray, int pixels, int 
     for (int i = 0; i < 4 * pixels; i++) x[i] = blended(other, x[i], factor);
 }
 
+/* A row without the fourth bytes. */
+static void pack(const uint8_t *from, int size, int mirrored, uint8_t *to) {
+    int step = mirrored ? -4 : 4;
+    if (mirrored) from += 4 * (size - 1);
+    for (int i = 0; i < size - 1; i++, from += step, to += 3) memcpy(to, from, 4); /* the next takes one back */
+    memcpy(to, from, 3);
+}
+
 /* A part of a picture of `full` (width, height) pixels, as `augmentation.apply` makes it.
 
    `pixels` are (height, width, 3), of which the first is `at` (x, y) in the picture. `columns_first` says which
@@ -162,7 +172,9 @@ int augmented(const uint8_t *pixels, const int *shape, const int *at, const int 
                 taps(&y, filter, full[1], box[1], box[3], to[1], corner[1], size);
         if (right && columns_first) {
             int length = 3 * width;
-            right = (rows = malloc((size_t)length * height + LANES)) && (between = malloc((size_t)length * size + LANES));
+            rows = malloc((size_t)length * height + LANES);
+            between = malloc((size_t)length * size + LANES);
+            right = rows && between;
             if (right) {
                 memcpy(rows, pixels, (size_t)length * height);
                 vertical(rows, length, at[1], &y, between);
@@ -176,9 +188,7 @@ int augmented(const uint8_t *pixels, const int *shape, const int *at, const int 
     }
     for (int i = 0; right && i < changes; i++) change(made, gray, count, which[i], factors[i]);
     for (int row = 0; right && row < size; row++)
-        for (int i = 0; i < size; i++)
-            memcpy(out + 3 * ((size_t)row * size + (mirrored ? size - 1 - i : i)),
-                   made + 4 * ((size_t)row * size + i), 3);
+        pack(made + 4 * (size_t)row * size, size, mirrored, out + 3 * (size_t)row * size);
     drop(&x);
     drop(&y);
     free(made);

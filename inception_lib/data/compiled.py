@@ -33,7 +33,7 @@ from inception_lib.files import cache_folder, replacing
 
 _SOURCE = Path(__file__).with_name("augmentation.c")
 #: No fused multiply and add: it would round once where Pillow rounds twice.
-_FLAGS = ("-O3", "-ffp-contract=off", "-fPIC", "-shared")
+_FLAGS = ("-O3", "-fno-trapping-math", "-ffp-contract=off", "-fPIC", "-shared")
 #: What is tried in turn: not all compilers know how to ask for this processor's own instructions.
 _MORE = (("-DJPEG", "-march=native"), ("-DJPEG",), ("-march=native",), ())
 #: How far beyond the part that is resized pixels count, in pixels of the smaller image, at most.
