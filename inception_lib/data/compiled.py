@@ -24,10 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL
 from PIL import ExifTags, Image
 
-from inception_lib.data.augmentation import INTERPOLATIONS, Draw, apply, distortions
+from inception_lib.data.augmentation import INTERPOLATIONS, Draw, apply, columns_first, distortions
 from inception_lib.errors import InceptionError
 from inception_lib.files import cache_folder, replacing
 
@@ -221,7 +220,7 @@ def _augmented_part(
         (ctypes.c_float * len(factors))(*factors),
         int(how.mirrored),
         size,
-        int(_columns_first(full, how.to)),
+        int(columns_first(*full, *how.to)),
         ctypes.c_void_p(out.ctypes.data),
     )
     if not done:
@@ -231,11 +230,3 @@ def _augmented_part(
 
 def _ints(*values: int) -> Any:
     return (ctypes.c_int * len(values))(*values)
-
-
-def _columns_first(full: tuple[int, int], to: tuple[int, int]) -> bool:
-    """Whether Pillow makes an image smaller along its columns before its rows, as it does from 13 on."""
-    return _NEW and to[1] < full[1] and full[1] - to[1] > 2 * (full[0] - to[0])
-
-
-_NEW = int(PIL.__version__.split(".")[0]) >= 13
