@@ -1,8 +1,8 @@
 /* What `augmentation.apply` does with Pillow, many pixels at a time and with the same numbers.
 
-   Resizing follows Pillow's Resample.c: weights in double precision, rounded to whole multiples of 2^-22; sums
-   in 32-bit integers, rounded to bytes after each of the two passes. Pixels have four bytes here, of which the
-   last has no meaning. */
+   Resizing follows Pillow's Resample.c: weights in double precision, rounded to whole multiples of 2^-22;
+   sums in 32-bit integers, rounded to bytes after each of the two passes. Pixels have four bytes here, of
+   which the last has no meaning. */
 
 #include <math.h>
 #include <stdint.h>
@@ -56,7 +56,8 @@ static int taps(Taps *t, int filter, int side, double begin, double end, int to,
 }
 
 /* One of the results: a weighted sum of `number` groups of bytes that lie `step` bytes apart. */
-static inline void weighted(const uint8_t *from, size_t step, const int32_t *weights, int number, uint8_t *to) {
+static inline void weighted(const uint8_t *from, size_t step, const int32_t *weights, int number,
+                            uint8_t *to) {
     int32_t sum[LANES];
     for (int i = 0; i < LANES; i++) sum[i] = 1 << (BITS - 1);
     for (int k = 0; k < number; k++, from += step)
@@ -150,20 +151,22 @@ static void change(uint8_t *restrict x, uint8_t *restrict gray, int pixels, int 
 static void pack(const uint8_t *from, int size, int mirrored, uint8_t *to) {
     int step = mirrored ? -4 : 4;
     if (mirrored) from += 4 * (size - 1);
-    for (int i = 0; i < size - 1; i++, from += step, to += 3) memcpy(to, from, 4); /* the next takes one back */
+    for (int i = 0; i < size - 1; i++, from += step, to += 3)
+        memcpy(to, from, 4); /* the next takes one back */
     memcpy(to, from, 3);
 }
 
 /* A part of a picture of `full` (width, height) pixels, as `augmentation.apply` makes it.
 
-   `pixels` are (height, width, 3), of which the first is `at` (x, y) in the picture. `columns_first` says which
-   pass comes first. `out` takes (size, size, 3). Returns 0 where there is no memory. */
+   `pixels` are (height, width, 3), of which the first is `at` (x, y) in the picture. `columns_first` says
+   which pass comes first. `out` takes (size, size, 3). Returns 0 where there is no memory. */
 int augmented(const uint8_t *pixels, const int *shape, const int *at, const int *full, const double *box,
-              const int *to, int filter, const int *corner, int changes, const int *which, const float *factors,
-              int mirrored, int size, int columns_first, uint8_t *out) {
+              const int *to, int filter, const int *corner, int changes, const int *which,
+              const float *factors, int mirrored, int size, int columns_first, uint8_t *out) {
     int width = shape[0], height = shape[1], count = size * size;
     Taps x = {0}, y = {0};
-    uint8_t *made = malloc(4 * (size_t)count + LANES), *gray = malloc(4 * (size_t)count), *between = NULL, *rows = NULL;
+    uint8_t *made = malloc(4 * (size_t)count + LANES), *gray = malloc(4 * (size_t)count);
+    uint8_t *between = NULL, *rows = NULL;
     int right = made && gray;
     if (right && filter == NEAREST) {
         right = nearest(pixels, width, at[0], at[1], box, to, corner, size, made);
@@ -233,8 +236,9 @@ static int usual(const struct jpeg_decompress_struct *c) {
            y->h_samp_factor <= 2 && y->v_samp_factor <= y->h_samp_factor;
 }
 
-/* A part of a JPEG of `full` (width, height) pixels, (left, top, width, height) of `part`, as decoding all of it
-   would give it: `out` takes (height, width, 3). Returns 0 where the file is not in order, or not a usual one. */
+/* A part of a JPEG of `full` (width, height) pixels, (left, top, width, height) of `part`, as decoding all of
+   it would give it: `out` takes (height, width, 3). Returns 0 where the file is not in order, or not a usual
+   one. */
 int decoded(const uint8_t *data, size_t length, const int *full, const int *part, uint8_t *out) {
     struct jpeg_decompress_struct c;
     Trouble trouble;
@@ -259,12 +263,13 @@ int decoded(const uint8_t *data, size_t length, const int *full, const int *part
             for (int y = 0; row && y < part[3]; y++) {
                 JSAMPROW rows = row;
                 jpeg_read_scanlines(&c, &rows, 1);
-                memcpy(out + (size_t)y * part[2] * 3, row + 3 * (size_t)(part[0] - begin), 3 * (size_t)part[2]);
+                memcpy(out + (size_t)y * part[2] * 3, row + 3 * (size_t)(part[0] - begin),
+                       3 * (size_t)part[2]);
             }
-            const struct jpeg_source_mgr *rest = c.src;
-            right = row && (jpeg_has_multiple_scans(&c) ||
-                            (c.unread_marker == JPEG_EOI ? !rest->bytes_in_buffer
-                                                         : ends_well(rest->next_input_byte, rest->bytes_in_buffer)));
+            size_t left = c.src->bytes_in_buffer;
+            right = row != NULL;
+            if (right && !jpeg_has_multiple_scans(&c))
+                right = c.unread_marker == JPEG_EOI ? !left : ends_well(c.src->next_input_byte, left);
         }
     }
     jpeg_destroy_decompress(&c);
