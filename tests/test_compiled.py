@@ -106,6 +106,16 @@ def test_it_is_compiled_once(anew, monkeypatch):
     assert compiled.compiled() is not None and made.exists()
 
 
+@needs_compiler
+@pytest.mark.parametrize("more", [("-march=native",), ()])
+def test_without_libjpeg_pillow_decodes_and_the_rest_is_compiled(anew, monkeypatch, more):
+    monkeypatch.setattr(compiled, "_MORE", (("-DJPEG", "-include", "no/such/header.h"), more, ()))
+    assert compiled.compiled() is not None and not hasattr(compiled.compiled(), "decoded")
+    assert from_file(jpeg(anew / "x.jpg", (90, 60)), "paper", 0) is None
+    for seed in range(8):
+        same(noise(90, 60), draw("paper", (90, 60), 40, 48, random.Random(seed)), 40)
+
+
 @pytest.mark.parametrize("trouble", ["no compiler", "no folder", "wrong source", "other pixels", "damaged"])
 def test_without_it_pillow_does_the_work(anew, monkeypatch, tmp_path, trouble):
     if trouble == "no compiler":
