@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import PIL
 from PIL import Image, ImageEnhance, ImageOps
 
 Augment = Literal["paper", "bvlc", "mirror", "none"]
@@ -119,6 +120,18 @@ DRAWS: dict[Augment, Callable[[int, int, int, int, random.Random], Draw]] = {
 def draw(name: Augment, picture: tuple[int, int], size: int, resize: int, rng: random.Random) -> Draw:
     """What becomes of a picture of (width, height) pixels by the augmentation of that name."""
     return DRAWS[name](*picture, size, resize, rng)
+
+
+def columns_first(width: Any, height: Any, to_x: Any, to_y: Any) -> Any:
+    """Whether Pillow resizes an image along its columns before its rows; numbers, or arrays of them.
+
+    From its version 13 on it does where the height shrinks much more than the width. Both passes round, so
+    that the order can change a value by one, seldom by more.
+    """
+    return _NEW & (to_y < height) & (height - to_y > 2 * (width - to_x))
+
+
+_NEW = int(PIL.__version__.split(".")[0]) >= 13
 
 
 def apply(picture: Image.Image, how: Draw, size: int) -> Image.Image:

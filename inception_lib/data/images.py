@@ -144,12 +144,34 @@ class Preprocess:
         Returns:
             (n, 3, height, width) in float32, channels last in memory.
         """
-        if self.channels == "BGR":
-            images = images.flip(-1)
+        import torch
+
         n, height, width, channels = images.shape
         mean, std = _rows(self, images, width)
-        values = (images.flatten(2).float() * (self.white / 255) - mean) / std
+        if _is_plain(images) and images.device.type == "cpu":
+            # one by one: all steps of an image find it in the processor's cache
+            values = torch.empty(n, height, width * channels)
+            for image, row in zip(images, values, strict=True):
+                self._normalized(image, mean, std, row)
+        else:
+            values = images.flip(-1) if self.channels == "BGR" else images
+            values = (values.flatten(2).float() * (self.white / 255) - mean) / std
         return values.view(n, height, width, channels).permute(0, 3, 1, 2)
+
+    def _normalized(
+        self, image: torch.Tensor, mean: torch.Tensor, std: torch.Tensor, out: torch.Tensor
+    ) -> None:
+        """Write an image (height, width, 3) into `out` (height, 3 * width)."""
+        if self.channels == "BGR":
+            for channel, to in zip(image.unbind(-1), out.view(image.shape).unbind(-1)[::-1], strict=True):
+                to.copy_(channel)
+        else:
+            out.copy_(image.flatten(1))
+        if self.white != 255:
+            out.mul_(self.white / 255)
+        out.sub_(mean)
+        if set(self.std) != {1.0}:
+            out.div_(std)
 
     def resized(self, width: int, height: int) -> tuple[int, int]:
         """Width and height that a picture of this width and height is resized to, in pixels."""
@@ -183,8 +205,7 @@ def _rows(preprocess: Preprocess, images: torch.Tensor, width: int) -> tuple[tor
 
     key = preprocess, images.device, width
     found = _ROWS.get(key)
-    # while something traces or fakes tensors, those that it makes are of no use afterwards, nor ours to it
-    plain = type(images) is torch.Tensor and not torch.compiler.is_compiling()
+    plain = _is_plain(images)
     if found is None or not plain:
         with torch.inference_mode(False):
             mean, std = (
@@ -197,6 +218,13 @@ def _rows(preprocess: Preprocess, images: torch.Tensor, width: int) -> tuple[tor
                 _ROWS.clear()
             _ROWS[key] = found
     return found
+
+
+def _is_plain(images: torch.Tensor) -> bool:
+    """Whether nothing traces or fakes tensors: those it makes are of no use afterwards, nor ours to it."""
+    import torch
+
+    return type(images) is torch.Tensor and not torch.compiler.is_compiling()
 
 
 #: The most that one side may exceed the other before the ends, which no crop sees, are cut off.

@@ -10,6 +10,7 @@ import multiprocessing
 import random
 import signal
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,7 +18,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from inception_lib.data.augmentation import Augment, Draw, apply, draw
+from inception_lib.data.augmentation import Augment, Draw, draw
+from inception_lib.data.compiled import augmented, augmented_file, compiled
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess
 from inception_lib.data.resident import Resident, as_numbers
@@ -61,7 +63,8 @@ class Batch(NamedTuple):
 _Wanted = tuple[bool, int, int]
 
 
-def _drawn(how: Loading, epoch: int, index: int, size: tuple[int, int]) -> Draw:
+def drawn(how: Loading, epoch: int, index: int, size: tuple[int, int]) -> Draw:
+    """What becomes in that epoch of the image of that number, which has (width, height) pixels."""
     rng = random.Random(f"{how.seed} {epoch} {index}")
     return draw(how.augment, size, how.input_size, how.resize, rng)
 
@@ -80,15 +83,18 @@ class _Samples(Dataset):
         training, epoch, index = which
         data = self.train if training else self.val
         assert data is not None
-        picture = data.picture_or_why_not(index)
-        if isinstance(picture, str):
-            return picture
-        if training:
-            chance = _drawn(self.how, epoch, index, picture.size)
-            picture = apply(picture, chance, self.how.input_size)
-        else:
-            picture = self.preprocess.frame(picture)
-        return np.asarray(picture), int(data.labels[index])
+        chance = partial(drawn, self.how, epoch, index)
+        path = data.path(index) if training else None
+        pixels = None if path is None else augmented_file(path, chance, self.how.input_size)
+        if pixels is None:
+            picture = data.picture_or_why_not(index)
+            if isinstance(picture, str):
+                return picture
+            if training:
+                pixels = augmented(picture, chance(picture.size), self.how.input_size)
+            else:
+                pixels = np.asarray(self.preprocess.frame(picture))
+        return pixels, int(data.labels[index])
 
 
 class _Draws(Dataset):
@@ -100,7 +106,7 @@ class _Draws(Dataset):
     def __getitem__(self, which: _Wanted) -> np.ndarray:
         _, epoch, index = which
         width, height = (int(side) for side in self.sizes[index])
-        return as_numbers(index, _drawn(self.how, epoch, index, (width, height)))
+        return as_numbers(index, drawn(self.how, epoch, index, (width, height)))
 
 
 def _stack(draws: list[np.ndarray]) -> Tensor:
@@ -187,6 +193,8 @@ class Loader:
                 None if val is None else Resident(val, device, frames=preprocess or how.preprocess())
             )
         workers = min(how.workers, cores())  # more would only wait for each other
+        if train is not None and self._kept is None:
+            compiled()  # here, so that workers find it ready
         kept = None if self._kept is None else _Draws(self._kept.sizes, how)
         self._loader = DataLoader(
             kept or _Samples(train, val, how, preprocess),

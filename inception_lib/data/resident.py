@@ -2,8 +2,7 @@
 
 The random numbers are those of `data.augmentation`, and so are the pictures, to the last bit: Pillow's
 resize is a product with a matrix for the rows and one for the columns, whose numbers are Pillow's own; after
-each of the two, values are rounded to whole brightnesses, as Pillow rounds them. (From version 13 on, Pillow
-takes the columns of some images first, where a few values in a hundred then differ by 1, seldom by more.)
+each of the two, in Pillow's order, values are rounded to whole brightnesses, as Pillow rounds them.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from inception_lib.data.augmentation import CHANGES, Draw
+from inception_lib.data.augmentation import CHANGES, Draw, columns_first
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess
 from inception_lib.distributed import cores
@@ -114,7 +113,9 @@ class Resident:
         device = self.pixels.device
         kinds = [Image.Resampling(int(n)) for n in draws[:, _FILTER].unique()]
         changed = bool((draws[:, _CHANGES] >= 0).any())
-        largest = self.sizes[draws[:, 0].long().numpy()].max(0)
+        shown = self.sizes[draws[:, 0].long().numpy()]
+        largest = shown.max(0)
+        down = columns_first(*shown.T, *draws[:, 5:7].numpy().T)
         near = torch.from_numpy(_nearest(draws.numpy(), size))  # (2, n, size)
         if device.type == "cuda":
             draws, near = draws.pin_memory(), near.pin_memory()
@@ -127,8 +128,7 @@ class Resident:
         rows, columns = (
             _matrices(draws, axis, kinds, near[axis], sides[:, axis], int(largest[axis])) for axis in (0, 1)
         )
-        made = _rounded(source @ rows[:, None].mT)  # (n, 3, height, size)
-        made = _rounded(columns[:, None] @ made).float()  # (n, 3, size, size)
+        made = _resized(source, rows[:, None].mT, columns[:, None], down).float()
         if changed:
             for number, factor in zip(draws[:, _CHANGES].T, draws[:, _FACTORS].T, strict=True):
                 made = _changed(made, number, factor)
@@ -184,6 +184,19 @@ def _matrices(
         found = (found / found.sum(2, keepdim=True) * _ONE).round() / _ONE
         weights = torch.where(which == int(kind), found, weights)
     return weights
+
+
+def _resized(source: Tensor, rows: Tensor, columns: Tensor, down: np.ndarray) -> Tensor:
+    """Images (n, 3, height, width) as (n, 3, size, size); where `down` (n,), along their columns first."""
+    if not down.any():
+        return _rounded(columns @ _rounded(source @ rows))
+    if down.all():
+        return _rounded(_rounded(columns @ source) @ rows)
+    made = source.new_empty(*source.shape[:2], columns.shape[2], rows.shape[3])
+    for order in (False, True):
+        which = torch.from_numpy(np.flatnonzero(down == order)).to(source.device)
+        made[which] = _resized(source[which], rows[which], columns[which], down[down == order])
+    return made
 
 
 def _box(t: Tensor) -> Tensor:

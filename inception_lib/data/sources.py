@@ -123,6 +123,10 @@ class Data:
         """What the image is called in messages: its path, if it has one."""
         return self.source.name(self._at(index))
 
+    def path(self, index: int) -> str | None:
+        """The image's file, if it is one."""
+        return self.label_of(index) if isinstance(self.source, Files) else None
+
     def subset(self, which: Sequence[int] | np.ndarray) -> Data:
         """Some of the images, in the order given."""
         which = np.asarray(which, np.int64)

@@ -150,7 +150,7 @@ class Recipe:
     training process."""
     keep: Literal["none", "device"] = "none"
     """Where images stay once they are decoded. none: they are read each time. device: all at once on the
-    device, which augments them as Pillow does, but for some images higher than wide (`data.resident`)."""
+    device, which augments them as Pillow does, to the last bit."""
     bad_pictures: int = 100
     """More unreadable pictures than this in one epoch end the run."""
     seed: int = 0
