@@ -64,11 +64,12 @@ class Conv(nn.Module):
 
     def is_plain(self) -> bool:
         """Whether the parts are torch's own, and nobody watches them."""
+        conv, norm, relu = self.conv, self.norm, self.relu
         return (
-            type(self.conv) is nn.Conv2d
-            and type(self.norm) in (type(None), nn.BatchNorm2d)
-            and type(self.relu) in (type(None), nn.ReLU)
-            and not any(watched(part) for part in (self.conv, self.norm, self.relu) if part is not None)
+            type(conv) is nn.Conv2d
+            and not watched(conv)
+            and (norm is None or (type(norm) is nn.BatchNorm2d and not watched(norm)))
+            and (relu is None or (type(relu) is nn.ReLU and not watched(relu)))
             and not _has_any_global_hook()
         )
 

@@ -113,6 +113,19 @@ def _power(base: Tensor, beta: float) -> Tensor:
     return base.pow(-beta)
 
 
+def _as_base(sums: Tensor, factor: float, k: float) -> Tensor:
+    """k + factor * sums, in their place."""
+    return _add(sums.new_tensor(k), sums, alpha=factor, out=sums)
+
+
+def _as_power(base: Tensor, beta: float) -> Tensor:
+    """`_power`, in the place of `base`."""
+    if beta not in (0.5, 0.75):
+        return base.pow_(-beta)
+    base.rsqrt_()
+    return base if beta == 0.5 else base.mul_(base.sqrt())
+
+
 class _LocalResponseNorm(torch.autograd.Function):
     """`_plain`, piece by piece, with its gradient in closed form, for which x alone is kept.
 
@@ -132,7 +145,7 @@ class _LocalResponseNorm(torch.autograd.Function):
         for of_x, of_y in _pieces(squares.rows, x, y):
             wide = _wide(of_x)
             _mul(wide, wide, out=squares.values(len(wide)))
-            power = _power(squares.sums(len(wide)).mul_(alpha / size).add_(k), beta)
+            power = _as_power(_as_base(squares.sums(len(wide)), alpha / size, k), beta)
             _mul(wide, squares.cut(power), out=of_y)
         return y
 
@@ -155,8 +168,8 @@ class _LocalResponseNorm(torch.autograd.Function):
         for of_x, of_grad, of_result in _pieces(squares.rows, x, grad, result):
             wide, rows = _wide(of_x), len(of_x)
             _mul(wide, wide, out=squares.values(rows))
-            base = squares.sums(rows).mul_(alpha / size).add_(k)
-            direct = _wide(of_grad) * squares.cut(_power(base, beta))
+            base = _as_base(squares.sums(rows), alpha / size, k)
+            direct = _wide(of_grad) * squares.cut(_as_power(base.clone(), beta))
             _mul(direct, wide, out=products.values(rows)).div_(squares.cut(base))
             shared = products.cut(products.sums(rows))
             _addcmul(direct, wide, shared, value=factor, out=of_result)
