@@ -45,7 +45,9 @@ _Part = tuple[int, int, int, int]
 def augmented(picture: Image.Image, how: Draw, size: int) -> np.ndarray:
     """What `augmentation.apply` makes of an RGB picture, bit for bit: (size, size, 3) in uint8."""
     library = compiled()
-    if library is None or picture.mode != "RGB" or not _fits(how, size):
+    resized = how.box != (0, 0, *picture.size) or how.to != picture.size
+    easy = not resized and not how.changes  # Pillow copies, and mirrors at most
+    if library is None or easy or picture.mode != "RGB" or not _fits(how, size):
         return np.asarray(apply(picture, how, size))
     return _augmented(library, picture, how, size)
 

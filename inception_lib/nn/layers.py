@@ -50,13 +50,9 @@ class Conv(nn.Module):
             x = x if self.norm is None else self.norm(x)
             return x if self.relu is None else self.relu(x)
         if _is_small_product(self.conv, x):
-            # the ReLU before the permutation, since in place on a view it costs more than it saves
-            # weights turned as the values are, so that their gradient has their layout, as DDP wants it
-            weight = self.conv.weight.permute(0, 2, 3, 1).flatten(1)
-            y = F.linear(x.permute(0, 2, 3, 1), weight, self.conv.bias)
+            x = _product(self.conv, x, rectified=self.norm is None and self.relu is not None)
             if self.norm is None:
-                return (y if self.relu is None else y.relu_()).permute(0, 3, 1, 2)
-            x = y.permute(0, 3, 1, 2)
+                return x
         else:
             x = self.conv(x)
         x = x if self.norm is None else self.norm(x)
@@ -79,6 +75,15 @@ def watched(part: nn.Module) -> bool:
     return bool(
         part._forward_hooks or part._forward_pre_hooks or part._backward_hooks or part._backward_pre_hooks
     )
+
+
+def _product(conv: nn.Conv2d, x: Tensor, rectified: bool) -> Tensor:
+    rows = x.permute(0, 2, 3, 1)
+    # weights turned as the values are, so that their gradient has their layout, as DDP wants it
+    y = F.linear(rows.flatten(0, 2), conv.weight.permute(0, 2, 3, 1).flatten(1), conv.bias)
+    if rectified:  # here, since in place on a view it costs more than it saves
+        y.relu_()
+    return y.view(*rows.shape[:3], conv.out_channels).permute(0, 3, 1, 2)
 
 
 def is_pointwise(conv: nn.Conv2d) -> bool:
