@@ -3,6 +3,8 @@
 import copy
 import pickle
 import shutil
+import subprocess
+import sys
 from functools import partial
 
 import pytest
@@ -122,6 +124,15 @@ def test_layers_that_are_not_the_librarys_stay_as_they_are(small):
     )
     with torch.no_grad():
         torch.testing.assert_close(small.fused()(x).logits, small(x).logits)
+
+
+def test_the_compiler_is_not_loaded_for_nothing():
+    """It takes seconds, and `predict` fuses by itself."""
+    code = (
+        "import sys; from inception_lib import Network, googlenet; Network(googlenet(width=0.1)).fused();"
+        "assert 'torch._inductor.config' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_it_is_exported(small):

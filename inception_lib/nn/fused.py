@@ -6,7 +6,6 @@ import copy
 from typing import Any, TypeGuard, cast
 
 import torch
-import torch._inductor.config
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -36,9 +35,11 @@ class Fused(Network):
     def __call__(self, x: Tensor) -> Any:
         if not self.compiled or traced(x):
             return super().__call__(x)
+        from torch._inductor import config  # takes seconds
+
         self._check(x, with_heads=False)
         # frozen, weights become constants, laid out as the compiled convolutions want them
-        with torch.no_grad(), torch._inductor.config.patch(freezing=True):
+        with torch.no_grad(), config.patch(freezing=True):
             return super().__call__(x.contiguous(memory_format=torch.channels_last))
 
     def train(self, mode: bool = True) -> Fused:
