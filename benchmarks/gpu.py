@@ -114,7 +114,7 @@ def training(data: list[str], leaves: float, together: int, small: Path | None, 
     words = ["benchmarks/heads_and_norms.py", *data, "--record", f"heads_and_norms_{where}"]
     words += ["--together", str(together), "--seconds", "LEFT"]
     words += ["--epochs", "1", "--size", "80", "--width", "0.05", "--work", str(small)] if small else []
-    return [Part("heads_and_norms", words, 25 if small else 600, leaves)]
+    return [Part("heads_and_norms", words, 50 if small else 600, leaves)]
 
 
 def chapter(results: Path) -> list[Part]:

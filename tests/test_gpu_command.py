@@ -41,6 +41,7 @@ def test_it_runs_from_end_to_end(tmp_path, capfd):
         only=("kernels", "timed", "training"),
     )
     said = capfd.readouterr().out
+    print(said)
     assert status == 0 and said.endswith("all in order\n"), said
     wanted = {"lrn_speed", "train_speed", "inference_speed", "kept_speed", "heads_and_norms"}
     wanted |= {p.stem for p in (ROOT / "benchmarks").glob("loader_speed.py")}

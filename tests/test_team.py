@@ -58,7 +58,8 @@ def test_two_processes_give_the_curve_of_one(data, tmp_path, more):
         for name in {"loss", "aux1", "aux2", "val_loss", "top1"} & a.keys():
             assert a[name] == pytest.approx(b[name], abs=1e-5)
     for name, value in weights_of(tmp_path / "two").items():
-        torch.testing.assert_close(value, weights_of(tmp_path / "one")[name], atol=1e-6, rtol=1e-5)
+        # a half of the batch may be computed by another kernel
+        torch.testing.assert_close(value, weights_of(tmp_path / "one")[name], atol=5e-6, rtol=1e-5)
 
 
 def test_two_processes_give_the_gradients_of_one(data, tmp_path):

@@ -115,7 +115,9 @@ def _power(base: Tensor, beta: float) -> Tensor:
 
 def _as_base(sums: Tensor, factor: float, k: float) -> Tensor:
     """k + factor * sums, in their place."""
-    return _add(sums.new_tensor(k), sums, alpha=factor, out=sums)
+    if sums.device.type != "cpu":
+        return sums.mul_(factor).add_(k)
+    return _add(torch.tensor(k, dtype=sums.dtype, device="cpu"), sums, alpha=factor, out=sums)
 
 
 def _as_power(base: Tensor, beta: float) -> Tensor:
