@@ -106,12 +106,12 @@ def variants_of(network: Network, preprocess: Preprocess, sample: Tensor) -> lis
         *(Variant(f"no {name}", f"taking out {name} alone", {name: nn.Identity()}) for name in norms),
         Variant(
             "LRN as 1 factor",
-            "one constant factor in place of each LRN layer",
+            "one constant factor (least squares) in place of each LRN layer",
             factors(network, norms, sample, per_channel=False),
         ),
         Variant(
             "LRN as factors",
-            "a constant factor for each channel in place of each LRN layer",
+            "a constant factor for each channel (least squares) in place of each LRN layer",
             factors(network, norms, sample, per_channel=True),
         ),
         Variant(
@@ -135,7 +135,7 @@ def variants_of(network: Network, preprocess: Preprocess, sample: Tensor) -> lis
 
 @torch.inference_mode()
 def factors(network: Network, norms: Sequence[str], sample: Tensor, *, per_channel: bool) -> Modules:
-    """In place of each norm the factor, or one per channel, that fits its output best (least squares)."""
+    """In place of each norm the factor, or one per channel, that fits its output best by least squares."""
     over = (0, 2, 3) if per_channel else (0, 1, 2, 3)
     found: Modules = {}
     for name, kept in activations(network, sample, norms).items():
