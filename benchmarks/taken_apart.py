@@ -117,26 +117,39 @@ class Answers:
 
 
 def kept_batch(
-    path: Path, stamp: str, names: Sequence[str], labels: np.ndarray, compute: Callable[[], dict[str, Tensor]]
+    path: Path,
+    stamp: str,
+    names: Sequence[str],
+    labels: np.ndarray,
+    wanted: Sequence[str],
+    compute: Callable[[Sequence[str]], Mapping[str, Tensor]],
 ) -> Answers:
-    """The answers to one batch of images: out of its file, else computed and written there.
+    """The answers of the `wanted` variants to one batch of images: out of its file, and what it lacks anew.
 
     Raises:
-        InceptionError: the file is of other weights, images or variants, or cannot be read.
+        InceptionError: the file is of other weights or images, or cannot be read.
     """
-    if not path.exists():
-        logits = compute()
-        rank = np.stack([metrics.ranks(found.numpy(), labels) for found in logits.values()])
-        true = np.stack(
-            [found.softmax(1).numpy()[np.arange(len(labels)), labels] for found in logits.values()]
-        )
+    kept = read_batch(path, stamp, names) if path.exists() else {}
+    missing = [name for name in wanted if name not in kept]
+    if missing:
+        for name, logits in compute(missing).items():
+            of_true = logits.softmax(1).numpy()[np.arange(len(labels)), labels]
+            kept.setdefault(name, (metrics.ranks(logits.numpy(), labels), of_true))
+        rank, true = (np.stack(part) for part in zip(*kept.values(), strict=True))
         with replacing(path) as new, new.open("wb") as file:
-            np.savez(file, stamp=stamp, names=list(names), variants=list(logits), rank=rank, true=true)
+            np.savez(file, stamp=stamp, names=list(names), variants=list(kept), rank=rank, true=true)
+    rank, true = (np.stack(part) for part in zip(*(kept[name] for name in wanted), strict=True))
+    return Answers(tuple(wanted), rank, true)
+
+
+def read_batch(path: Path, stamp: str, names: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Ranks and probabilities of the right class, each (images,), by variant."""
     try:
         with np.load(path) as kept:
             if str(kept["stamp"]) != stamp or kept["names"].tolist() != list(names):
                 raise InceptionError(f"{path}: is of another run; --work names another folder.")
-            return Answers(tuple(kept["variants"].tolist()), kept["rank"], kept["true"])
+            rows = zip(kept["rank"], kept["true"], strict=True)
+            return dict(zip(kept["variants"].tolist(), rows, strict=True))
     except (OSError, ValueError, KeyError) as error:
         raise InceptionError(f"{path}: cannot be read ({error}); delete it and it is made anew.") from None
 
@@ -167,7 +180,7 @@ def compared(found: Answers, before: str, after: str, together: int, top: int = 
 def rivals(variants: Sequence[Variant]) -> list[tuple[str, str]]:
     """Pairs of variants, of which the second is claimed to cost more than the first."""
     names = [v.name for v in variants]
-    found = [("inner 3x3", "outer ring")] if "inner 3x3" in names else []
+    found = [("inner 3x3", "outer ring"), ("all 5x5", "inner 3x3")] if "inner 3x3" in names else []
     for name in names:
         module, _, branch = name.partition("/")
         if branch and branch != "3x3" and f"{module}/3x3" in names:
@@ -204,8 +217,14 @@ def points(change: Mapping[str, Any]) -> str:
     return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
 
 
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def listed(names: Sequence[str]) -> str:
-    return ", ".join(name.removeprefix("inception_") for name in names) or "none"
+    return (
+        ", ".join(name.removeprefix("inner 3x3 in ").removeprefix("inception_") for name in names) or "none"
+    )
 
 
 def finding(images: int, together: int, rows: Sequence[dict], duels: Sequence[dict]) -> str:
@@ -216,18 +235,23 @@ def finding(images: int, together: int, rows: Sequence[dict], duels: Sequence[di
         f"top-5 (they may be training images: no error rate of ImageNet). Nothing was trained anew. Changes "
         f"of top-1 follow with two-sided paired intervals, 95 % for all {together} comparisons at once."
     ]
+    row_of = {row["variant"]: row["what"] for row in changed}
     for row in changed:
-        if "/" not in row["variant"]:
+        if "/" not in row["variant"] and " in " not in row["variant"]:
             what, change = row["what"], row["top1_change"]
-            said.append(f"{what[0].upper()}{what[1:]} costs accuracy: {change['verdict']}, {points(change)}.")
+            said.append(f"{capital(what)} costs accuracy: {change['verdict']}, {points(change)}.")
     said += [
-        f"Keeping only the ring costs more than keeping only the inner 3x3: {d['verdict']}, {points(d)}."
+        f"{capital(row_of[d['claimed_to_cost_more']])} costs more than {row_of[d['than']]}: {d['verdict']}, "
+        f"{points(d)}."
         for d in duels
-        if d["than"] == "inner 3x3"
+        if "/" not in d["than"]
     ]
+    alone = {row["variant"]: row["top1_change"] for row in changed if " in " in row["variant"]}
+    if alone:
+        said.append(f"Keeping only the inner 3x3 in one module alone costs accuracy: {by_verdict(alone)}")
     branches = {row["variant"]: row["top1_change"] for row in changed if "/" in row["variant"]}
     if branches:
-        said.append(of_branches(branches))
+        said.append(f"Zeroing one branch costs accuracy: {by_verdict(branches)}")
     for other in sorted({d["than"].partition("/")[2] for d in duels} - {""}):
         own = [d for d in duels if d["than"].endswith(f"/{other}")]
         where = {v: [d["than"].partition("/")[0] for d in own if d["verdict"] == v] for v in VERDICTS}
@@ -237,14 +261,14 @@ def finding(images: int, together: int, rows: Sequence[dict], duels: Sequence[di
     return " ".join(said)
 
 
-def of_branches(changes: Mapping[str, Mapping[str, Any]]) -> str:
+def by_verdict(changes: Mapping[str, Mapping[str, Any]]) -> str:
+    """For which of the variants a change is shown, for which not, and the largest and smallest change."""
     by = {v: [name for name, change in changes.items() if change["verdict"] == v] for v in VERDICTS}
-    most, least = (choose(changes, key=lambda name: changes[name]["value"]) for choose in (min, max))
+    ends = [choose(changes, key=lambda name: changes[name]["value"]) for choose in (min, max)]
+    measured = " to ".join(f"{points(changes[name])} for {listed([name])}" for name in ends)
     return (
-        f"Zeroing a branch costs accuracy: shown for {len(by['shown'])} of {len(changes)}; not shown for "
-        f"{listed(by['not shown'])}; refuted for {listed(by['refuted'])}. The largest measured change is "
-        f"{points(changes[most])} for {listed([most])}, the smallest {points(changes[least])} for "
-        f"{listed([least])}."
+        f"shown for {len(by['shown'])} of {len(changes)}, not shown for {listed(by['not shown'])}, "
+        f"refuted for {listed(by['refuted'])}; measured from {measured}."
     )
 
 
@@ -296,15 +320,19 @@ def measure(
 
     variants = variants_of(network, info.preprocess, inputs(names[:FITTED]))
     whole = trunk(network.fused())
-    stamp = f"{digest(network.state_dict())} {info.preprocess} {[v.name for v in variants]}"
+    stamp = f"{digest(network.state_dict())} {info.preprocess}"
+    wanted = [WHOLE, *(variant.name for variant in variants)]
     work.mkdir(parents=True, exist_ok=True)
     parts: list[Answers] = []
     with tqdm(total=len(names), unit="image") as bar:
         for start in range(0, len(names), batch):
             own = names[start : start + batch]
             path = work / f"{start:06d}.npz"
-            compute = partial(lambda some: answers(whole, variants, inputs(some)), own)
-            parts.append(kept_batch(path, stamp, own, labels[start : start + batch], compute))
+
+            def compute(missing: Sequence[str], own: Sequence[str] = own) -> dict[str, Tensor]:
+                return answers(whole, [v for v in variants if v.name in missing], inputs(own))
+
+            parts.append(kept_batch(path, stamp, own, labels[start : start + batch], wanted, compute))
             bar.update(len(own))
             together = Answers(
                 parts[0].variants,

@@ -98,6 +98,17 @@ def variants_of(network: Network, preprocess: Preprocess, sample: Tensor) -> lis
     pools = [s for s in steps if isinstance(s.layer, Pool) and s.layer.ceil and not s.module]
     shapes = {step.path: step.out_shape for step in steps}
 
+    branches = [
+        variant
+        for layer in architecture.layers
+        if isinstance(layer, Branches)
+        for variant in zeroed(layer, modules[layer.name], shapes)
+    ]
+    everywhere: dict[str, Modules] = {}
+    for variant in branches:
+        everywhere.setdefault(variant.name.partition("/")[2], {}).update(variant.replaced)
+    inner = kernels(network, inner=True)
+
     def before_the_first(module: nn.Module) -> Modules:
         return {first: nn.Sequential(module, modules[first])}
 
@@ -121,13 +132,16 @@ def variants_of(network: Network, preprocess: Preprocess, sample: Tensor) -> lis
         ),
         Variant("colors reversed", "giving the colors in reverse order", before_the_first(ReverseChannels())),
         Variant("no mean", "not subtracting the mean", before_the_first(AddMean(preprocess))),
-        Variant("inner 3x3", "keeping only the inner 3x3 of each 5x5 kernel", kernels(network, inner=True)),
+        Variant("inner 3x3", "keeping only the inner 3x3 of each 5x5 kernel", inner),
         Variant("outer ring", "keeping only the ring around the inner 3x3", kernels(network, inner=False)),
         *(
-            variant
-            for layer in architecture.layers
-            if isinstance(layer, Branches)
-            for variant in zeroed(layer, modules[layer.name], shapes)
+            Variant(f"all {branch}", f"zeroing the {branch} branch of every module", replaced)
+            for branch, replaced in everywhere.items()
+        ),
+        *branches,
+        *(
+            Variant(f"inner 3x3 in {name}", f"keeping only the inner 3x3 in {name}", {name: module})
+            for name, module in inner.items()
         ),
     ]
     return [variant for variant in found if variant.replaced]

@@ -60,8 +60,8 @@ def same(found, expected, whole):
     assert scale > 0 and (found - expected).abs().max() <= 1e-3 * scale
 
 
-def test_there_are_36_branches_and_ten_other_changes(all_variants, logits):
-    assert sum("/" in name for name in all_variants) == 36 and len(all_variants) == 46
+def test_there_are_36_branches_and_23_other_changes(all_variants, logits):
+    assert sum("/" in name for name in all_variants) == 36 and len(all_variants) == 59
     assert list(logits) == ["whole", *all_variants]
 
 
@@ -77,6 +77,15 @@ def test_a_zeroed_branch_is_one_without_weights(name, network, all_variants, log
         parameter.data.zero_()  # after the ReLU this gives 0, too
     same(logits[name], says(changed, x), logits["whole"])
     assert list(all_variants[name].replaced) == [module]  # nothing before it is another
+
+
+def test_a_branch_of_every_module_is_zeroed(network, logits, x):
+    changed = copy.deepcopy(network)
+    for layer in network.architecture.layers:
+        if layer.name.startswith("inception"):
+            for parameter in changed.get_submodule(f"{layer.name}.5x5").parameters():
+                parameter.data.zero_()
+    same(logits["all 5x5"], says(changed, x), logits["whole"])
 
 
 @pytest.mark.parametrize("name", BRANCHES)
@@ -145,12 +154,13 @@ def test_the_mean_is_put_back_in_units_of_the_deviation():
 
 def test_the_inner_3x3_is_a_convolution_of_3x3(network, logits, x):
     changed = copy.deepcopy(network)
-    small = googlenet("paper", width=0.1, classes=7, heads=False, input_size=SIZE)
-    for layer in small.layers[7:]:
-        if layer.name.startswith("inception"):
-            conv = changed.get_submodule(f"{layer.name}.5x5").conv
-            weight = conv.weight.data[:, :, 1:4, 1:4].clone()
-            conv.weight, conv.kernel_size, conv.padding = torch.nn.Parameter(weight), (3, 3), (1, 1)
+    names = [layer.name for layer in network.architecture.layers if layer.name.startswith("inception")]
+    for name in names:
+        conv = changed.get_submodule(f"{name}.5x5").conv
+        weight = conv.weight.data[:, :, 1:4, 1:4].clone()
+        conv.weight, conv.kernel_size, conv.padding = torch.nn.Parameter(weight), (3, 3), (1, 1)
+        if name == names[0]:
+            same(logits[f"inner 3x3 in {name}"], says(changed, x), logits["whole"])
     same(logits["inner 3x3"], says(changed, x), logits["whole"])
 
 
@@ -221,8 +231,8 @@ def test_the_outcome_says_what_the_answers_say():
 
 def test_rivals_are_the_3x3_of_the_same_module(all_variants):
     pairs = taken_apart.rivals(list(all_variants.values()))
-    assert len(pairs) == 28 and pairs[0] == ("inner 3x3", "outer ring")
-    for than, most in pairs[1:]:
+    assert len(pairs) == 29 and pairs[:2] == [("inner 3x3", "outer ring"), ("all 5x5", "inner 3x3")]
+    for than, most in pairs[2:]:
         assert than.split("/")[0] == most.split("/")[0] and most.endswith("/3x3") and than != most
 
 
@@ -257,7 +267,7 @@ def test_quick_records_and_tells_variants_apart(tmp_path, monkeypatch, capsys):
     assert taken_apart.main(quick=True, batch=5, record="quick") == 0
     outcome = results.load("quick").outcome
     rows = {row["variant"]: row for row in outcome["rows"]}
-    assert outcome["images"] == outcome["of"] == 12 and len(rows) == 47
+    assert outcome["images"] == outcome["of"] == 12 and len(rows) == 60
     assert rows["whole"]["top1"] == 1 and rows["no LRN"]["top1"] < 0.5
     assert outcome["finding"] in capsys.readouterr().out
 
@@ -279,6 +289,18 @@ def test_it_goes_on_where_it_was(tmp_path):
     made = (work / "000000.npz").stat().st_mtime_ns
     whole, sizes = measure(12)
     assert sizes == [4, 8, 12] and (work / "000000.npz").stat().st_mtime_ns == made
+    assert measure(12)[0] == whole
+    names = np.load(work / "000000.npz")["names"].tolist()
+    stamp = str(np.load(work / "000000.npz")["stamp"])
+    asked = []
+
+    def compute(missing):
+        asked.extend(missing)
+        return {"new": torch.zeros(4, 1000), "whole": torch.zeros(4, 1000)}
+
+    wanted = ["floor", "new"]  # what a file lacks is computed, and nothing else
+    found = taken_apart.kept_batch(work / "000000.npz", stamp, names, np.arange(4), wanted, compute)
+    assert asked == ["new"] and found.right("new", 5).all() and found.variants == ("floor", "new")
     assert measure(12)[0] == whole
     with pytest.raises(InceptionError, match="of another run"):
         measure(12, seed=1)
