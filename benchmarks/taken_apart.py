@@ -4,10 +4,11 @@
     python benchmarks/taken_apart.py --quick
 
 Changed are, one at a time: LRN (taken out, or constant factors in its place, since taking it out also changes
-the magnitude of all that follows), the rounding of the pools' output size (down instead of up), the
-order of the colors, the subtraction of the mean, each branch of each module (its channels set to zero), and
-the 5x5 kernels (only their inner 3x3 is left, or only the ring around it). Nothing is trained anew, so this
-says what the trained network uses, and not what a network trained without it would lack.
+the magnitude of all that follows), the rounding of the pools' output size (down instead of up), the order of
+the colors, the subtraction of the mean, each branch of each module and each branch of all modules at once
+(its channels set to zero), and the 5x5 kernels (only their inner 3x3 is left, in all modules or in one, or
+only the ring around it). Nothing is trained anew, so this says what the trained network uses, and not what a
+network trained without it would lack.
 
 All variants see the same photographs, one center crop of each, and are compared with the whole network by
 paired intervals. The work goes batch by batch, all variants on one batch before the next, and each batch is
