@@ -307,3 +307,19 @@ def test_it_goes_on_where_it_was(tmp_path):
     (work / "000004.npz").write_bytes(b"broken")
     with pytest.raises(InceptionError, match="cannot be read"):
         measure(12)
+
+
+def test_the_record_agrees_with_itself(all_variants):
+    outcome = results.load("taken_apart").outcome
+    rows = {row["variant"]: row for row in outcome["rows"]}
+    assert list(rows) == ["whole", *all_variants] and outcome["images"] == outcome["of"] == 1000
+    assert outcome["comparisons"] == len(rows) - 1 + len(outcome["pairs"])
+    for name in all_variants:
+        for top in ("top1", "top5"):
+            change = rows[name][f"{top}_change"]
+            assert change["value"] == close(rows[name][top] - rows["whole"][top], abs=2e-5)
+            assert change["value"] == close((change["better"] - change["worse"]) / 1000, abs=1e-5)
+            assert change["low_together"] < change["low"] < change["value"] < change["high"]
+    for pair in outcome["pairs"]:
+        gap = rows[pair["claimed_to_cost_more"]]["top1"] - rows[pair["than"]]["top1"]
+        assert pair["value"] == close(gap, abs=2e-5)
