@@ -231,7 +231,9 @@ def main(
         time.sleep(0.5)
     for process in running.values():
         process.terminate()
-    return 1 if given_up else 0
+    if not seen:
+        print("no training has ended in this time, so that there is nothing to record", flush=True)
+    return 1 if given_up or not seen else 0
 
 
 if __name__ == "__main__":

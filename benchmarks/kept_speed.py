@@ -14,7 +14,6 @@ from __future__ import annotations
 import itertools
 import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -24,7 +23,7 @@ from typing import Literal
 import pandas as pd
 import torch
 import tyro
-from rounds import in_turn
+from rounds import in_turn, seconds
 
 from inception_lib import googlenet
 from inception_lib.book import results
@@ -51,23 +50,12 @@ def noise(training: Training) -> Iterator[Batch]:
     return itertools.repeat(Batch(pictures, torch.zeros(recipe.batch, dtype=torch.long, device=device), []))
 
 
-def seconds(training: Training, source: Iterator[Batch], updates: int, before: int) -> float:
+def update_seconds(training: Training, source: Iterator[Batch], updates: int, before: int) -> float:
     """Of one update, as the mean of some in a row, after as many as were read in the meantime."""
-    device = training.members.device
-
-    def wait() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-
     training_mode(training.network, training.recipe.freeze)
     for batch in itertools.islice(source, before):
         training._update(training.network, batch)
-    wait()
-    start = time.perf_counter()
-    for batch in itertools.islice(source, updates):
-        training._update(training.network, batch)
-    wait()
-    return (time.perf_counter() - start) / updates
+    return seconds(lambda: training._update(training.network, next(source)), training.members.device, updates)
 
 
 def main(
@@ -124,7 +112,7 @@ def main(
         source = noise(training) if name == "noise" else batches(training)
         # each worker reads two batches ahead while the others are timed
         before = 2 * base.workers if name == "read" else 0
-        runs[name] = partial(seconds, training, source, times, before)
+        runs[name] = partial(update_seconds, training, source, times, before)
         runs[name]()  # begin, and warm up
     took = in_turn(runs, rounds)
     rows = [

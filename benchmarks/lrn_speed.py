@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Literal
@@ -22,7 +21,7 @@ from typing import Literal
 import pandas as pd
 import torch
 import tyro
-from rounds import in_turn
+from rounds import in_turn, seconds
 from torch.nn import functional as F
 
 from inception_lib.architecture import LRN
@@ -43,21 +42,6 @@ def forward(function: Callable, x: torch.Tensor) -> None:
 def both(function: Callable, x: torch.Tensor, grad: torch.Tensor) -> None:
     x = x.detach().requires_grad_()
     function(x).backward(grad)
-
-
-def seconds(work: Callable[[], None], device: torch.device, times: int) -> float:
-    """Of one call, as the mean of some in a row."""
-
-    def wait() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-
-    wait()
-    start = time.perf_counter()
-    for _ in range(times):
-        work()
-    wait()
-    return (time.perf_counter() - start) / times
 
 
 def contenders(x: torch.Tensor) -> dict[tuple[str, str], Callable[[], None]]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
@@ -25,7 +24,7 @@ import pandas as pd
 import torch
 import torchvision
 import tyro
-from rounds import in_turn
+from rounds import in_turn, seconds
 from torch import nn
 from torch.nn import functional as F
 
@@ -73,21 +72,6 @@ def updater(
         rule.step()
 
     return update
-
-
-def seconds(update: Callable[[], None], device: torch.device, times: int) -> float:
-    """Of one update, as the mean of some in a row."""
-
-    def wait() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-
-    wait()
-    start = time.perf_counter()
-    for _ in range(times):
-        update()
-    wait()
-    return (time.perf_counter() - start) / times
 
 
 def one_image(variant: str, size: int, batch: int, kind: torch.dtype) -> tuple[float, float]:

@@ -124,7 +124,7 @@ def test_kernels_are_torchs_function_and_its_gradient(dtype, layout, channels, s
     elif layout == "sliced":
         x = x[..., ::2]
     ours, theirs = x.detach().requires_grad_(), x.double().requires_grad_()
-    y = lrn_triton.local_response_norm(ours, size, 0.02 * size, beta, 1.5)
+    y = local_response_norm(ours, size, 0.02 * size, beta, 1.5)
     wanted = F.local_response_norm(theirs, size, 0.02 * size, beta, 1.5)
     grad = torch.randn(y.shape, device=CUDA, generator=generator).to(dtype)
     y.backward(grad)
@@ -145,7 +145,7 @@ def test_kernels_reach_beyond_two_to_the_31(layout):
     x = torch.empty(172, 64, 448, 448, dtype=torch.bfloat16, device=CUDA, memory_format=layout)
     assert x.numel() > 2**31
     x.normal_().requires_grad_()
-    y = lrn_triton.local_response_norm(x, 5, 0.1, 0.75, 1.0)
+    y = local_response_norm(x, 5, 0.1, 0.75, 1.0)
     y.backward(y.detach())
     last = x[-1:].detach().double().requires_grad_()
     wanted = F.local_response_norm(last, 5, 0.1, 0.75, 1.0)
@@ -162,7 +162,7 @@ def test_kernels_differentiated_twice():
         (first,) = torch.autograd.grad(function(a, 4, 0.5, 0.75, 1.0).sin().sum(), a, create_graph=True)
         return torch.autograd.grad(first.pow(2).sum(), a)[0].double()
 
-    ours = second(lrn_triton.local_response_norm, torch.float32)
+    ours = second(local_response_norm, torch.float32)
     wanted = second(F.local_response_norm, torch.float64)
     assert (ours - wanted).norm() < 1e-5 * wanted.norm()
 

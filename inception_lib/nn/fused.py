@@ -95,12 +95,8 @@ class _Branches(nn.Module):
             chain(x if start is None else parts[start])
             for start, chain in zip(self.starts, self.chains, strict=True)
         ]
-        if not self.adds:
-            return torch.cat(outputs, 1)
-        total = outputs[0]
-        for y in outputs[1:]:
-            total = total + y
-        return total if self.relu is None else self.relu(total)
+        joined = layers.combined(outputs, self.adds)
+        return joined if self.relu is None else self.relu(joined)
 
 
 def _fused(module: nn.Module) -> nn.Module:

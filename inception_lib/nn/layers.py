@@ -180,12 +180,13 @@ class Branches(nn.Module):
             for name in names:
                 y = getattr(self, name)(y)
             outputs.append(y)
-        if not self.adds:
-            return torch.cat(outputs, 1)
-        total = outputs[0]
-        for y in outputs[1:]:
-            total = total + y
-        return self.relu(total) if self.rectifies else total
+        joined = combined(outputs, self.adds)
+        return self.relu(joined) if self.rectifies else joined
+
+
+def combined(outputs: list[Tensor], add: bool) -> Tensor:
+    """What branches gave, added or side by side along the channels."""
+    return sum(outputs[1:], outputs[0]) if add else torch.cat(outputs, 1)
 
 
 def plain_layer(layer: data.Layer, in_shape: Shape) -> nn.Module:

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from inception_lib import architecture as data
 from inception_lib.nn import lrn_triton
+from inception_lib.nn.lrn_triton import channels_together, ordered
 
 #: As they are now: ptflops exchanges torch's for some that count, and counts no other normalization so.
 _add, _addcmul, _mul = torch.add, torch.addcmul, torch.mul
@@ -67,8 +68,6 @@ def local_response_norm(x: Tensor, size: int, alpha: float, beta: float, k: floa
         return _onnx_operator(x, size, alpha, beta, k)
     if traced(x) or transformed() or forward_ad.unpack_dual(x).tangent is not None:
         return _plain(x, size, alpha, beta, k)[0]
-    if lrn_triton.usable(x):
-        return lrn_triton.local_response_norm(x, size, alpha, beta, k)
     return _LocalResponseNorm.apply(x, size, alpha, beta, k)
 
 
@@ -129,7 +128,7 @@ def _as_power(base: Tensor, beta: float) -> Tensor:
 
 
 class _LocalResponseNorm(torch.autograd.Function):
-    """`_plain`, piece by piece, with its gradient in closed form, for which x alone is kept.
+    """`_plain` by Triton's kernels or piece by piece, with its gradient in closed form, which wants x alone.
 
     dL/dx = g / base ** beta - 2 alpha beta / size * x * (sum of g y / base over the mirrored window).
 
@@ -141,7 +140,9 @@ class _LocalResponseNorm(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
         ctx.save_for_backward(x)
         ctx.settings = size, alpha, beta, k
-        x = _dense(x)
+        if lrn_triton.usable(x):
+            return lrn_triton.forward(x, size, alpha, beta, k)
+        x = ordered(x, channels_together(x))
         y = torch.empty_like(x)
         squares = _Window(x, size, size // 2)
         for of_x, of_y in _pieces(squares.rows, x, y):
@@ -163,9 +164,11 @@ class _LocalResponseNorm(torch.autograd.Function):
             direct, wide = _wide(grad) * power, _wide(x)
             shared = _window_sum(direct * wide / base, (size - 1) // 2, size // 2)
             return (direct + factor * wide * shared).to(x.dtype), None, None, None, None
-        x = _dense(x)
+        if lrn_triton.usable(x):
+            return lrn_triton.backward(x, grad, size, alpha, beta, k), None, None, None, None
+        together = channels_together(x)
+        x, grad = ordered(x, together), ordered(grad, together)
         result = torch.empty_like(x)
-        grad = grad.contiguous(memory_format=_layout(x))
         squares, products = _Window(x, size, size // 2), _Window(x, size, (size - 1) // 2)
         for of_x, of_grad, of_result in _pieces(squares.rows, x, grad, result):
             wide, rows = _wide(of_x), len(of_x)
@@ -178,20 +181,11 @@ class _LocalResponseNorm(torch.autograd.Function):
         return result, None, None, None, None
 
 
-def _layout(x: Tensor) -> torch.memory_format:
-    last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
-    return torch.channels_last if last else torch.contiguous_format
-
-
-def _dense(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=_layout(x))
-
-
 def _pieces(rows: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Views of dense tensors of one layout, each (at most `rows`, C, what lies side by side in a channel)."""
     views = [
-        x.permute(0, 2, 3, 1).view(-1, x.shape[1], 1)
-        if _layout(x) is torch.channels_last
+        x.movedim(1, -1).view(-1, x.shape[1], 1)
+        if channels_together(x)
         else x.view(len(x), x.shape[1], math.prod(x.shape[2:]))
         for x in tensors
     ]
@@ -208,7 +202,7 @@ class _Window:
     def __init__(self, x: Tensor, size: int, before: int) -> None:
         self.size, self.before, self.channels = size, before, x.shape[1]
         beside = math.prod(x.shape[2:])
-        whole, self.beside = (len(x) * beside, 1) if _layout(x) is torch.channels_last else (len(x), beside)
+        whole, self.beside = (len(x) * beside, 1) if channels_together(x) else (len(x), beside)
         self._row = (self.channels + size - 1) * self.beside
         # where starting an operation is dear, everything is one piece
         self.rows = max(1, min(whole, _PIECE // self._row) if x.device.type == "cpu" else whole)

@@ -8,7 +8,6 @@ needed, and where it or its compiler is missing the plain layer is used.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,47 +37,30 @@ def usable(x: Tensor) -> bool:
     )
 
 
-def local_response_norm(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-    """`F.local_response_norm` of a tensor that is `usable`: the same shape, type and order in memory.
-
-    Derivatives of any order are right, in reverse mode; the first is as fast as the layer.
-    """
-    return _LocalResponseNorm.apply(x, size, alpha, beta, k)
-
-
-class _LocalResponseNorm(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.settings = size, alpha, beta, k
-        together = _channels_together(x)
-        x = _ordered(x, together)
-        y = torch.empty_like(x)
-        _launch("forward", (x, y), together, *ctx.settings)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, None, None, None]:
-        (x,) = ctx.saved_tensors
-        again, batched = torch.is_grad_enabled(), torch._C._functorch.is_legacy_batchedtensor(grad)
-        if again or batched:  # somebody differentiates once more, or many times at once
-            with torch.enable_grad():
-                wide = x.float() if x.dim() > 2 else x.float()[..., None]
-                y = F.local_response_norm(wide, *ctx.settings).view_as(x).to(x.dtype)
-            return torch.autograd.grad(y, x, grad, create_graph=again)[0], None, None, None, None
-        together = _channels_together(x)
-        x, grad = _ordered(x, together), _ordered(grad, together)
-        out = torch.empty_like(x)
-        _launch("backward", (x, grad, out), together, *ctx.settings)
-        return out, None, None, None, None
+def forward(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+    """`F.local_response_norm` of a tensor that is `usable`: the same shape, type and order in memory."""
+    together = channels_together(x)
+    x = ordered(x, together)
+    y = torch.empty_like(x)
+    _launch("forward", (x, y), together, size, alpha, beta, k)
+    return y
 
 
-def _channels_together(x: Tensor) -> bool:
+def backward(x: Tensor, grad: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+    """The gradient of x, of the gradient of the result."""
+    together = channels_together(x)
+    x, grad = ordered(x, together), ordered(grad, together)
+    out = torch.empty_like(x)
+    _launch("backward", (x, grad, out), together, size, alpha, beta, k)
+    return out
+
+
+def channels_together(x: Tensor) -> bool:
     """Whether the channels of a position lie one after the other in memory."""
     return not x.is_contiguous() and x.movedim(1, -1).is_contiguous()
 
 
-def _ordered(x: Tensor, together: bool) -> Tensor:
+def ordered(x: Tensor, together: bool) -> Tensor:
     """x itself if it is dense in this order, else a copy that is."""
     return x.movedim(1, -1).contiguous().movedim(-1, 1) if together else x.contiguous()
 

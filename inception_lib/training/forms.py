@@ -13,7 +13,7 @@ from inception_lib.distributed import Team
 from inception_lib.nn import lrn_triton
 from inception_lib.nn.network import Network
 from inception_lib.training.recipes import Recipe
-from inception_lib.training.step import autocast_type, named_outputs
+from inception_lib.training.step import autocast_type, named_outputs, settled_precision
 
 #: From so many updates on, compiling pays on a GPU: it takes a minute or two, and saves some tens of
 #: milliseconds of an update at the most (an H200 made one of 256 images in 53 ms without).
@@ -26,8 +26,7 @@ def settled(recipe: Recipe, network: nn.Module, device: torch.device, updates: i
     It depends on the whole run's updates, not on those that are left, so that a run that is resumed goes on
     in the same way.
     """
-    fast = "bfloat16" if device.type == "cuda" else "float32"
-    precision: Any = fast if recipe.precision == "auto" else recipe.precision
+    precision: Any = settled_precision(recipe.precision, device)
     wanted = compiles(network, device, updates) if recipe.compile is None else recipe.compile
     return replace(recipe, precision=precision, compile=wanted)
 

@@ -155,13 +155,19 @@ def clip_gradients(network: nn.Module, most: float | None) -> Tensor | None:
     return nn.utils.clip_grad_norm_([p for p in network.parameters() if p.requires_grad], most)
 
 
+def settled_precision(precision: str, device: torch.device) -> str:
+    """What is meant by `auto` on a device; any other precision as it is."""
+    return precision if precision != "auto" else "bfloat16" if device.type == "cuda" else "float32"
+
+
 def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
     """The type that products are computed in under autocast; None for float32.
 
     auto is bfloat16 on CUDA and float32 elsewhere. float16 takes the place of bfloat16 on CUDA devices that
     have no arithmetic for it (before Ampere).
     """
-    if precision == "float32" or (precision == "auto" and device.type != "cuda"):
+    precision = settled_precision(precision, device)
+    if precision == "float32":
         return None
     if precision != "float16" and device.type == "cuda" and torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
