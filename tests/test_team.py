@@ -170,19 +170,23 @@ def test_each_process_drops_out_other_units(data, tmp_path):
     script = tmp_path / "masks.py"
     script.write_text(
         "import os, sys, torch\n"
+        "from pathlib import Path\n"
         "from inception_lib.cli import main\n"
-        "from inception_lib.training.loop import Training\n"
+        "here = Path(sys.argv.pop(1)) / f\"seeds of {os.environ['RANK']}\"\n"
         "real = torch.manual_seed\n"
         "def noted(seed):\n"
-        "    print('seed', os.environ['RANK'], seed, flush=True)\n"
+        "    with here.open('a') as file:\n"
+        "        print(seed, file=file)\n"
         "    return real(seed)\n"
         "torch.manual_seed = noted\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
-    process = torchrun([str(script)], 2, *command(data, tmp_path / "run", **fields)[3:])
-    said = process.communicate(timeout=120)[0]
-    seeds = [line.split()[1:] for line in said.splitlines() if line.startswith("seed")]
-    assert {rank for rank, _ in seeds} == {"0", "1"} and len({seed for _, seed in seeds}) == len(seeds) == 2
+    process = torchrun([str(script), str(tmp_path)], 2, *command(data, tmp_path / "run", **fields)[3:])
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 0, said
+    # A file for each process: what two of them print can meet in the middle of a line.
+    seeds = [(tmp_path / f"seeds of {rank}").read_text().split() for rank in (0, 1)]
+    assert [len(drawn) for drawn in seeds] == [1, 1] and seeds[0] != seeds[1]
 
 
 def test_a_team_with_readers_trains_to_its_end(data, tmp_path):
