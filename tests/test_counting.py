@@ -74,7 +74,7 @@ def test_rows_formulas_and_numbers_agree(paper):
                     value *= int(n)
                 assert value == product.value
     row = paper["inception_4a/5x5"]
-    assert row.macs.formula == "H·W·N × k·k·C"
+    assert row.macs.formula == "H·W·D × k·k·C"
     assert row.macs.numbers == "14·14·48 × 5·5·16"
     assert one(Linear(name="f", out_features=10), input=(8, 2, 3)).macs.numbers == "10 × 2·3·8"
 
