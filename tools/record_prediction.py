@@ -26,7 +26,7 @@ SCALES = (1, 2)  # of the network's usual input
 def main(weights: str = "bvlc") -> int:
     """Record the most probable classes, and the score of the best one at each place of the last grid.
 
-    The class is the best one at the network's usual input. What is most probable at each size is recorded too.
+    The class is the best one at the network's usual input; the best ones at each size are recorded too.
 
     Args:
         weights: a published name, or a file.
@@ -68,7 +68,7 @@ def main(weights: str = "bvlc") -> int:
         results.record(
             f"class_map_{PHOTOGRAPH}",
             {"class": info.classes[k], "maps": maps, "best": best_at},
-            about="The score of one class at each place of the last grid, and the most probable classes, by input",
+            about="The score of one class by place of the last grid, and the best classes, by input size",
             **about,
         )
     )
