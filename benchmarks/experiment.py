@@ -550,7 +550,7 @@ def main(
     only_record: bool = False,
     work: Path = Path("runs/experiments"),
     record: str | None = "experiment_{}",
-    job: tyro.conf.Suppress[str | None] = None,
+    job: str | None = None,
 ) -> int:
     """Train and record.
 
@@ -570,6 +570,7 @@ def main(
         only_record: Train nothing, and record what is done.
         work: Folder of what is done.
         record: Names of the records, {} being the experiment's; none to record nothing.
+        job: Do this one alone; how the command calls itself.
     """
     unknown = set(experiments) - set(EXPERIMENTS)
     if unknown:
