@@ -1,4 +1,4 @@
-"""The images of experiments: decoded once, squashed to one size as BVLC's own tools do, and shared by processes.
+"""The images of experiments: decoded once, squashed to one size as BVLC's tools do, shared by processes.
 
 `imagenette` is all of it, `imagenette:2000` about so many of its training images, of each class alike, and
 `caltech101:5` five training images of each class of Caltech-101.
@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL import Image
 from tqdm import tqdm
 
+from experiments.arms import Arm, Scale
 from inception_lib.data.datasets import NAMES, Arrays, Data, Split, caltech_split, class_pictures, open_data
 from inception_lib.data.images import BVLC_PREPROCESS
 from inception_lib.data.splits import held_out
@@ -28,12 +28,24 @@ from inception_lib.nn.network import Network
 from inception_lib.weights.formats import save_weights
 from inception_lib.weights.info import Weights
 
-if TYPE_CHECKING:
-    from arms import Scale
-    from experiment import Settings
-
 CHOICE_SHARE = 0.1  #: of the training images, by which learning rates are chosen
 CALTECH_VAL = 10  #: images of a class that validate, at most, so that large classes do not decide the result
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all jobs of a call have in common: the scale, where data and weights are, and the work folder."""
+
+    scale: Scale
+    data: str
+    caltech: str
+    weights: str
+    work: Path
+    quick: bool = False
+
+    def of(self, arm: Arm) -> Scale:
+        """The scale of an arm."""
+        return self.scale if self.quick else self.scale._replace(**arm.at)
 
 
 def opened(data: str, settings: Settings, *, chooses: bool) -> tuple[Data, Data]:
@@ -74,7 +86,8 @@ def described(data: str, settings: Settings) -> str:
     """How a record calls it, with its size."""
     train, val = opened(data, settings, chooses=False)
     size = settings.scale.resize
-    return f"{named(data)}: {len(train):,} training and {len(val):,} validation images, squashed to {size}x{size}"
+    sizes = f"{len(train):,} training and {len(val):,} validation images"
+    return f"{named(data)}: {sizes}, squashed to {size}x{size}"
 
 
 def _few(data: Data, most: int) -> Data:
@@ -121,8 +134,6 @@ def _decoded(name: str, split: Split, settings: Settings) -> Data:
 
 def trial(folder: Path, scale: Scale) -> Settings:
     """Images made on the spot, a color for each class, and random weights: for seeing that all of it runs."""
-    from experiment import Settings
-
     rng = np.random.default_rng(0)
 
     def class_folder(root: Path, label: int, n: int) -> None:

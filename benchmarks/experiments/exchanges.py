@@ -51,7 +51,7 @@ def without_lrn(network: Architecture) -> Architecture:
 
 
 def batch_norm(network: Architecture) -> Architecture:
-    """Batch normalization after each convolution, also of the heads, in place of LRN; nothing else changed."""
+    """Batch normalization after each convolution, of the heads too, in place of LRN; nothing else changes."""
 
     def part(layer: Layer) -> tuple[Layer, ...]:
         if isinstance(layer, Conv):

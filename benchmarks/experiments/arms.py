@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import exchanges as ex
-import probes
-
+from experiments import exchanges as ex
+from experiments import probes
 from inception_lib.architecture import Architecture
 from inception_lib.networks.googlenet import googlenet
 from inception_lib.training.recipes import NetworkOptions, Recipe
@@ -40,9 +39,9 @@ class Scale(NamedTuple):
 class Arm:
     """What is trained alike but for the seed.
 
-    `rate_of` names the arm of the same experiment whose learning rate it takes; by default it chooses its own,
-    from `lr` on. `start` are the variance, in 1 / fan_in, and the biases of the initial weights where they are
-    not the recipe's. `watch` are names of what is measured while it trains.
+    `rate_of` names the arm of the same experiment whose learning rate it takes; by default it chooses its
+    own, from `lr` on. `start` are the variance, in 1 / fan_in, and the biases of the initial weights where
+    they are not the recipe's. `watch` are names of what is measured while it trains.
     """
 
     name: str
@@ -81,12 +80,13 @@ def more(text: str, arm: str, than: str, metric: str = "top1", other: str | None
 
 @dataclass(frozen=True)
 class Experiment:
-    """Arms and claims. `also` measures more on what was trained, and says it in sentences."""
+    """Arms and claims. `also` measures more on what was trained, and says it in sentences; `wide` says how
+    wide the networks are."""
 
     about: str
     arms: tuple[Arm, ...]
     claims: tuple[Claim, ...]
-    limits: str = ""
+    wide: str = "{width:g} of the paper's width"
     also: Callable[..., tuple[dict[str, Any], list[str]]] | None = None
 
 
@@ -177,7 +177,7 @@ NORMS_EXPERIMENT = Experiment(
 )
 
 MODULES_EXPERIMENT = Experiment(
-    about="The module at equal MACs: Inception, naive, one 3x3, with and without short paths, without a branch",
+    about="Modules of equal MACs: Inception, naive, one 3x3, with short paths and without, less a branch",
     arms=(
         BASE,
         Arm("naive", lambda s: ex.naive(plain(s), s.width)),
@@ -266,23 +266,23 @@ START_EXPERIMENT = Experiment(
 #: The paper's: nearly constant over so few epochs.
 STEP = {"schedule": "step"}
 AVERAGES_EXPERIMENT = Experiment(
-    about="Averages of the weights along a training: Polyak's from half or from nine tenths on, and a moving one",
+    about="Averages of the weights: Polyak's from half or from nine tenths on, and a moving one",
     arms=(
         Arm("step schedule", plain, changes=STEP, watch=("averages",)),
         Arm("cosine schedule", plain, watch=("averages",)),
     ),
-    claims=tuple(
-        more(
-            f"{what} is better than the raw weights, with the {arm}",
-            arm,
-            arm,
-            f"averages.{what}",
-            "averages.raw",
-        )
-        for arm in ("step schedule", "cosine schedule")
-        for what in probes.AVERAGES
-    )
-    + (
+    claims=(
+        *(
+            more(
+                f"{what} is better than the raw weights, with the {arm}",
+                arm,
+                arm,
+                f"averages.{what}",
+                "averages.raw",
+            )
+            for arm in ("step schedule", "cosine schedule")
+            for what in probes.AVERAGES
+        ),
         more(
             "The raw weights are better with the cosine schedule than with the step schedule",
             "cosine schedule",
@@ -338,6 +338,7 @@ def shots(n: int) -> tuple[Arm, ...]:
 
 FINE_TUNING_EXPERIMENT = Experiment(
     about="BVLC's weights fine-tuned on Caltech-101, and training from scratch, for few images a class",
+    wide="the paper's width, and {width:g} of it for the narrow network",
     arms=tuple(arm for n in SHOTS for arm in shots(n)),
     claims=tuple(
         more(

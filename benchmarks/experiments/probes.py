@@ -28,7 +28,7 @@ from inception_lib.training.average import Average
 from inception_lib.training.recipes import Recipe
 
 if TYPE_CHECKING:
-    from experiment import Found
+    from experiments.found import Found
 
 AVERAGES = ("polyak 0.5", "polyak 0.9", "ema")
 PROBED = ("inception_4a", "inception_4d")
@@ -201,8 +201,8 @@ def of_heads(found: Found) -> tuple[dict[str, Any], list[str]]:
     for name, answer in duels.items():
         accuracies = [np.mean([p[name] for p in probed[arm]]) for arm in ("inception", "both heads")]
         said.append(
-            f"A linear probe on {name.removeprefix('inception_')} is better in the network trained with heads "
-            f"({accuracies[1]:.1%}) than in the one without ({accuracies[0]:.1%}): {answer['verdict']}, "
+            f"A linear probe on {name.removeprefix('inception_')} is better after training with heads "
+            f"({accuracies[1]:.1%}) than without ({accuracies[0]:.1%}): {answer['verdict']}, "
             f"{points(answer)}."
         )
     return {"lead": curve, "lead_shrinks": shrinks, "probes": probed, "probe_claims": duels}, said
@@ -253,10 +253,8 @@ def fit(x: Tensor, y: Tensor, decay: float = 1e-4) -> tuple[Tensor, Tensor]:
 
 def of_start(found: Found) -> tuple[dict[str, Any], list[str]]:
     """Magnitudes of signals and gradients by depth, before any training, and which runs did not learn."""
-    from arms import EXPERIMENTS
-
     rows, said = [], []
-    arms = EXPERIMENTS["start"].arms
+    arms = found.experiment.arms
     train, _ = found.open(arms[0].data)
     few = train.subset(np.linspace(0, len(train) - 1, min(START_IMAGES, len(train))).astype(int))
     for arm in arms:
@@ -275,11 +273,12 @@ def of_start(found: Found) -> tuple[dict[str, Any], list[str]]:
                 row[name] = [float(f"{v:.4g}") for v in (np.mean(values), min(values), max(values))]
             rows.append(row)
         last, first = rows[-1], rows[-len(DEPTHS)]
+        mean, least, most = last["forward"]
+        back = first["gradient"][0] / last["gradient"][0]
         said.append(
-            f"Before training, at {arm.name}, the root mean square of the outputs is {last['forward'][0]:.3g} in "
-            f"5b ({last['forward'][1]:.3g} to {last['forward'][2]:.3g} over {START_SEEDS} seeds), of which "
-            f"{last['varies'][0]:.1%} of the power varies with the image; the gradient of the main loss at conv1 "
-            f"is {first['gradient'][0] / last['gradient'][0]:.3g} times that at 5b."
+            f"Before training, at {arm.name}, the root mean square of 5b's output is {mean:.3g} "
+            f"({least:.3g} to {most:.3g} over {START_SEEDS} seeds), and {last['varies'][0]:.1%} of its power "
+            f"varies with the image; the gradient of the main loss at conv1 is {back:.3g} times that at 5b."
         )
     return {"magnitudes": rows, "images": len(few)}, said
 
@@ -334,7 +333,7 @@ def of_averages(found: Found) -> tuple[dict[str, Any], list[str]]:
 
 
 def of_ensembles(found: Found) -> tuple[dict[str, Any], list[str]]:
-    """Each family's mean over its networks, how alike their errors are, and the two compared on all images."""
+    """The mean of each family's networks, how alike their errors are, and both compared on all images."""
     families = {"different": "inception", "same": "same start"}
     rows, right = {}, {}
     for family, arm in families.items():
@@ -355,15 +354,16 @@ def of_ensembles(found: Found) -> tuple[dict[str, Any], list[str]]:
     correlation = [rows[family]["error_correlation"] for family in ("different", "same")]
     sizes = [rows[family]["networks"] for family in ("different", "same")]
     said = [
-        f"{sizes[0]} networks from different initial weights are together better than {sizes[1]} from the same: "
+        f"{sizes[0]} networks from different initial weights are together better than {sizes[1]} from the "
+        f"same: "
         f"{verdict(gain.low, gain.high)}, {gain} (paired over the images, for these networks alone). "
         f"Their errors correlate by {correlation[0]:.3f} and {correlation[1]:.3f} (means over all pairs)."
     ]
     for family in families:
         row = rows[family]
         said.append(
-            f"From {family} initial weights one network is right on {row['single']['mean']:.1%} on average and "
-            f"{row['networks']} together on {row['together']['value']:.1%}."
+            f"From {family} initial weights one network is right on {row['single']['mean']:.1%} on average, "
+            f"and {row['networks']} together on {row['together']['value']:.1%}."
         )
     return {"families": rows, "different_minus_same": gain._asdict()}, said
 
