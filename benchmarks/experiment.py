@@ -147,12 +147,14 @@ def _all(chosen: Sequence[str], settings: Settings, end: float, together: int, r
 def _ready(
     chosen: Sequence[str], settings: Settings, running: dict[str, Any], given_up: set[str]
 ) -> dict[str, Job]:
+    """Jobs that may begin, by key: three seeds of all experiments, before any of them gets more."""
+    jobs = [job for name in chosen for job in Found(name, settings).jobs()]
+    jobs.sort(key=lambda job: not job.chooses and job.seed >= 3)
     found: dict[str, Job] = {}
-    for name in chosen:
-        for job in Found(name, settings).jobs():
-            key = job.key(settings)
-            if key not in running and key not in given_up:
-                found.setdefault(key, job)
+    for job in jobs:
+        key = job.key(settings)
+        if key not in running and key not in given_up:
+            found.setdefault(key, job)
     return found
 
 
