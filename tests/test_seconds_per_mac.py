@@ -44,9 +44,8 @@ def test_the_layers_are_googlenets():
     }  # fmt: skip
     for layer in layers:
         row = counts[layer.path]
-        assert (layer.macs, layer.kernel or None) == (row.macs.value, row.kernel[0] if row.macs.factors and
-                                                      row.kernel else None)  # fmt: skip
-        assert layer.part == (row.module or row.path)
+        assert (layer.macs, layer.part) == (row.macs.value, row.module or row.path)
+        assert layer.kernel == (row.kernel[0] if layer.kind == "conv" else None)
 
 
 def test_the_two_forms_of_a_branch_are_the_papers_example():
@@ -173,6 +172,7 @@ def test_a_row_is_set_against_the_laws_of_the_convolutions():
     assert "of_power_law" not in pool and pool["quartiles"][0] < pool["seconds"] < pool["quartiles"][1]
 
 
+@pytest.mark.slow
 def test_quick_records_all_that_a_scatter_needs(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("INCEPTION_RESULTS", str(tmp_path))
     assert seconds_per_mac.main(quick=True, device="cpu", record="quick") == 0
