@@ -85,6 +85,7 @@ def timed(
 ) -> dict[str, Took]:
     """Seconds of each piece in each round by order of memory, all in turn."""
     layouts, pieces = list(layouts), list(pieces)
+    print(f"{len(pieces)} pieces, {' and '.join(layouts)}, batch {batch}, {rounds} rounds", flush=True)
     runs = {(lay, p): ready(p.work(batch, lay, device), device) for lay in layouts for p in pieces}
     took = in_turn(runs, rounds)
     return {lay: {p: took[lay, p] for p in pieces} for lay in layouts}
