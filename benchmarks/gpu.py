@@ -99,6 +99,7 @@ def timed(data: list[str], compiled: bool, small: bool, where: str) -> list[Part
         "loader_speed": (60, ["--rounds", "1"] if small else []),
         "kept_speed": (60, [*kept.split(), *data]),
         "crop_speed": (30, []),
+        "seconds_per_mac": (120, ["--quick"] if small else []),
     }
     if small:
         del parts["crop_speed"]  # 144 crops of 224 pixels are a minute's work for a CPU
