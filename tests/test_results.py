@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from inception_lib import cli
 from inception_lib.book import results
 from inception_lib.errors import InceptionError
 
@@ -160,3 +161,45 @@ def test_the_results_of_the_book_are_whole_and_say_nothing_of_a_machines_folders
     assert not any(word in json.dumps(dict(found.provenance)) for word in ("/home", "/root", "/work", "/tmp"))
     assert found.provenance["commit"] != "unknown"
     assert found.provenance["command"].startswith(("python ", "inception "))
+
+
+TRAININGS = sorted(
+    path.stem
+    for path in RECORDED.glob("*.json")
+    if "train" in json.loads(path.read_text())["provenance"]["command"].split()
+)
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_a_command_repeats_its_record_or_its_source_says_what_it_means_today(name, monkeypatch):
+    """Against what the command line makes of the recorded command today."""
+    found, called = results.load(name), []
+    monkeypatch.setattr("inception_lib.training.train.train", lambda *args, **more: called.append(args))
+    words = found.provenance["command"].split()
+    with pytest.raises(AttributeError):  # nothing was trained, so that there is nothing to record
+        cli._command(words[words.index("train") :])
+    ((network, data, settings, *_),) = called
+    today = network.to_dict() | settings.to_dict()
+    today |= {"aux_weight": 0.3, "variant": network.variant or "paper"}
+    then = found.outcome.get("network", {}) | found.outcome["recipe"]
+    differ = {key for key in then if today[key] != then[key]} - results._HOW
+    assert differ == set(found.changed_since()) and data in found.provenance["data"]
+    assert ("It needs that commit" in found.source()) == bool(differ)
+
+
+def test_some_commands_need_their_commit():
+    changed = {name: results.load(name).changed_since() for name in TRAININGS}
+    assert {name for name, values in changed.items() if values} == {
+        "tiny_xavier",
+        "imagenette_paper",
+        "imagenette_paper_no_heads",
+        "imagenette_batchnorm",
+    }
+    assert changed["imagenette_paper"]["batch"] == (32, 24) and changed["tiny_xavier"]["epochs"] == (10, 5)
+    assert results.load("tiny").changed_since() == {}, "its command is a script"
+
+
+def test_a_source_says_that_a_checkout_was_changed():
+    said = results.load("tiny_xavier").source()
+    assert "at commit af16fa32 (with changes that were not committed), on" in said
+    assert "not committed" not in results.load("tiny").source()

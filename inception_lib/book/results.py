@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scikit-image")
+#: Fields of a recipe that say how it is computed, and not what.
+_HOW = {"precision", "channels_last", "compile", "workers", "keep", "bad_pictures"}
 FORMAT = 1  #: of the files; raised when a reader of older files would be misled
 
 
@@ -47,13 +49,39 @@ class Result:
     provenance: Mapping[str, Any]
 
     def source(self) -> str:
-        """One sentence for the foot of a table: what was run, where and when."""
+        """For the foot of a table: what was run, where and when, and whether it needs that commit."""
         it = self.provenance
-        return (
-            f"Recorded on {it['date'][:10]} by `{it['command']}` at commit {it['commit'][:8]}, "
+        changes = " (with changes that were not committed)" if it["commit"].endswith("+") else ""
+        said = (
+            f"Recorded on {it['date'][:10]} by `{it['command']}` at commit {it['commit'][:8]}{changes}, "
             f"on {it['device']}, with torch {it['versions'].get('torch', 'unknown')}; "
             f"data: {it['data']}."
         )
+        now = [f"`{name}` {today} instead of {then}" for name, (then, today) in self.changed_since().items()]
+        if now:
+            said += f" It needs that commit: today the same command trains with {', '.join(now)}."
+        return said
+
+    def changed_since(self) -> dict[str, tuple[Any, Any]]:
+        """What the recorded command of a training sets otherwise today, as recorded and as it would be now.
+
+        A recipe's values may change, so that a command which does not give them no longer means what was run.
+        Empty where the outcome holds no recipe, or the command is not `train`.
+        """
+        words = self.provenance["command"].split()
+        then = self.outcome.get("recipe") if isinstance(self.outcome, dict) else None
+        if "train" not in words or not isinstance(then, dict):
+            return {}
+        from inception_lib.training.recipes import network_options, recipe
+
+        then = dict(self.outcome.get("network", {})) | then
+        now = network_options(then["name"]).to_dict() | recipe(then["name"]).to_dict()
+        typed = {word.lstrip("-").removeprefix("no-").replace("-", "_") for word in words if word[:2] == "--"}
+        return {
+            name: (then[name], value)
+            for name, value in now.items()
+            if name in then and name not in typed | _HOW and value is not None and value != then[name]
+        }
 
 
 def folder() -> Path:

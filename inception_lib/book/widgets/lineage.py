@@ -31,7 +31,12 @@ class LineageWidget(Widget):
         tuple(PROCEDURES),
         "ensemble",
         "Errors measured with",
-        ("several networks, many crops", "one network, ten crops", "one network, one crop"),
+        (
+            "several networks, many crops",
+            "one network, 144 crops",
+            "one network, ten crops",
+            "one network, one crop",
+        ),
     )
     network = number(1 + list(NETWORKS).index("googlenet"), 1, len(NETWORKS), "Network, by year")
 
