@@ -99,6 +99,7 @@ def timed(data: list[str], compiled: bool, small: bool, where: str) -> list[Part
         "loader_speed": (60, ["--rounds", "1"] if small else []),
         "kept_speed": (60, [*kept.split(), *data]),
         "crop_speed": (30, []),
+        "seconds_per_mac": (120, ["--quick"] if small else []),
     }
     if small:
         del parts["crop_speed"]  # 144 crops of 224 pixels are a minute's work for a CPU
@@ -109,12 +110,16 @@ def timed(data: list[str], compiled: bool, small: bool, where: str) -> list[Part
     ]
 
 
-def training(data: list[str], leaves: float, together: int, small: Path | None, where: str) -> list[Part]:
-    """Real training: experiments on heads and batch normalization, as many as there is time for."""
-    words = ["benchmarks/heads_and_norms.py", *data, "--record", f"heads_and_norms_{where}"]
-    words += ["--together", str(together), "--seconds", "LEFT"]
-    words += ["--epochs", "1", "--size", "80", "--width", "0.05", "--work", str(small)] if small else []
-    return [Part("heads_and_norms", words, 50 if small else 600, leaves)]
+#: Experiments that need nothing but Imagenette.
+EXPERIMENTS = ("heads", "norms", "modules", "pooling", "start", "averages", "ensemble")
+
+
+def training(data: str, leaves: float, together: int, small: bool, where: str) -> list[Part]:
+    """Real training: the experiments, as many as there is time for."""
+    words = ["benchmarks/experiment.py", *(EXPERIMENTS[:1] if small else EXPERIMENTS)]
+    words += ["--record", f"experiment_{{}}_{where}"]
+    words += ["--quick"] if small else ["--data", data, "--together", str(together), "--seconds", "LEFT"]
+    return [Part("experiments", words, 120 if small else 600, leaves)]
 
 
 def chapter(results: Path) -> list[Part]:
@@ -158,19 +163,13 @@ def main(
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PYTHONUNBUFFERED": "1",
     }
-    images = [
-        "--data",
-        str(Path(data).resolve()) if Path(data).exists() else data,
-        "--about-data",
-        about_data,
-    ]
+    data = str(Path(data).resolve()) if Path(data).exists() else data
+    images = ["--data", data, "--about-data", about_data]
     last = chapter(results) if "chapter" in only and not small else []
     chosen = {
         "tests": tests(),
         "timed": timed(images, compiled, small, where),
-        "training": training(
-            images, sum(part.seconds for part in last), together, results / "work" if small else None, where
-        ),
+        "training": training(data, sum(part.seconds for part in last), together, small, where),
         "chapter": last,
     }
     failed = []

@@ -43,7 +43,14 @@ def test_it_runs_from_end_to_end(tmp_path, capfd):
     said = capfd.readouterr().out
     print(said)
     assert status == 0 and said.endswith("all in order\n"), said
-    wanted = {"lrn_speed", "train_speed", "inference_speed", "kept_speed", "heads_and_norms"}
+    wanted = {
+        "lrn_speed",
+        "train_speed",
+        "inference_speed",
+        "kept_speed",
+        "experiment_heads",
+        "seconds_per_mac",
+    }
     wanted |= {p.stem for p in (ROOT / "benchmarks").glob("loader_speed.py")}
     assert {p.stem.removesuffix("_here") for p in found.glob("*.json")} == wanted
     speed = json.loads((found / "train_speed_here.json").read_text())["outcome"]

@@ -145,7 +145,7 @@ def test_a_checkout_inside_another_repository_says_nothing_of_its_commit(tmp_pat
     (tmp_path / "vendored").mkdir()
     (tmp_path / "vendored" / "pyproject.toml").touch()
     monkeypatch.setattr(results, "_CHECKOUT", tmp_path / "vendored")
-    assert results._commit() == "unknown"
+    assert results.commit() == "unknown"
 
 
 def test_a_home_that_is_not_there_is_said(monkeypatch):

@@ -140,7 +140,7 @@ def record(
         "about": about,
         "provenance": {
             "command": command or _command(),
-            "commit": _commit(),
+            "commit": commit(),
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "seed": seed,
             "device": device or processor(),
@@ -242,7 +242,7 @@ def _command() -> str:
     return " ".join(first + [Path(a).name if Path(a).is_absolute() else a for a in sys.argv[1:]])
 
 
-def _commit() -> str:
+def commit() -> str:
     """Of this library's own repository, not of another one in which the library happens to lie.
 
     A copy without its history, or with an old one, is told the commit by `INCEPTION_COMMIT`.

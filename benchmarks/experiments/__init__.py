@@ -1,0 +1,1 @@
+"""Training experiments: tables of arms, how an arm is trained, and what is recorded."""
