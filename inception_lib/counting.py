@@ -54,7 +54,7 @@ class Product:
 
     @property
     def formula(self) -> str:
-        """With symbols: `H·W·N × k·k·C`."""
+        """With symbols: `H·W·D × k·k·C`."""
         return _grouped(self.factors, 0)
 
     @property
@@ -67,9 +67,9 @@ _NONE = Product()
 
 
 def _grouped(factors: tuple[tuple[str, int], ...], column: int) -> str:
-    """Outputs (H, W, N) on the left, what one output costs on the right, as the paper's examples."""
-    left = "·".join(str(f[column]) for f in factors if f[0] in ("H", "W", "N"))
-    right = "·".join(str(f[column]) for f in factors if f[0] not in ("H", "W", "N"))
+    """Outputs (H, W, D) on the left, what one output costs on the right, as the paper's examples."""
+    left = "·".join(str(f[column]) for f in factors if f[0] in ("H", "W", "D"))
+    right = "·".join(str(f[column]) for f in factors if f[0] not in ("H", "W", "D"))
     return " × ".join(part for part in (left, right) if part)
 
 
@@ -362,8 +362,8 @@ def _row(step: Step, counted: Set[str]) -> Row:
             groups = groups_of(layer, step.in_shape[0])
             per_group = ("C", step.in_shape[0]) if groups == 1 else ("C/g", step.in_shape[0] // groups)
             one_output = (("k", rows), ("k", columns), per_group)
-            weights = Product((("N", layer.out_channels), *one_output))
-            macs = Product((("H", out[1]), ("W", out[2]), ("N", layer.out_channels), *one_output))
+            weights = Product((("D", layer.out_channels), *one_output))
+            macs = Product((("H", out[1]), ("W", out[2]), ("D", layer.out_channels), *one_output))
             if layer.bias:
                 biases = layer.out_channels
                 other["bias"] = activations
@@ -373,7 +373,7 @@ def _row(step: Step, counted: Set[str]) -> Row:
             if layer.relu:
                 other["relu"] = activations
         case Linear():
-            weights = macs = Product((("N", layer.out_features), *_features(step.in_shape)))
+            weights = macs = Product((("D", layer.out_features), *_features(step.in_shape)))
             if layer.bias:
                 biases = layer.out_features
                 other["bias"] = activations

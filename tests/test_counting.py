@@ -5,11 +5,13 @@ import sys
 import timeit
 
 import pytest
+import torch
 
 from inception_lib import Architecture, count, googlenet
 from inception_lib.architecture import LRN, Conv, Linear, Pool
 from inception_lib.counting import Policy
 from inception_lib.networks.googlenet import VARIANTS
+from inception_lib.nn.network import Network
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def test_rows_formulas_and_numbers_agree(paper):
                     value *= int(n)
                 assert value == product.value
     row = paper["inception_4a/5x5"]
-    assert row.macs.formula == "H·W·N × k·k·C"
+    assert row.macs.formula == "H·W·D × k·k·C"
     assert row.macs.numbers == "14·14·48 × 5·5·16"
     assert one(Linear(name="f", out_features=10), input=(8, 2, 3)).macs.numbers == "10 × 2·3·8"
 
@@ -142,6 +144,27 @@ def test_sums_over_rows_are_the_totals(variant):
 def test_an_unknown_layer_is_named(paper):
     with pytest.raises(KeyError, match="no layer 'conv9'"):
         paper["conv9"]
+
+
+def test_activations_with_the_copies_of_concatenations_are_what_torch_keeps_for_the_backward_pass():
+    network, held = Network(googlenet(heads=False)).eval(), {}
+
+    def keep(saved):
+        held.setdefault(saved.untyped_storage().data_ptr(), saved)
+        return saved
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
+        network(torch.zeros(1, 3, 224, 224))
+    weights = {p.untyped_storage().data_ptr() for p in network.parameters()}
+    kept = {torch.float32: 0, torch.int64: 0}
+    for place, saved in held.items():
+        if place not in weights:
+            kept[saved.dtype] += saved.untyped_storage().nbytes() // saved.itemsize
+    rows = count(network.architecture).rows
+    # a mean needs no input on the way back, a dropout at test time is nothing, and nobody reads the logits
+    read = [r for r in rows if r.path not in ("inception_5b", "dropout", "classifier")]
+    assert kept[torch.float32] == 3 * 224 * 224 + sum(r.activations for r in read)
+    assert kept[torch.int64] == sum(r.activations for r in rows if r.kind == "max pool")
 
 
 def python_calls(function):

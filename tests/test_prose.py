@@ -95,6 +95,21 @@ def test_numbers_in_prose_are_computed_or_quoted(path):
     assert not unused, f"{path.name}: {', '.join(unused)} in tests/quoted.csv are not in its text"
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_percent_is_written_one_way(path):
+    """As 6.67%, in the prose, in the sentences that code makes, and in what the cells give."""
+    if path.suffix == ".md":
+        texts = [path.read_text(encoding="utf-8")]
+    else:
+        cells = nbformat.read(path, 4).cells
+        texts = [cell.source for cell in cells]
+        texts += [
+            out.get("text", "") or str(out.get("data", "")) for c in cells for out in c.get("outputs", ())
+        ]
+    spaced = [found for text in texts for found in re.findall(r".{0,30}[\d}] %", text)]
+    assert not spaced, f"{path.name}: write 6.67% and not 6.67 %: {spaced[0]}"
+
+
 def test_finds_what_it_should():
     text = "The module needs 21.4 times fewer, 5.3 million in Table 2 of chapter 3, and 7x7x1024 or 3 more."
     for pattern in UNREAD:

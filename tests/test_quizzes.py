@@ -97,10 +97,10 @@ def test_numbers_of_the_networks():
     assert "1.50 billion" in next(iter(feedback.values()))
     assert "12,544" in answers("network", "work sit")["Both late"]
     assert ours["conv1"].out_shape == (64, 112, 112)
-    assert right("network", "224 to 112") == "24.5 %"
+    assert right("network", "224 to 112") == "24.5%"
     heads = answers("heads", "add to the parameters")
     assert "6.4 million beside 7.0 million" in next(iter(heads.values()))
-    assert "0.5 % more" in heads["Less than a hundredth"]
+    assert "0.5% more" in heads["Less than a hundredth"]
     assert (4_169_728 + 4_202_496) / ours.macs == pytest.approx(0.005, abs=5e-4)
     layers = [path for path, row in ours.by_path.items() if row.weights.value]
     longest = [path for path in layers if not re.search(r"inception_\w+/(1x1|5x5|pool)|3x3_dummy", path)]
@@ -117,18 +117,18 @@ def test_numbers_of_the_papers_tables():
     errors = {(row.team, row.year, row.external_data): str(row.error) for row in TABLE2}
     question = answers("lineage", "SuperVision's network")
     assert list(question) == [
-        f"{errors[team, year, 'no']} %"
+        f"{errors[team, year, 'no']}%"
         for team, year in (("GoogLeNet", 2014), ("Clarifai", 2013), ("VGG", 2014))
     ]
     table3 = {(row.models, row.crops): row.error for row in TABLE3}
     question = answers("crops", "And with 144")
-    assert list(question) == ["7.89 %", "9.15 %", "6.67 %"]
-    assert f"{100 * float(1 - table3[1, 144] / table3[1, 1]):.0f} % of its errors" in question["7.89 %"]
+    assert list(question) == ["7.89%", "9.15%", "6.67%"]
+    assert f"{100 * float(1 - table3[1, 144] / table3[1, 1]):.0f}% of its errors" in question["7.89%"]
 
 
 def test_numbers_of_training():
     assert f"stays at {math.log(1000):.2f}" in next(q.text for q in QUIZZES["training"][1]())
-    assert list(answers("training", "after 80 epochs")) == ["66 %", "60 %", "4 %"]
+    assert list(answers("training", "after 80 epochs")) == ["66%", "60%", "4%"]
 
 
 @pytest.fixture(scope="module", params=PAGES)

@@ -65,7 +65,7 @@ def short(n: int) -> str:
 
 def percent(n: int, of_one: int, digits: int) -> str:
     """A whole number of `of_one` parts of a percent."""
-    return f"{fixed(n / of_one, digits)} %"
+    return f"{fixed(n / of_one, digits)}%"
 
 
 def reduction(widget: ReductionWidget) -> Said:
@@ -375,7 +375,7 @@ def lineage(widget: LineageWidget) -> Said:
     across = {"parameters": "parameters", "macs": "MACs", "depth": "layers deep", "year": "year"}[widget.axis]
     column = {"macs": "MACs"}.get(widget.axis, widget.axis)
     dots = [
-        f"{row['title']}: {plain(row[widget.procedure])} % at "
+        f"{row['title']}: {plain(row[widget.procedure])}% at "
         + (f"{row[column]}" if widget.axis == "year" else f"{row[column]:,}")
         for _, row in rows[rows[widget.procedure].notna()].iterrows()
     ]
@@ -383,7 +383,7 @@ def lineage(widget: LineageWidget) -> Said:
     shown += ["Year", str(found["year"]), "Depth", f"{found['depth']} layers"]
     shown += ["Parameters", f"{found['parameters']:,}", "MACs on one crop", f"{found['macs']:,}"]
     for error in history.NETWORKS[name].errors:
-        shown += ["Top-5 error", f"{error.error:.2f} %", f"{error.measured}. Source: {error.source}."]
+        shown += ["Top-5 error", f"{error.error:.2f}%", f"{error.measured}. Source: {error.source}."]
     return shown, verdict
 
 

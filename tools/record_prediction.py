@@ -26,33 +26,40 @@ SCALES = (1, 2)  # of the network's usual input
 def main(weights: str = "bvlc") -> int:
     """Record the most probable classes, and the score of the best one at each place of the last grid.
 
+    The class is the best one at the network's usual input; the best ones at each size are recorded too.
+
     Args:
         weights: a published name, or a file.
     """
     network, info = load_weights(weights, heads=False)
     picture = photographs([PHOTOGRAPH])[PHOTOGRAPH]
     about = {"data": f"{PHOTOGRAPH}, a photograph of scikit-image; weights: {info.source}"}
-    best = network(info.preprocess(picture)[None]).logits[0].softmax(0).topk(BEST)
-    outcome = [
-        {"class": info.classes[i], "probability": round(p, 4)}
-        for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
-    ]
+
+    def most_probable(logits: torch.Tensor) -> list[dict]:
+        best = logits.softmax(0).topk(BEST)
+        return [
+            {"class": info.classes[i], "probability": round(p, 4)}
+            for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        ]
+
+    best = most_probable(network(info.preprocess(picture)[None]).logits[0])
     print(
         results.record(
             f"predict_{PHOTOGRAPH}",
-            outcome,
+            best,
             about=f"The {BEST} most probable classes of one photograph",
             **about,
         )
     )
 
-    classifier, k = network.classifier.linear, int(best.indices[0])
-    maps = {}
+    classifier, k = network.classifier.linear, info.classes.index(best[0]["class"])
+    maps, best_at = {}, {}
     for scale in SCALES:
         preprocess = replace(
             info.preprocess, resize=scale * info.preprocess.resize, crop=scale * info.preprocess.crop
         )
         seen = activations(network, preprocess(picture)[None], ["inception_5b", "classifier"])
+        best_at[str(preprocess.crop)] = most_probable(seen["classifier"].output[0])
         grid = seen["inception_5b"].output[0]
         scores = torch.einsum("chw,c->hw", grid, classifier.weight[k]) + classifier.bias[k]
         torch.testing.assert_close(scores.mean(), seen["classifier"].output[0, k], atol=1e-3, rtol=1e-4)
@@ -60,8 +67,8 @@ def main(weights: str = "bvlc") -> int:
     print(
         results.record(
             f"class_map_{PHOTOGRAPH}",
-            {"class": info.classes[k], "maps": maps},
-            about="The score of one class at each place of the last grid, by input",
+            {"class": info.classes[k], "maps": maps, "best": best_at},
+            about="The score of one class by place of the last grid, and the best classes, by input size",
             **about,
         )
     )

@@ -83,7 +83,7 @@ def plot_audit(audit: Audit) -> Figure:
         ax.set_xlim(-15, 100)
         ax.set_xticks([-10, -1, 0, 1, 10, 50], ["-10", "-1", "0", "1", "10", "50"])
         ax.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
-        ax.set_xlabel("exact minus printed, % of exact")
+        ax.set_xlabel("exact minus printed, % of exact\n(logarithmic beyond 1)")
         ax.set_title(column)
         ax.grid(axis="y", color=COLORS["muted"], alpha=0.3, linewidth=0.6)
     axes[0].set_yticks(range(len(rows)), [row.removeprefix("inception_") for row in rows])

@@ -17,7 +17,7 @@ def questions() -> list[Question]:
     external = next(r for r in TABLE2 if r.team == "SuperVision" and r.external_data != "no")
     return [
         ask(
-            f"Table 2 gives SuperVision two errors, {error('SuperVision', 2012)} and {external.error} %. "
+            f"Table 2 gives SuperVision two errors, {error('SuperVision', 2012)} and {external.error}%. "
             "What made the difference?",
             (
                 "Training on further pictures, those of ImageNet 22k",

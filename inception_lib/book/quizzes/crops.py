@@ -41,12 +41,12 @@ def questions() -> list[Question]:
             ("The crop that the network is surest of", "One sure crop may be wrong; the mean asks all."),
         ),
         ask(
-            f"One network errs on {one} % with one crop (top-5). And with 144?",
+            f"One network errs on {one}% with one crop (top-5). And with 144?",
             (
-                f"{all_crops} %",
+                f"{all_crops}%",
                 f"{percent(float((one - all_crops) / one))} of its errors are gone, for 144 times the work.",
             ),
-            (f"{table3(1, 10).error} %", "That is with 10 crops."),
-            (f"{table3(7, 144).error} %", "That takes seven networks, too."),
+            (f"{table3(1, 10).error}%", "That is with 10 crops."),
+            (f"{table3(7, 144).error}%", "That takes seven networks, too."),
         ),
     ]

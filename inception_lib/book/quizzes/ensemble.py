@@ -38,13 +38,13 @@ def questions() -> list[Question]:
             "Which gains more in Table 3: ten crops with one network, or one crop with seven networks?",
             (
                 "Seven networks with one crop",
-                f"{seven.error} % against {ten.error} %, for {seven.cost} forward passes against {ten.cost}.",
+                f"{seven.error}% against {ten.error}%, for {seven.cost} forward passes against {ten.cost}.",
             ),
             (
                 "Ten crops with one network",
-                f"{ten.error} %; seven networks with one crop reach {seven.error} %.",
+                f"{ten.error}%; seven networks with one crop reach {seven.error}%.",
             ),
-            ("Both the same", f"{seven.error} % and {ten.error} %."),
+            ("Both the same", f"{seven.error}% and {ten.error}%."),
         ),
         ask(
             "When does averaging networks help most?",

@@ -44,8 +44,8 @@ def questions() -> list[Question]:
                 percent(half, 1),
                 "A little less than a quarter: the last grid falls from 7 to 3 pixels a side, not to 3.5.",
             ),
-            ("50 %", "The grid is halved in both directions."),
-            ("Exactly 25 %", "Seven pixels cannot be halved; the last pool makes three of them."),
+            ("50%", "The grid is halved in both directions."),
+            ("Exactly 25%", "Seven pixels cannot be halved; the last pool makes three of them."),
         ),
         ask(
             "Row 4a prints params that its printed widths do not give. Which widths do?",

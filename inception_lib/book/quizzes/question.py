@@ -32,13 +32,13 @@ def millions(number: float) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share in percent: 0.5 is `50 %`."""
-    return f"{100 * share:.{digits}f} %"
+    """A share in percent: 0.5 is `50%`."""
+    return f"{100 * share:.{digits}f}%"
 
 
 def error(team: str, year: int) -> str:
     """A team's top-5 error in Table 2, without external data."""
-    return f"{next(r.error for r in TABLE2 if (r.team, r.year, r.external_data) == (team, year, 'no'))} %"
+    return f"{next(r.error for r in TABLE2 if (r.team, r.year, r.external_data) == (team, year, 'no'))}%"
 
 
 def table3(models: int, crops: int) -> Table3Row:

@@ -49,8 +49,8 @@ def questions() -> list[Question]:
             "The ReLU between a reduction to 16 channels and the 5x5 convolution is left out. What are both "
             "together?",
             (
-                "One 5x5 convolution whose matrix at each pixel of the kernel has a rank of at most 16",
-                "Two linear maps in a row are one, and no rank exceeds the narrowest place.",
+                "One 5x5 convolution whose 25 matrices, stacked, have a rank of at most 16",
+                "Two linear maps in a row are one. All 25 positions of the kernel read the same 16 mixtures.",
             ),
             ("Any 5x5 convolution", "All that is passed on has to go through 16 channels."),
             ("One 1x1 convolution", "The second kernel still sees 25 pixels."),

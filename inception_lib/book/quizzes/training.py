@@ -23,16 +23,16 @@ def questions() -> list[Question]:
             ("The learning rate is too small", "That may be a cause; such a loss alone does not tell."),
         ),
         ask(
-            "The learning rate falls by 4 % every 8 epochs. What is left of it after 80 epochs?",
+            "The learning rate falls by 4% every 8 epochs. What is left of it after 80 epochs?",
             (percent(0.96**10), "0.96 ten times multiplied by itself."),
-            (percent(1 - 10 * 0.04), "Each time 4 % of what is left is taken away, not of the start."),
+            (percent(1 - 10 * 0.04), "Each time 4% of what is left is taken away, not of the start."),
             (percent(0.96**80), "There are ten steps in 80 epochs."),
         ),
         ask(
             "Which of these does the paper not give?",
             ("The batch size", "Nor the first learning rate, the weight decay, or the initial weights."),
             ("The momentum", "It is 0.9."),
-            ("How the learning rate falls", "By 4 % every 8 epochs."),
+            ("How the learning rate falls", "By 4% every 8 epochs."),
         ),
         ask(
             "A forward pass takes one unit of arithmetic. About how many does a training step take for each "

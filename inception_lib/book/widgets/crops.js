@@ -4,7 +4,7 @@ import { bar, make, run } from "./common.js";
 const MILLION = 1e6, TOP = 5;
 const PLOT = { width: 320, height: 170, left: 32, right: 8, top: 10, bottom: 30 };
 const SHADES = ["violet", "olive", "berry", "accent", "ink"];
-const percent = (millionths) => `${(millionths / 1e4).toFixed(1)} %`;
+const percent = (millionths) => `${(millionths / 1e4).toFixed(1)}%`;
 
 // The best classes of a row of millionths: pairs of class and millionths, the first of equals first.
 const best = (row) => row.map((p, i) => [i, p]).sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, TOP);
@@ -108,7 +108,7 @@ function layout(results, { table }) {
 function curves(plot, table, mean, averaged, shades) {
   const most = table.views.length;
   const rows = Array.from({ length: most }, (_, i) => mean(i + 1));
-  const step = 2e5, steps = Math.ceil(Math.max(...rows.flat()) / step), highest = steps * step; // every 20 %
+  const step = 2e5, steps = Math.ceil(Math.max(...rows.flat()) / step), highest = steps * step; // every 20%
   const x = (n) => PLOT.left + (PLOT.width - PLOT.left - PLOT.right) * (n - 1) / (most - 1);
   const y = (p) => PLOT.height - PLOT.bottom - (PLOT.height - PLOT.top - PLOT.bottom) * p / highest;
   const text = (left, up, words, anchor) => make("text", { x: left, y: up, "text-anchor": anchor }, words);
@@ -116,7 +116,7 @@ function curves(plot, table, mean, averaged, shades) {
   const ticks = Array.from({ length: steps + 1 }, (_, i) => step * i);
   plot.replaceChildren(
     make("line", { class: "iw-axis", x1: PLOT.left, x2: PLOT.width - PLOT.right, y1: foot, y2: foot }),
-    ...ticks.map((p) => text(PLOT.left - 4, y(p) + 4, `${p / 1e4} %`, "end")),
+    ...ticks.map((p) => text(PLOT.left - 4, y(p) + 4, `${p / 1e4}%`, "end")),
     text(PLOT.left, foot + 14, "1", "start"),
     text(PLOT.width - PLOT.right, foot + 14, String(most), "end"),
     text((PLOT.left + PLOT.width - PLOT.right) / 2, foot + 26, "crops averaged", "middle"),

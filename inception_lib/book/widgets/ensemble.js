@@ -3,7 +3,7 @@ import { bar, fmt, make, run } from "./common.js";
 
 const PLOT = { width: 320, height: 190, left: 36, right: 14, top: 12, bottom: 46 };
 const CROPS = [[1, "violet"], [10, "olive"], [144, "berry"]];
-const percent = (hundredths) => `${(hundredths / 100).toFixed(2)} %`;
+const percent = (hundredths) => `${(hundredths / 100).toFixed(2)}%`;
 const signed = (hundredths) =>
   `${hundredths > 0 ? "+" : hundredths < 0 ? "−" : ""}${(Math.abs(hundredths) / 100).toFixed(2)}`;
 const plural = (n, name) => `${fmt(n)} ${name}${n === 1 ? "" : name.endsWith("s") ? "es" : "s"}`;
@@ -152,7 +152,7 @@ function curves(plot, one, pool, x, foot) {
   const parts = [
     make("line", { class: "iw-axis", x1: PLOT.left, x2: PLOT.width - PLOT.right, y1: foot, y2: foot }),
   ];
-  for (let at = 0; at <= top; at += step) parts.push(text(PLOT.left - 6, y(at) + 4, `${at / 100} %`, "end"));
+  for (let at = 0; at <= top; at += step) parts.push(text(PLOT.left - 6, y(at) + 4, `${at / 100}%`, "end"));
   const words = [];
   for (const [crops, shade] of CROPS) {
     const row = shown.filter(([, , n]) => Number(n) === crops).map(([, , , cell]) => cell).sort((a, b) =>

@@ -67,7 +67,7 @@ def ensemble_table() -> dict:
             outcome = recorded(ablation.RECORDED[name])
             rows, count = ablation.errors(outcome["rows"]), len(outcome["networks"])
             networks = f"{count} network{'s' * (count > 1)}"
-            about = f"{outcome['pictures']:,} pictures, {networks}; intervals are of 95 %."
+            about = f"{outcome['pictures']:,} pictures, {networks}; intervals are of 95%."
             if name == "photographs":
                 about += " Whether the network was trained on some of them is not known."
         cells = {}

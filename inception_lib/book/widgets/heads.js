@@ -10,7 +10,7 @@ const PARTS = [
   ["aux2", "aux2", "second head", "berry", "2 3"],
 ];
 const NAMED = ["conv1", "3a", "4a", "4d", "5b"]; // all twelve names have no room
-const percent = (hundredths) => `${(hundredths / 100).toFixed(1)} %`;
+const percent = (hundredths) => `${(hundredths / 100).toFixed(1)}%`;
 const loss = (thousandths) => (thousandths / 1000).toFixed(2);
 const size = (millionths) => (millionths / 1e6).toPrecision(2);
 const told = (weight) => (weight === "0" ? "Without heads" : `With weight ${weight}`);
@@ -86,7 +86,7 @@ function layout(results, { table }) {
   losses.svg.append(...lossCurves);
   losses.finish();
 
-  const top1 = over(epochs, "Top-1 accuracy, validation", [[0, "0 %"], [0.5, "50 %"], [1, "100 %"]], [
+  const top1 = over(epochs, "Top-1 accuracy, validation", [[0, "0%"], [0.5, "50%"], [1, "100%"]], [
     "accent",
   ]);
   const top1Curves = Object.fromEntries(weights.map((weight) => [weight, curve("muted")]));

@@ -3,7 +3,7 @@ import { fmt, make, run } from "./common.js";
 
 const PLOT = { width: 340, height: 230, left: 36, right: 14, top: 14, bottom: 34 };
 const AXES = { parameters: "parameters", macs: "MACs", depth: "layers deep", year: "year" };
-const percent = (hundredths) => `${(hundredths / 100).toFixed(2)} %`;
+const percent = (hundredths) => `${(hundredths / 100).toFixed(2)}%`;
 
 function layout(results, { table }) {
   const all = table.networks;
@@ -126,7 +126,7 @@ function draw(plot, s, shown, chosen) {
     ]),
     text((left + width - right) / 2, height - 3, AXES[s.axis], "middle"),
   ];
-  for (let v = 0; v <= highest; v += 5) parts.push(text(left - 4, y(v) + 4, `${v} %`, "end"));
+  for (let v = 0; v <= highest; v += 5) parts.push(text(left - 4, y(v) + 4, `${v}%`, "end"));
 
   // a label stands where it covers no dot and no other label: right of its dot, left, above or below
   const taken = shown.map((network, i) => [x(network[s.axis]) - 6, y(errors[i]) - 6, 12, 12]);
@@ -173,7 +173,7 @@ function draw(plot, s, shown, chosen) {
     "aria-label",
     `Top-5 error against ${AXES[s.axis]}, a dot for each network. ` +
       shown.map((network, i) =>
-        `${network.title}: ${errors[i]} % at ${s.axis === "year" ? network.year : fmt(network[s.axis])}`
+        `${network.title}: ${errors[i]}% at ${s.axis === "year" ? network.year : fmt(network[s.axis])}`
       ).join("; ") + ".",
   );
 }
