@@ -1,54 +1,354 @@
+"""The paper's test with 144 crops, factor by factor: what each factor adds to one crop, and to the others.
+
+    python benchmarks/crop_factors.py --weights bvlc --photos FOLDER_OR_TAR --record crop_factors
+    python benchmarks/crop_factors.py --quick
+
+The factors are the scales (4), the squares (3), the positions in a square (four corners, the center, and the
+whole square resized) and the mirror image. Each is added alone to the center crop of the center square at the
+first scale, and each is taken alone from the 144. The gain from 1 to 144 crops is also divided among the four
+factors: a factor's share is its gain averaged over the 24 orders in which they can be added (Shapley's
+value). All 420 combinations of levels give accuracy against cost, which is the number of views that go
+through the network.
+
+All tests see the same photographs. What the network answers to each view is kept in the folder `--work`, part
+by part (0.6 MB a photograph). If interrupted, the same command goes on where it was. The photographs come in
+random order, so that the record, which is written anew every 100 photographs, is always of a random sample.
+`--ready` computes nothing and only reads what is in the folder.
+
+There are three measures: top-1, top-5, and `nats`, the mean logarithm of the probability of the right class
+(the log loss with its sign reversed), which changes with every photograph and so shows smaller effects. The
+claims and their directions were committed before this script had read any answer to a photograph.
+"""
+
 from __future__ import annotations
 
+import math
 import random
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import tyro
+from crop_tests import BUDGETS, GROUPS, Claim, CropTest, answers_of, combinations_of, declared, name_of
 from crop_views import kept_parts, logits_of
-from taken_apart import label, photographs
+from PIL import Image
+from taken_apart import LEVEL, Answers, compared, label, made_on_the_spot, photographs, points, verdict
+from torch import Tensor
 from tqdm import tqdm
 
+from inception_lib.book import results
 from inception_lib.console import run
-from inception_lib.evaluation.plan import scheme
+from inception_lib.errors import InceptionError
+from inception_lib.evaluation.plan import Scheme, scheme
 from inception_lib.weights.info import Loaded
 from inception_lib.weights.loading import load_weights
 from inception_lib.weights.states import digest
 
+FACTORS = ("scales", "squares", "positions", "mirror")
+FOLDS = 10
+EVERY = 100  #: images after which the record is written anew
+MEASURES = ("top1", "top5", "nats")
+
+
+def score(found: Answers, test: str, measure: str) -> np.ndarray:
+    """(images,), whose mean is the measure."""
+    if measure == "nats":
+        return np.log(found.of_true(test))
+    return found.right(test, int(measure.removeprefix("top"))).astype(float)
+
+
+def with_chosen(found: Answers, every: Mapping[str, CropTest]) -> tuple[Answers, dict[str, str]]:
+    """And the best test of each budget: chosen for every tenth of the images on the other nine tenths.
+
+    Best is what has the most nats. Also which test is chosen most often.
+    """
+    names = list(every)
+    nats = np.array([score(found, name, "nats") for name in names])
+    passes = np.array([test.passes for test in every.values()])
+    fold = np.arange(nats.shape[1]) % FOLDS
+    rank, true, most = [found.rank], [found.true], {}
+    for budget in BUDGETS:
+        affordable = np.flatnonzero(passes <= budget)
+        best = [affordable[nats[affordable][:, fold != k].sum(1).argmax()] for k in range(FOLDS)]
+        chosen = [found.variants.index(names[best[k]]) for k in fold]
+        for part, of in ((rank, found.rank), (true, found.true)):
+            part.append(of[chosen, np.arange(len(fold))][None])
+        most[f"best of {budget}"] = names[Counter(best).most_common(1)[0][0]]
+    return Answers((*found.variants, *most), np.concatenate(rank), np.concatenate(true)), most
+
+
+def moved(scores: np.ndarray, together: int, digits: int = 5) -> dict[str, float]:
+    """The mean of differences (images,) and its normal intervals: alone, and for all comparisons at once."""
+    value, error = scores.mean(), scores.std(ddof=1) / math.sqrt(len(scores))
+    found = {"value": value}
+    for end, level in (("", LEVEL), ("_together", 1 - (1 - LEVEL) / together)):
+        reach = NormalDist().inv_cdf((1 + level) / 2) * error
+        found |= {f"low{end}": value - reach, f"high{end}": value + reach}
+    return {key: round(float(x), digits) for key, x in found.items()}
+
+
+def verdict_of(change: Mapping[str, float], more: bool) -> str:
+    """Of the claim that a change is of more accuracy, or of less."""
+    low, high = change["low_together"], change["high_together"]
+    return verdict(-high, -low) if more else verdict(low, high)
+
+
+def tried(claim: Claim, found: Answers, together: int) -> dict[str, Any]:
+    """What is recorded of a claim: how each measure changes, positive where it is better, and its verdict."""
+    row: dict[str, Any] = {"group": claim.group, "what": claim.what}
+    row |= {"before": claim.before, "after": claim.after, "claimed": "more" if claim.more else "less"}
+    for measure in MEASURES:
+        if measure == "nats":
+            change = moved(score(found, claim.after, measure) - score(found, claim.before, measure), together)
+        else:
+            change = compared(found, claim.before, claim.after, together, int(measure[-1]))
+        row[measure] = change | {"verdict": verdict_of(change, claim.more)}
+    return row
+
+
+def shares(found: Answers, full: Scheme, together: int) -> list[dict[str, Any]]:
+    """How the gain from 1 to 144 views is divided among the factors (Shapley's value, image by image)."""
+    first = {"scales": full.scales[:1], "squares": ("center",), "crops": ("center",), "mirror": False}
+
+    def value(added: frozenset[str], measure: str) -> np.ndarray:
+        kept = {k: v for k, v in first.items() if k.replace("crops", "positions") not in added}
+        return score(found, name_of(replace(full, **kept)), measure)
+
+    rows = []
+    for factor in FACTORS:
+        rest = [f for f in FACTORS if f != factor]
+        row: dict[str, Any] = {"factor": factor}
+        for measure in MEASURES:
+            gain = np.zeros(found.rank.shape[1])
+            for n in range(len(FACTORS)):
+                for before in map(frozenset, combinations(rest, n)):
+                    step = value(before | {factor}, measure) - value(before, measure)
+                    gain += step / (len(FACTORS) * math.comb(len(rest), n))
+            change = moved(gain, together)
+            row[measure] = change | {"verdict": verdict_of(change, more=True)}
+        rows.append(row)
+    return rows
+
+
+def front(table: Sequence[Mapping[str, Any]], measure: str) -> list[str]:
+    """The tests that no other one of as few views or fewer surpasses, from the fewest views to the most."""
+    kept: list[Mapping[str, Any]] = []
+    for row in sorted(table, key=lambda row: (row["views"], -row[measure])):
+        if not kept or row[measure] > kept[-1][measure]:
+            kept.append(row)
+    return [row["test"] for row in kept]
+
+
+def table_of(found: Answers, tests: Mapping[str, CropTest]) -> list[dict[str, Any]]:
+    return [
+        {"test": name, "views": test.passes}
+        | {measure: round(float(score(found, name, measure).mean()), 5) for measure in MEASURES}
+        for name, test in tests.items()
+    ]
+
+
+def outcome_of(found: Answers, full: Scheme) -> dict[str, Any]:
+    """What is recorded: the tests, claims, shares of the factors, combinations, fronts, and the finding."""
+    tests, claims = declared(full)
+    every = combinations_of(full)
+    together = len(MEASURES) * (len(claims) + len(FACTORS))
+    found, chosen = with_chosen(found, every)
+    combined = table_of(found, every)
+    outcome = {
+        "images": found.rank.shape[1],
+        "comparisons": together,
+        "intervals": "two-sided, paired, at 95 %; `together`: at 95 % for all comparisons at once "
+        "(Bonferroni), by which the verdicts are given; top-1 and top-5: Newcombe 1998, method 10; nats and "
+        "the factors' shares: normal",
+        "measures": "top1, top5: share of right answers; nats: mean natural logarithm of the probability of "
+        "the right class (the logarithm is concave, so that the nats of a mean of softmax are never below "
+        "the mean of its views' nats; a gain over one certain view, such as the center crop, is no certainty)",
+        "tests": table_of(found, tests),
+        "claims": [tried(claim, found, together) for claim in claims],
+        "shares": shares(found, full, together),
+        "most_often_chosen": chosen,
+        "combinations": {
+            "columns": list(combined[0]),
+            "factors": "scales | squares | positions | mirror images",
+            "rows": [list(row.values()) for row in combined],
+        },
+        "fronts": {
+            "about": "tests that no other of as few views surpasses; chosen on these same photographs, so "
+            "that their figures are too good",
+            **{measure: front(combined, measure) for measure in MEASURES},
+        },
+    }
+    return outcome | {"finding": finding(outcome)}
+
+
+def measured(row: Mapping[str, Any]) -> str:
+    """Top-1 and nats of a claim, or of a factor's share."""
+    nats = row["nats"]
+    value, low, high = (nats[key] for key in ("value", "low_together", "high_together"))
+    return (
+        f"top-1 {row['top1']['verdict']}, {points(row['top1'])}; "
+        f"nats {nats['verdict']}, {value:+.3f} ({low:+.3f} to {high:+.3f})"
+    )
+
+
+def finding(outcome: Mapping[str, Any]) -> str:
+    """One paragraph, which goes no further than the verdicts."""
+    tests = {row["test"]: row for row in outcome["tests"]}
+    usual = ", ".join(
+        f"{tests[n]['top1']:.1%} top-1, {tests[n]['top5']:.1%} top-5 and {tests[n]['nats']:.3f} nats with {n}"
+        for n in ("1", "10", "144")
+    )
+    said = [
+        f"On {outcome['images']:,} photographs the network has {usual} crops (they may be training images: "
+        f"no error rate of ImageNet). Changes follow with two-sided paired intervals, 95 % for all "
+        f"{outcome['comparisons']} comparisons at once; nats are the mean logarithm of the probability of "
+        f"the right class."
+    ]
+    for group, (says, _) in GROUPS.items():
+        own = [f"{row['what']} ({measured(row)})" for row in outcome["claims"] if row["group"] == group]
+        said.append(f"{says}: {'; '.join(own)}.")
+    parts = [f"{row['factor']} ({measured(row)})" for row in outcome["shares"]]
+    said.append(
+        f"Of the gain from 1 to 144, averaged over the orders in which the factors can be added, each of "
+        f"these has a positive share: {'; '.join(parts)}."
+    )
+    return " ".join(said)
+
 
 def collected(
-    loaded: Loaded, photos: Path, work: Path, *, count: int | None, part: int, batch: int, seed: int, ready: bool
+    loaded: Loaded,
+    readers: Mapping[str, Callable[[], Image.Image]],
+    work: Path,
+    *,
+    count: int | None,
+    part: int,
+    batch: int,
+    seed: int,
+    ready: bool,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The logits (images, views, classes) and the labels (images,) of the photographs, part by part.
-
-    `ready`: only those that are in the folder already.
-    """
+    """The logits (images, views, classes) and the labels (images,) of the photographs, part by part."""
     network, info = loaded
-    readers = photographs(photos)
     names = list(readers)
     random.Random(seed).shuffle(names)
     names = names[:count]
     labels = np.array([label(name) for name in names])
     full, whole = scheme(144, info.preprocess), network.eval().fused()
     stamp = f"{digest(network.state_dict())} {info.preprocess} {full}"
-    parts = kept_parts(
-        work,
-        stamp,
-        names,
-        part,
-        None if ready else lambda name: logits_of(whole, info.preprocess, readers[name](), full, batch),
-    )
+
+    def compute(name: str) -> Tensor:
+        return logits_of(whole, info.preprocess, readers[name](), full, batch)
+
+    parts = kept_parts(work, stamp, names, part, None if ready else compute)
     with tqdm(total=len(names), unit="image", disable=ready) as bar:
         for own, logits in parts:
             bar.update(len(logits))
             yield logits, labels[own]
 
 
-def main(weights: str, photos: Path, work: Path = Path("runs/crop_factors"), part: int = 10, batch: int = 36) -> int:
-    for _ in collected(load_weights(weights, heads=False), photos, work, count=None, part=part, batch=batch, seed=0, ready=False):
-        pass
+def measure(
+    loaded: Loaded, photos: Path, work: Path, *, each: Callable[[dict], None], **how: Any
+) -> dict[str, Any]:
+    """Run all tests; `each` gets the outcome every 100 images, and at the end.
+
+    Args:
+        how: as `collected` takes it.
+
+    Raises:
+        InceptionError: no part of the images is there.
+    """
+    full = scheme(144, loaded.info.preprocess)
+    tests = declared(full)[0] | combinations_of(full)
+    readers = photographs(photos)
+    seen = told = 0
+    parts: list[Answers] = []
+
+    def outcome() -> dict[str, Any]:
+        together = Answers(
+            tuple(tests),
+            np.concatenate([p.rank for p in parts], 1),
+            np.concatenate([p.true for p in parts], 1),
+        )
+        about = {"of": len(readers), "preprocess": loaded.info.preprocess.describe()}
+        return about | outcome_of(together, full)
+
+    for logits, labels in collected(loaded, readers, work, **how):
+        parts.append(answers_of(logits, labels, tests, full))
+        seen += len(labels)
+        if seen >= told + EVERY and not how["ready"]:  # else all is there in a moment
+            told = seen
+            each(outcome())
+    if seen < 2:
+        raise InceptionError(
+            f"{work}: an interval takes at least 2 photographs, and this folder gives {seen}; without --ready "
+            f"and with a larger --count there are more."
+        )
+    found = outcome()
+    each(found)
+    return found
+
+
+def main(
+    weights: str | None = None,
+    photos: Path | None = None,
+    count: int | None = None,
+    quick: bool = False,
+    ready: bool = False,
+    work: Path = Path("runs/crop_factors"),
+    part: int = 10,
+    batch: int = 36,
+    seed: int = 0,
+    record: str | None = None,
+) -> int:
+    """Measure and print.
+
+    Args:
+        weights: A published name, or a file.
+        photos: Folder or tar archive of images that are named by the WordNet ids of their classes.
+        count: How many of them, chosen at random; all by default.
+        quick: A small random network and images made on the spot, to see that all of it runs.
+        ready: Only what is in the work folder already; no view goes through the network.
+        work: Folder of what the network says of each view, part by part.
+        part: Images in a part.
+        batch: Views that go through the network at once.
+        seed: Of the order of the images.
+        record: Write the outcome to data/results under this name.
+    """
+    if record:
+        results.check_name(record)
+    with tempfile.TemporaryDirectory() as folder:
+        if quick:
+            photos, work = Path(folder) / "photos", Path(folder) / "work"
+            photos.mkdir()
+            loaded = made_on_the_spot(photos)
+        elif weights is None or photos is None:
+            raise InceptionError("--weights and --photos are needed (--quick runs without them).")
+        else:
+            loaded = load_weights(weights, heads=False)
+
+        def keep(outcome: dict[str, Any]) -> None:
+            if record:
+                results.record(
+                    record,
+                    outcome,
+                    about="The test with 144 crops, factor by factor, and ways to pool what the crops say",
+                    data=f"{outcome['images']:,} of {outcome['of']:,} photographs of {photos.name}, chosen "
+                    f"by seed {seed}, 144 crops each; weights: {loaded.info.source or loaded.info.name}",
+                    seed=seed,
+                )
+
+        how = {"count": count, "part": part, "batch": batch, "seed": seed, "ready": ready}
+        outcome = measure(loaded, photos, work, each=keep, **how)
+    print(f"{'views':>5}{'top-1':>8}{'top-5':>8}{'nats':>8}  test")
+    for row in outcome["tests"]:
+        print(f"{row['views']:>5}{row['top1']:>8.1%}{row['top5']:>8.1%}{row['nats']:>8.3f}  {row['test']}")
+    print(outcome["finding"])
     return 0
 
 

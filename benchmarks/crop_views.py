@@ -28,12 +28,19 @@ def logits_of(
     """What the network answers to all views of one picture: float32 (views, classes), in the plan's order.
 
     Views of the same pixels go through the network once.
+
+    Raises:
+        InceptionError: an answer is not a number.
     """
     views = plan(scheme, *picture.size, preprocess)
     different = distinct(views)
     row = {view.pixels: n for n, view in enumerate(different)}
     x = views_of(picture, different, preprocess)
     answers = torch.cat([network(part).logits for part in x.split(batch)])
+    if not answers.isfinite().all():
+        raise InceptionError(
+            "What the network answers to a photograph is not a number; are its weights whole?"
+        )
     return answers[[row[view.pixels] for view in views]]
 
 
