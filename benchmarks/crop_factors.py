@@ -168,8 +168,8 @@ def outcome_of(found: Answers, full: Scheme) -> dict[str, Any]:
         "(Bonferroni), by which the verdicts are given; top-1 and top-5: Newcombe 1998, method 10; nats and "
         "the factors' shares: normal",
         "measures": "top1, top5: share of right answers; nats: mean natural logarithm of the probability of "
-        "the right class (the logarithm is concave, so that the nats of a mean of softmax are never below "
-        "the mean of its views' nats; a gain over one certain view, such as the center crop, is no certainty)",
+        "the right class. The logarithm is concave, so the nats of a mean of softmax are never below the "
+        "mean of its views' nats; a gain over one given view, such as the center crop, is not certain",
         "tests": table_of(found, tests),
         "claims": [tried(claim, found, together) for claim in claims],
         "shares": shares(found, full, together),
@@ -286,8 +286,8 @@ def measure(
             each(outcome())
     if seen < 2:
         raise InceptionError(
-            f"{work}: an interval takes at least 2 photographs, and this folder gives {seen}; without --ready "
-            f"and with a larger --count there are more."
+            f"{work}: an interval takes at least 2 photographs, and there are {seen}; a larger --count, or "
+            f"leaving out --ready, gives more."
         )
     found = outcome()
     each(found)

@@ -53,8 +53,13 @@ class Claim:
 #: How the claims of a group read in the finding, and whether they are of more accuracy.
 GROUPS = {
     "added": ("Added to one crop, each of these raises accuracy", True),
-    "usual": ("Each of these tests is more accurate than the one after it", True),
+    "usual": ("In each of these pairs the first is more accurate", True),
     "taken": ("Taken from the 144, each of these costs accuracy", False),
+    "repeated": (
+        "The whole squares show the same regions at every scale: taking those at all but the first scale out "
+        "of each of these costs accuracy",
+        False,
+    ),
     "pooled": ("In place of the mean of the softmax, each of these costs accuracy", False),
     "budget": (
         "Compared with the 144, the test with the most nats within each of these budgets (chosen on nine "
@@ -104,10 +109,15 @@ def declared(full: Scheme) -> tuple[dict[str, CropTest], list[Claim]]:
         ("all but the whole squares", replace(full, crops=("whole",))),
     ):
         claim("taken", what, "144", f"144 less {what}", its)
-    again = f"the whole squares at {', '.join(map(str, others))} (the same regions as at {first})"
-    claim("taken", again, "144", f"144 less {again}", without_whole, whole_once)
-    only, once = "144 less all but the whole squares", "the whole squares once"
-    claim("taken", f"all but the whole squares, and then {again} too,", only, once, whole_once)
+    once = f"the whole squares at {', '.join(map(str, others))}"
+    claim("repeated", "the 144", "144", f"144 less {once}", without_whole, whole_once)
+    claim(
+        "repeated",
+        "the 24 whole squares alone",
+        "144 less all but the whole squares",
+        f"24 less {once}",
+        whole_once,
+    )
     for name in ("10", "144"):
         for pool, what in (("logits", "mean of the logits"), ("maximum", "maximum of the softmax")):
             tests[f"{name}, {pool}"] = CropTest(tests[name].schemes, pool)
