@@ -16,8 +16,11 @@ random order, so that the record, which is written anew every 100 photographs, i
 `--ready` computes nothing and only reads what is in the folder.
 
 There are three measures: top-1, top-5, and `nats`, the mean logarithm of the probability of the right class
-(the log loss with its sign reversed), which changes with every photograph and so shows smaller effects. The
-claims and their directions were committed before this script had read any answer to a photograph.
+(the log loss with its sign reversed). The last changes with every photograph, so it shows smaller effects,
+but it is not accuracy: it also falls where views disagree and their mean is less confident.
+
+The claims and their directions were committed before this script had read any answer to a photograph. After 40
+photographs one thing was changed: the best test of a budget is chosen by top-1 and no longer by nats.
 """
 
 from __future__ import annotations
@@ -67,16 +70,19 @@ def score(found: Answers, test: str, measure: str) -> np.ndarray:
 def with_chosen(found: Answers, every: Mapping[str, CropTest]) -> tuple[Answers, dict[str, str]]:
     """And the best test of each budget: chosen for every tenth of the images on the other nine tenths.
 
-    Best is what has the most nats. Also which test is chosen most often.
+    Best is what has most right answers, and of equal ones the most nats. Also which is chosen most often.
     """
     names = list(every)
-    nats = np.array([score(found, name, "nats") for name in names])
+    right, nats = (np.array([score(found, name, m) for name in names]) for m in ("top1", "nats"))
     passes = np.array([test.passes for test in every.values()])
-    fold = np.arange(nats.shape[1]) % FOLDS
+    fold = np.arange(right.shape[1]) % FOLDS
     rank, true, most = [found.rank], [found.true], {}
     for budget in BUDGETS:
         affordable = np.flatnonzero(passes <= budget)
-        best = [affordable[nats[affordable][:, fold != k].sum(1).argmax()] for k in range(FOLDS)]
+        best = []
+        for others in (fold != k for k in range(FOLDS)):
+            by = np.lexsort((nats[affordable][:, others].sum(1), right[affordable][:, others].sum(1)))
+            best.append(affordable[by[-1]])
         chosen = [found.variants.index(names[best[k]]) for k in fold]
         for part, of in ((rank, found.rank), (true, found.true)):
             part.append(of[chosen, np.arange(len(fold))][None])
@@ -94,22 +100,22 @@ def moved(scores: np.ndarray, together: int, digits: int = 5) -> dict[str, float
     return {key: round(float(x), digits) for key, x in found.items()}
 
 
-def verdict_of(change: Mapping[str, float], more: bool) -> str:
-    """Of the claim that a change is of more accuracy, or of less."""
+def verdict_of(change: Mapping[str, float], better: bool) -> str:
+    """Of the claim that a change is a gain, or else a loss."""
     low, high = change["low_together"], change["high_together"]
-    return verdict(-high, -low) if more else verdict(low, high)
+    return verdict(-high, -low) if better else verdict(low, high)
 
 
 def tried(claim: Claim, found: Answers, together: int) -> dict[str, Any]:
     """What is recorded of a claim: how each measure changes, positive where it is better, and its verdict."""
     row: dict[str, Any] = {"group": claim.group, "what": claim.what}
-    row |= {"before": claim.before, "after": claim.after, "claimed": "more" if claim.more else "less"}
+    row |= {"before": claim.before, "after": claim.after, "claimed": "better" if claim.better else "worse"}
     for measure in MEASURES:
         if measure == "nats":
             change = moved(score(found, claim.after, measure) - score(found, claim.before, measure), together)
         else:
             change = compared(found, claim.before, claim.after, together, int(measure[-1]))
-        row[measure] = change | {"verdict": verdict_of(change, claim.more)}
+        row[measure] = change | {"verdict": verdict_of(change, claim.better)}
     return row
 
 
@@ -132,7 +138,7 @@ def shares(found: Answers, full: Scheme, together: int) -> list[dict[str, Any]]:
                     step = value(before | {factor}, measure) - value(before, measure)
                     gain += step / (len(FACTORS) * math.comb(len(rest), n))
             change = moved(gain, together)
-            row[measure] = change | {"verdict": verdict_of(change, more=True)}
+            row[measure] = change | {"verdict": verdict_of(change, better=True)}
         rows.append(row)
     return rows
 
@@ -168,8 +174,8 @@ def outcome_of(found: Answers, full: Scheme) -> dict[str, Any]:
         "(Bonferroni), by which the verdicts are given; top-1 and top-5: Newcombe 1998, method 10; nats and "
         "the factors' shares: normal",
         "measures": "top1, top5: share of right answers; nats: mean natural logarithm of the probability of "
-        "the right class. The logarithm is concave, so the nats of a mean of softmax are never below the "
-        "mean of its views' nats; a gain over one given view, such as the center crop, is not certain",
+        "the right class, which also falls where views disagree and their mean is less confident, be it "
+        "right or wrong",
         "tests": table_of(found, tests),
         "claims": [tried(claim, found, together) for claim in claims],
         "shares": shares(found, full, together),
@@ -185,38 +191,38 @@ def outcome_of(found: Answers, full: Scheme) -> dict[str, Any]:
             **{measure: front(combined, measure) for measure in MEASURES},
         },
     }
-    return outcome | {"finding": finding(outcome)}
+    return outcome | {
+        "finding": finding(outcome, "top1"),
+        "finding_top5": finding(outcome, "top5"),
+        "finding_nats": finding(outcome, "nats"),
+    }
 
 
-def measured(row: Mapping[str, Any]) -> str:
-    """Top-1 and nats of a claim, or of a factor's share."""
-    nats = row["nats"]
-    value, low, high = (nats[key] for key in ("value", "low_together", "high_together"))
-    return (
-        f"top-1 {row['top1']['verdict']}, {points(row['top1'])}; "
-        f"nats {nats['verdict']}, {value:+.3f} ({low:+.3f} to {high:+.3f})"
-    )
+def measured(change: Mapping[str, Any], measure: str) -> str:
+    """The verdict, the change and its interval."""
+    if measure != "nats":
+        return f"{change['verdict']}, {points(change)}"
+    value, low, high = (change[key] for key in ("value", "low_together", "high_together"))
+    return f"{change['verdict']}, {value:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
-def finding(outcome: Mapping[str, Any]) -> str:
-    """One paragraph, which goes no further than the verdicts."""
-    tests = {row["test"]: row for row in outcome["tests"]}
-    usual = ", ".join(
-        f"{tests[n]['top1']:.1%} top-1, {tests[n]['top5']:.1%} top-5 and {tests[n]['nats']:.3f} nats with {n}"
-        for n in ("1", "10", "144")
-    )
+def finding(outcome: Mapping[str, Any], measure: str) -> str:
+    """One paragraph on one measure, which goes no further than the verdicts."""
+    name = {"top1": "top-1", "top5": "top-5"}.get(measure, measure)
+    tests = {row["test"]: row[measure] for row in outcome["tests"]}
+    usual = (f"{tests[n]:.3f}" if measure == "nats" else f"{tests[n]:.1%}" for n in ("1", "10", "144"))
     said = [
-        f"On {outcome['images']:,} photographs the network has {usual} crops (they may be training images: "
-        f"no error rate of ImageNet). Changes follow with two-sided paired intervals, 95 % for all "
-        f"{outcome['comparisons']} comparisons at once; nats are the mean logarithm of the probability of "
-        f"the right class."
+        f"On {outcome['images']:,} photographs {name} is {', '.join(usual)} with 1, 10 and 144 crops (they "
+        f"may be training images: no error rate of ImageNet). Changes of {name} follow with two-sided paired "
+        f"intervals, 95 % for all {outcome['comparisons']} comparisons at once."
     ]
     for group, (says, _) in GROUPS.items():
-        own = [f"{row['what']} ({measured(row)})" for row in outcome["claims"] if row["group"] == group]
-        said.append(f"{says}: {'; '.join(own)}.")
-    parts = [f"{row['factor']} ({measured(row)})" for row in outcome["shares"]]
+        own = [row for row in outcome["claims"] if row["group"] == group]
+        parts = [f"{row['what']} ({measured(row[measure], measure)})" for row in own]
+        said.append(f"{says}: {'; '.join(parts)}.")
+    parts = [f"{row['factor']} ({measured(row[measure], measure)})" for row in outcome["shares"]]
     said.append(
-        f"Of the gain from 1 to 144, averaged over the orders in which the factors can be added, each of "
+        f"Of the change from 1 to 144, averaged over the orders in which the factors can be added, each of "
         f"these has a positive share: {'; '.join(parts)}."
     )
     return " ".join(said)

@@ -38,7 +38,7 @@ class CropTest:
 
 @dataclass(frozen=True)
 class Claim:
-    """That the test `after` is more accurate than the test `before`, or less.
+    """That the test `after` is better than the test `before`, or worse.
 
     `group` and `what` say it: what is added, taken out or put in place of something else.
     """
@@ -47,23 +47,23 @@ class Claim:
     what: str
     before: str
     after: str
-    more: bool
+    better: bool
 
 
-#: How the claims of a group read in the finding, and whether they are of more accuracy.
+#: How the claims of a group read in the finding, and whether they are of a gain.
 GROUPS = {
-    "added": ("Added to one crop, each of these raises accuracy", True),
-    "usual": ("In each of these pairs the first is more accurate", True),
-    "taken": ("Taken from the 144, each of these costs accuracy", False),
+    "added": ("Added to one crop, each of these is a gain", True),
+    "usual": ("In each of these pairs the first is better", True),
+    "taken": ("Taken from the 144, each of these is a loss", False),
     "repeated": (
         "The whole squares show the same regions at every scale: taking those at all but the first scale out "
-        "of each of these costs accuracy",
+        "of each of these is a loss",
         False,
     ),
-    "pooled": ("In place of the mean of the softmax, each of these costs accuracy", False),
+    "pooled": ("In place of the mean of the softmax, each of these is a loss", False),
     "budget": (
-        "Compared with the 144, the test with the most nats within each of these budgets (chosen on nine "
-        "tenths of the photographs, tested on the last tenth, ten times) costs accuracy",
+        "Compared with the 144, the test with the best top-1 within each of these budgets (chosen on nine "
+        "tenths of the photographs, tested on the last tenth, ten times) is a loss",
         False,
     ),
 }

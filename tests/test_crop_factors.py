@@ -188,7 +188,7 @@ def test_the_interval_of_a_mean_is_the_normal_one():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "more", "less"),
+    ("low", "high", "gain", "loss"),
     [
         (1, 2, "shown", "refuted"),
         (-2, -1, "refuted", "shown"),
@@ -196,10 +196,10 @@ def test_the_interval_of_a_mean_is_the_normal_one():
         (0, 1, "not shown", "not shown"),
     ],
 )
-def test_verdicts_are_of_the_direction_claimed(low, high, more, less):
+def test_verdicts_are_of_the_direction_claimed(low, high, gain, loss):
     change = {"low_together": low, "high_together": high}
-    assert crop_factors.verdict_of(change, True) == more
-    assert crop_factors.verdict_of(change, False) == less
+    assert crop_factors.verdict_of(change, True) == gain
+    assert crop_factors.verdict_of(change, False) == loss
 
 
 def test_a_claim_is_tried_on_its_two_tests():
@@ -220,7 +220,13 @@ def test_the_best_of_a_budget_is_chosen_without_the_images_it_is_tested_on():
         for n in (0, 13, 29):
             others = np.arange(30) % crop_factors.FOLDS != n % crop_factors.FOLDS
             affordable = [name for name, test in EVERY.items() if test.passes <= budget]
-            chosen = max(affordable, key=lambda name: np.log(found.of_true(name)[others]).sum())
+            chosen = max(
+                affordable,
+                key=lambda name: (
+                    found.right(name)[others].sum(),
+                    np.log(found.of_true(name)[others]).sum(),
+                ),
+            )
             assert best.of_true(f"best of {budget}")[n] == found.of_true(chosen)[n]
             assert best.right(f"best of {budget}")[n] == found.right(chosen)[n]
 
@@ -342,7 +348,8 @@ def agrees_with_itself(outcome):
                 assert change["value"] == close(gap, abs=3e-5)
             assert change["low_together"] <= change["low"] <= change["value"] <= change["high"]
             assert change["high"] <= change["high_together"]
-            assert f"{claim['what']} (top-1 {claim['top1']['verdict']}" in outcome["finding"]
+        assert f"{claim['what']} ({claim['top1']['verdict']}, " in outcome["finding"]
+        assert f"{claim['what']} ({claim['nats']['verdict']}, " in outcome["finding_nats"]
     combined = outcome["combinations"]
     rows = {row[0]: dict(zip(combined["columns"], row, strict=True)) for row in combined["rows"]}
     for measure in crop_factors.MEASURES:
