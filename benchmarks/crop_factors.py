@@ -19,8 +19,8 @@ There are three measures: top-1, top-5, and `nats`, the mean logarithm of the pr
 (the log loss with its sign reversed). The last changes with every photograph, so it shows smaller effects,
 but it is not accuracy: it also falls where views disagree and their mean is less confident.
 
-The claims and their directions were committed before this script had read any answer to a photograph. After 40
-photographs one thing was changed: the best test of a budget is chosen by top-1 and no longer by nats.
+The claims and their directions were committed before this script had read any answer to a photograph. One
+thing was changed after 40 photographs: the best test of a budget is chosen by top-1 and no longer by nats.
 """
 
 from __future__ import annotations
@@ -160,8 +160,11 @@ def table_of(found: Answers, tests: Mapping[str, CropTest]) -> list[dict[str, An
     ]
 
 
-def outcome_of(found: Answers, full: Scheme) -> dict[str, Any]:
-    """What is recorded: the tests, claims, shares of the factors, combinations, fronts, and the finding."""
+def outcome_of(found: Answers, full: Scheme, sides: Sequence[int]) -> dict[str, Any]:
+    """What is recorded: the tests, claims, shares of the factors, combinations, fronts, and the findings.
+
+    `sides` are the shorter sides of the photographs in pixels.
+    """
     tests, claims = declared(full)
     every = combinations_of(full)
     together = len(MEASURES) * (len(claims) + len(FACTORS))
@@ -169,6 +172,10 @@ def outcome_of(found: Answers, full: Scheme) -> dict[str, Any]:
     combined = table_of(found, every)
     outcome = {
         "images": found.rank.shape[1],
+        "enlarged": {
+            "about": "the share of the photographs whose shorter side is below a scale",
+            **{str(scale): round(float(np.mean(np.array(sides) < scale)), 5) for scale in full.scales},
+        },
         "comparisons": together,
         "intervals": "two-sided, paired, at 95 %; `together`: at 95 % for all comparisons at once "
         "(Bonferroni), by which the verdicts are given; top-1 and top-5: Newcombe 1998, method 10; nats and "
@@ -209,11 +216,13 @@ def measured(change: Mapping[str, Any], measure: str) -> str:
 def finding(outcome: Mapping[str, Any], measure: str) -> str:
     """One paragraph on one measure, which goes no further than the verdicts."""
     name = {"top1": "top-1", "top5": "top-5"}.get(measure, measure)
+    largest = list(outcome["enlarged"])[-1]
     tests = {row["test"]: row[measure] for row in outcome["tests"]}
     usual = (f"{tests[n]:.3f}" if measure == "nats" else f"{tests[n]:.1%}" for n in ("1", "10", "144"))
     said = [
         f"On {outcome['images']:,} photographs {name} is {', '.join(usual)} with 1, 10 and 144 crops (they "
-        f"may be training images: no error rate of ImageNet). Changes of {name} follow with two-sided paired "
+        f"may be training images: no error rate of ImageNet; {outcome['enlarged'][largest]:.0%} of them are "
+        f"smaller than {largest} pixels, the largest scale). Changes of {name} follow with two-sided paired "
         f"intervals, 95 % for all {outcome['comparisons']} comparisons at once."
     ]
     for group, (says, _) in GROUPS.items():
@@ -238,8 +247,8 @@ def collected(
     batch: int,
     seed: int,
     ready: bool,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The logits (images, views, classes) and the labels (images,) of the photographs, part by part."""
+) -> Iterator[tuple[np.ndarray, np.ndarray, list[int]]]:
+    """Of the photographs, part by part: logits (images, views, classes), labels, shorter sides in pixels."""
     network, info = loaded
     names = list(readers)
     random.Random(seed).shuffle(names)
@@ -255,7 +264,7 @@ def collected(
     with tqdm(total=len(names), unit="image", disable=ready) as bar:
         for own, logits in parts:
             bar.update(len(logits))
-            yield logits, labels[own]
+            yield logits, labels[own], [min(readers[name]().size) for name in names[own]]
 
 
 def measure(
@@ -267,13 +276,14 @@ def measure(
         how: as `collected` takes it.
 
     Raises:
-        InceptionError: no part of the images is there.
+        InceptionError: there are fewer than 2 photographs, or as `kept_parts`.
     """
     full = scheme(144, loaded.info.preprocess)
     tests = declared(full)[0] | combinations_of(full)
     readers = photographs(photos)
-    seen = told = 0
+    told = 0
     parts: list[Answers] = []
+    sides: list[int] = []
 
     def outcome() -> dict[str, Any]:
         together = Answers(
@@ -281,19 +291,22 @@ def measure(
             np.concatenate([p.rank for p in parts], 1),
             np.concatenate([p.true for p in parts], 1),
         )
-        about = {"of": len(readers), "preprocess": loaded.info.preprocess.describe()}
-        return about | outcome_of(together, full)
+        return {
+            "of": len(readers),
+            "preprocess": loaded.info.preprocess.describe(),
+            **outcome_of(together, full, sides),
+        }
 
-    for logits, labels in collected(loaded, readers, work, **how):
+    for logits, labels, shorter in collected(loaded, readers, work, **how):
         parts.append(answers_of(logits, labels, tests, full))
-        seen += len(labels)
-        if seen >= told + EVERY and not how["ready"]:  # else all is there in a moment
-            told = seen
+        sides += shorter
+        if len(sides) >= told + EVERY and not how["ready"]:  # else all is there in a moment
+            told = len(sides)
             each(outcome())
-    if seen < 2:
+    if len(sides) < 2:
         raise InceptionError(
-            f"{work}: an interval takes at least 2 photographs, and there are {seen}; a larger --count, or "
-            f"leaving out --ready, gives more."
+            f"{work}: an interval takes at least 2 photographs, and there are {len(sides)}; a larger "
+            f"--count, or leaving out --ready, gives more."
         )
     found = outcome()
     each(found)

@@ -309,6 +309,7 @@ def test_it_goes_on_where_it_was(made, tmp_path, monkeypatch):
     monkeypatch.setattr(crop_factors, "EVERY", 2)
     first = measure(4)
     assert sizes == [2, 4, 4] and first["of"] == 12
+    assert [first["enlarged"][scale] for scale in ("91", "126")] == [1, 1]  # all are 100 x 90
     assert measure(12, ready=True) == first  # though more are asked for
     with pytest.raises(InceptionError, match="of another run"):
         measure(4, seed=1)
