@@ -215,7 +215,7 @@ def measured(change: Mapping[str, Any], measure: str) -> str:
 
 def finding(outcome: Mapping[str, Any], measure: str) -> str:
     """One paragraph on one measure, which goes no further than the verdicts."""
-    name = {"top1": "top-1", "top5": "top-5"}.get(measure, measure)
+    name = {"top1": "top-1", "top5": "top-5", "nats": "the mean log probability"}[measure]
     largest = list(outcome["enlarged"])[-1]
     tests = {row["test"]: row[measure] for row in outcome["tests"]}
     usual = (f"{tests[n]:.3f}" if measure == "nats" else f"{tests[n]:.1%}" for n in ("1", "10", "144"))
