@@ -14,7 +14,7 @@ from inception_lib.errors import InceptionError
 from inception_lib.files import replacing
 
 LEVEL = 0.95
-RESAMPLES = 1000
+RESAMPLES = 500
 Arrays = dict[str, np.ndarray]
 
 
