@@ -20,6 +20,9 @@ changes when an image is enlarged:
 - `surrounded`: the usual frame at its own scale, in the mean color: larger map of which most is empty;
 - `blurred`: the usual size with no more detail than `enlarged` has at twice the size.
 
+Scores of all classes may fall or rise together, which changes no order: `spread` is the standard deviation
+of all classes' scores, and `standard` the score above their mean in units of it.
+
 The fall is exactly that of the map's size (usual to tiled) plus that of scale (tiled to enlarged). In
 `tiled` and `surrounded` the frame begins at a multiple of the last map's stride, so that some positions
 see just what those of the usual input see, but without zeros beyond the frame: their mean is `inside`.
@@ -73,6 +76,11 @@ class Seen(NamedTuple):
     @property
     def scores(self) -> np.ndarray:
         return self.maps.mean((1, 2))
+
+    @property
+    def standard(self) -> np.ndarray:
+        """The scores above the mean of all classes, in units of their standard deviation."""
+        return (self.scores - self.logits.mean()) / self.logits.std()
 
     def ranks(self, classes: Sequence[int]) -> np.ndarray:
         """How many classes come before each of these."""
@@ -132,13 +140,10 @@ def ways(
     shown: dict[str, tuple[np.ndarray, int | None]] = {
         f"enlarged {n}": (np.array(at_size(preprocess, n).frame(picture)), None) for n in sizes
     }
-    for n in sizes:
-        if n > side:
-            begin = (n - side) // (2 * stride)
-            shown[f"tiled {n}"] = (tiled(usual, n, begin * stride), begin)
-    around = np.tile(mean_color(preprocess), (twice, twice, 1))
     begin = (twice - side) // (2 * stride)
     corner = begin * stride
+    shown[f"tiled {twice}"] = (tiled(usual, twice, corner), begin)
+    around = np.tile(mean_color(preprocess), (twice, twice, 1))
     around[corner : corner + side, corner : corner + side] = usual
     shown[f"surrounded {twice}"] = (around, begin)
     detail = min(1.0, min(picture.size) / at_size(preprocess, twice).resize)
@@ -149,12 +154,14 @@ def ways(
 def alone(network: Network, preprocess: Preprocess, picture: Image.Image, target: int) -> Arrays:
     """The score of a class in all ways of showing one photograph: arrays of no axes."""
     found: dict[str, Any] = {}
-    stride = last_stride(network)
-    grid = see(network, preprocess, np.array(preprocess.frame(picture)), [target]).maps.shape[-1]
-    for way, (frame, begin) in ways(preprocess, picture, stride).items():
-        seen = see(network, preprocess, frame, [target])
+    frames = ways(preprocess, picture, last_stride(network))
+    all_seen = {way: see(network, preprocess, frame, [target]) for way, (frame, _) in frames.items()}
+    grid = all_seen[f"enlarged {preprocess.crop}"].maps.shape[-1]
+    for way, seen in all_seen.items():
         found |= {f"{way}.score": seen.scores[0], f"{way}.max": seen.maps.max()}
+        found |= {f"{way}.spread": seen.logits.std(), f"{way}.standard": seen.standard[0]}
         found[f"{way}.rank"] = seen.ranks([target])[0]
+        begin = frames[way][1]
         if begin is not None:
             found[f"{way}.inside"] = seen.maps[0, begin : begin + grid, begin : begin + grid].mean()
     return {name: np.asarray(value, np.float64) for name, value in found.items()}
@@ -230,12 +237,15 @@ def claims_of(m: Arrays, usual: int, twice: int) -> dict[str, np.ndarray]:
     found = {
         "enlarging lowers the score": fall,
         "enlarging lowers the map's maximum": change("max", large),
+        "enlarging lowers the spread of all scores": change("spread", large),
+        "enlarging lowers the score in units of the spread": change("standard", large),
         "enlarging lowers top-1 (a share)": change("top1", large),
         "a larger map at the usual scale (tiled) lowers the score": change("score", tiles),
         "enlarging lowers the score of the tiled image (as large a map, other scale)": of_scale,
         "scale is more than half of the fall": of_scale - fall / 2,
         "less detail at the usual size (blurred) lowers the score": change("score", less),
         "a smaller scale lowers the score": change("score", small),
+        "a smaller scale lowers the score in units of the spread": change("standard", small),
         "the mean color around lowers the score": change("score", around),
         "the mean color around lowers the map inside the frame": change("inside", around, one, "score"),
         "tiles around lower the map inside the frame": change("inside", tiles, one, "score"),

@@ -42,6 +42,7 @@ def test_the_mean_of_a_class_map_is_its_logit(network):
             x = SMALL.batch(torch.from_numpy(np.resize(frame, (*shape, 3)))[None])
             logits = network(x).logits[0].numpy()
         assert seen.logits == close(logits, abs=1e-4) and seen.scores == close(logits[[4, 2]], abs=1e-4)
+        assert seen.standard == close((logits[[4, 2]] - logits.mean()) / logits.std(), abs=1e-4)
         order = np.argsort(-logits)
         assert seen.ranks([4, 2]).tolist() == [order.tolist().index(4), order.tolist().index(2)]
 
@@ -125,7 +126,7 @@ def arrays(pairs=200, seed=0):
     ways = {"enlarged 160": -1, "enlarged 224": 0, "enlarged 448": -5, "tiled 448": -1, "surrounded 448": -9}
     for way, offset in (ways | {"blurred 224": 0}).items():
         found |= {f"{way}.score": near(offset), f"{way}.max": near(offset + 12), f"{way}.rank": base * 0}
-        found[f"{way}.inside"] = near(0)
+        found |= {f"{way}.inside": near(0), f"{way}.spread": base * 0 + 2, f"{way}.standard": base / 2}
     for way, offset in (("pair 224", -7), ("pair 448", -9)):
         own, other = near(offset + 6), near(offset - 6)
         found |= {f"{way}.own": own, f"{way}.other": other, f"{way}.score": (own + other) / 2}
@@ -137,7 +138,7 @@ def arrays(pairs=200, seed=0):
 def test_the_outcome_says_what_the_scores_say():
     outcome = two_objects.outcome_of(arrays(), 224, 448)
     claims = {c["claim"]: c for c in outcome["claims"]}
-    assert len(claims) == outcome["comparisons"] == 20 and outcome["pairs"] == 200
+    assert len(claims) == outcome["comparisons"] == 23 and outcome["pairs"] == 200
     assert claims["enlarging lowers the score"]["value"] == close(-5, abs=0.3)
     assert claims["scale is more than half of the fall"]["verdict"] == "shown"
     assert claims["less detail at the usual size (blurred) lowers the score"]["verdict"] == "not shown"
