@@ -244,3 +244,24 @@ def test_quick_records(tmp_path, monkeypatch, capsys):
     assert len(outcome["rows"]) == 2 * (16 + 8) and outcome["finding"] in capsys.readouterr().out
     with pytest.raises(InceptionError, match="--weights and --photos"):
         receptive_fields.main()
+
+
+def test_the_record_agrees_with_itself():
+    outcome = results.load("receptive_fields").outcome
+    rows = {(r["network"], r["input"], r["branch"]): r for r in outcome["rows"]}
+    assert len(rows) == 48 and outcome["comparisons"] == len(outcome["claims"]) == 24 + 12 + 6 + 24 + 4
+    assert outcome["finding"] == receptive_fields.finding(
+        outcome["images"], outcome["rows"], outcome["claims"]
+    )
+    for (_, pixels, branch), row in rows.items():
+        assert row["size"]["value"] <= row["theoretical_in_image"] + 32
+        assert row["side50"]["value"] < row["side90"]["value"]
+        assert row["theoretical_in_image"] == min(row["theoretical"], pixels) and row["profile"][0] == 1
+        assert 0 < row["center"]["value"] <= 1 and 0 < row["area90"]["value"] < 1, branch
+    for claim in outcome["claims"]:
+        low, high = claim["low_together"], claim["high_together"]
+        assert claim["verdict"] == ("shown" if high < 0 else "refuted" if low > 0 else "not shown")
+    for claim in (c for c in outcome["claims"] if c["claim"] == "larger after training"):
+        before, after = (rows[kind, claim["input"], claim["branch"]] for kind in ("random", "trained"))
+        gap = before["side90"]["value"] - after["side90"]["value"]
+        assert claim["value"] == close(gap, abs=0.11)

@@ -189,3 +189,29 @@ def test_quick_records_and_goes_on(tmp_path, monkeypatch, capsys):
         two_objects.main()
     assert two_objects.main(quick=True, record="quick", pairs=1) == 0
     assert results.load("quick").outcome["finding"] in capsys.readouterr().out
+
+
+def test_the_record_agrees_with_itself_and_with_the_class_map_of_the_book():
+    outcome = results.load("two_objects").outcome
+    rows = {row["way"]: row for row in outcome["rows"]}
+    claims = {c["claim"]: c for c in outcome["claims"]}
+    assert outcome["comparisons"] == len(claims) == 23
+    said = two_objects.finding(outcome["pairs"], 224, 448, rows, outcome["claims"])
+    assert said == outcome["finding"]
+    for n in (224, 448):
+        row = rows[f"pair {n}"]
+        assert row["score"]["value"] == close((row["own"]["value"] + row["other"]["value"]) / 2, abs=2e-4)
+    fall = rows["enlarged 448"]["score"]["value"] - rows["enlarged 224"]["score"]["value"]
+    assert claims["enlarging lowers the score"]["value"] == close(fall, abs=2e-4)
+    for claim in claims.values():
+        assert claim["low_together"] < claim["low"] < claim["value"] < claim["high"] < claim["high_together"]
+        expected = (
+            "shown" if claim["high_together"] < 0 else "refuted" if claim["low_together"] > 0 else "not shown"
+        )
+        assert claim["verdict"] == expected
+    chelsea = results.load("class_map_chelsea").outcome
+    assert outcome["shown"]["classes"][0] == chelsea["class"]
+    for n, one in outcome["shown"]["inputs"].items():
+        assert one["alone"][0]["score"] == close(np.mean(chelsea["maps"][n]), abs=2e-3)
+        assert one["alone"][0]["max"] == close(np.max(chelsea["maps"][n]), abs=2e-3)
+        assert np.mean(one["maps"], (1, 2)) == close(np.array(one["scores"]), abs=0.01)
