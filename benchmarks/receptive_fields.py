@@ -138,14 +138,14 @@ def outcome_of(arms: dict[tuple[str, int], Arrays], places: dict[tuple[int, str]
 
 
 def decided(claims: Sequence[dict], what: str, pixels: int) -> str:
-    """`at 224 shown for 12 of 16 branches, not shown for 4e/1x1, refuted for 3a/1x1 and 3a/pool`."""
+    """`at 224 shown for 13 of 16 branches (not shown: 4e/1x1; refuted: 3a/1x1, 3a/pool)`."""
     own = [c for c in claims if c["claim"] == what and c["input"] == pixels]
     by = {v: [short(c["branch"]) for c in own if c["verdict"] == v] for v in VERDICTS}
-    said = [f"{v} for {' and '.join(by[v])}" for v in VERDICTS[1:] if by[v] and len(by[v]) < len(own)]
-    every = next((f"{v} for all {len(own)} branches" for v in VERDICTS if len(by[v]) == len(own)), "")
-    return f"at {pixels} " + (
-        every or ", ".join([f"shown for {len(by['shown'])} of {len(own)} branches", *said])
-    )
+    every = next((v for v in VERDICTS if len(by[v]) == len(own)), None)
+    if every:
+        return f"at {pixels} {every} for all {len(own)} branches"
+    rest = "; ".join(f"{v}: {', '.join(by[v])}" for v in VERDICTS[1:] if by[v])
+    return f"at {pixels} shown for {len(by['shown'])} of {len(own)} branches ({rest})"
 
 
 def short(branch: str) -> str:
