@@ -27,7 +27,8 @@ The fall is exactly that of the map's size (usual to tiled) plus that of scale (
 `tiled` and `surrounded` the frame begins at a multiple of the last map's stride, so that some positions
 see just what those of the usual input see, but without zeros beyond the frame: their mean is `inside`.
 
-Of scikit-image's photographs the maps themselves are recorded.
+Of scikit-image's photographs the maps themselves are recorded. The spread, and the claims on it, were added
+after the other claims had been seen on 10 pairs.
 """
 
 from __future__ import annotations
@@ -308,7 +309,8 @@ def finding(pairs: int, usual: int, twice: int, rows: Mapping[str, dict], claims
         f"maximum is on its own half for {share('points')}, it is above the other class's map at "
         f"{share('wins')} of the own half, and both classes are in the top 5 for {share('both_top5')}. "
         f"Claims, with the difference that decides them and its interval, 95 % for all {len(claims)} at "
-        f"once: {'; '.join(decided)}."
+        f"once: {'; '.join(decided)}. Tiles also bring seams and copies, which were not told apart from "
+        "the size of the map."
     )
 
 
