@@ -276,13 +276,13 @@ def by_verdict(changes: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def made_on_the_spot(folder: Path) -> Loaded:
+def made_on_the_spot(folder: Path, width: float = 0.1) -> Loaded:
     """Small images in a folder, and a small network that knows them by heart: for a quick run.
 
     It is random but for its classifier, whose weights are the directions of the images' own features.
     """
     generator = torch.Generator().manual_seed(0)
-    network = Network(googlenet(width=0.1, heads=False, input_size=80), generator=generator).eval()
+    network = Network(googlenet(width=width, heads=False, input_size=80), generator=generator).eval()
     preprocess = replace(BVLC_PREPROCESS, resize=90, crop=80)
     random_colors = np.random.default_rng(0)
     paths = [folder / f"{wordnet}.png" for wordnet in list(imagenet_outputs())[:12]]
