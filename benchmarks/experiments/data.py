@@ -67,9 +67,9 @@ def opened(data: str, settings: Settings, *, chooses: bool) -> tuple[Data, Data]
     return train, val
 
 
-def prepare(datas: Iterable[str], settings: Settings) -> None:
+def prepare(sets: Iterable[str], settings: Settings) -> None:
     """Decode what is not decoded yet, before several processes want it."""
-    for data in sorted(datas):
+    for data in sorted(sets):
         opened(data, settings, chooses=True)
 
 
