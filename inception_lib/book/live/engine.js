@@ -2,7 +2,7 @@
 // `architecture`), with its weights. No layer of GoogLeNet is written here.
 //
 // A shape is [channels, height, width], or [features] of a fully connected layer; values are in that order.
-// `weights` is what weights.js and files.js give: get(name) -> { shape, values } or undefined.
+// `weights` is what weights.js and files.js give: { names, get(name) -> { shape, values } or undefined }.
 
 const COLUMNS = 8; // positions that one product computes together
 const pair = (value) => (Array.isArray(value) ? value : [value, value]);
@@ -60,7 +60,7 @@ export class Network {
     this.last = 0; // the number of the last run
     const [channels] = this.load(architecture.layers, architecture.input, "");
     this.classes = channels;
-    this.heads = architecture.heads.filter((head) => weights.get(`${head.name}.classifier.linear.weight`));
+    this.heads = architecture.heads.filter(({ name }) => weights.names.some((n) => n.startsWith(`${name}.`)));
     for (const head of this.heads) this.load(head.layers, this.shapeOf(head.after), `${head.name}/`);
     this.bound = this.used; // weights end here; a plan may use all behind
   }
@@ -84,13 +84,15 @@ export class Network {
 
   // A tensor of the weights; `shape` is what this network needs it to be.
   tensor(name, shape) {
-    const found = this.weights.get(name);
-    if (!found) throw new Error(`These weights do not fit the network: ${name} (${text(shape)}) is missing.`);
-    if (text(found.shape) !== text(shape)) {
-      throw new Error(
-        `These weights do not fit the network: ${name} is ${text(found.shape)}, and should be ${text(shape)}.`,
-      );
-    }
+    const found = this.weights.get(name), wanted = text(shape);
+    const refuse = (why) => {
+      throw new Error(`These weights do not fit ${this.architecture.name}: ${name} ${why}.`);
+    };
+    if (!found) refuse(`(${wanted}) is missing`);
+    if (text(found.shape) !== wanted) refuse(`is ${text(found.shape)}, and should be ${wanted}`);
+    let zero = 0; // a value that is infinite or not a number makes it something else
+    for (const value of found.values) zero += value * 0;
+    if (zero !== 0) refuse("holds values that are infinite or not a number");
     return found.values;
   }
 
@@ -113,6 +115,24 @@ export class Network {
       values = values.map((value, i) => value * factors[Math.floor(i / depth)]);
     }
     return { rows, groups, depth: size(each), shape: [rows, ...each], values, bias };
+  }
+
+  // The same of one layer by its path, for who shows them.
+  filtersOf(path) {
+    const find = (layers, x, prefix) => {
+      for (const layer of layers) {
+        if (prefix + layer.name === path) return this.filters(path, layer, x);
+        for (const branch of layer.branches ?? []) {
+          const found = find(branch.layers, x, `${prefix}${layer.name}/`);
+          if (found) return found;
+        }
+        x = shapeAfter(layer, x);
+      }
+    };
+    if (!this.panels.has(path)) throw new Error(`${this.architecture.name}: ${path} has no weights.`);
+    const { layers, input } = this.architecture;
+    return find(layers, input, "") ??
+      this.heads.map((h) => find(h.layers, this.shapeOf(h.after), `${h.name}/`)).find(Boolean);
   }
 
   // Puts the weights of layers into the memory: rows four together, k by k, as a product takes them.
@@ -183,9 +203,7 @@ export class Network {
         const { op, kernel, stride, padding } = layer, [c, h, w] = x.shape, [, rows, columns] = out.shape;
         plan.scratch = Math.max(plan.scratch, 4 * (columns * stride + kernel + w + 2 * padding + 8));
         if (op === "max") {
-          step((k) =>
-            k.maximum(x.at, out.at, c, h, w, rows, columns, kernel, stride, padding, plan.scratch)
-          );
+          step((k) => k.maximum(x.at, out.at, c, h, w, rows, columns, kernel, stride, padding, plan.scratch));
         } else step((k) => average(k.floats, x, out, (i, n) => window(i, n, kernel, stride, padding)));
         break;
       }
@@ -242,7 +260,8 @@ export class Network {
   product(plan, layer, x, path, out, step) {
     const { at, bias, groups, each, stored, depth } = this.panels.get(path);
     const conv = layer.is === "Conv", shape = conv ? x.shape : [size(x.shape), 1, 1];
-    const [rows, columns] = conv ? pair(layer.kernel) : [1, 1], [py, px] = conv ? pair(layer.padding) : [0, 0];
+    const [rows, columns] = conv ? pair(layer.kernel) : [1, 1],
+      [py, px] = conv ? pair(layer.padding) : [0, 0];
     const stride = conv ? layer.stride : 1;
     const [channels, height, width] = [shape[0], shape[1] + 2 * py, shape[2] + 2 * px];
     const grid = conv ? out.shape.slice(1) : [1, 1], positions = size(grid);
