@@ -33,12 +33,12 @@ function ofKernel(model, network) {
       const parts = model.get("live_parts"), view = model.get("live_weights");
       if (parts.error) fail(new Error(parts.error));
       if (!parts.networks?.[network] || !view?.byteLength) return;
-      model.off("change:live_weights", heard);
+      for (const name of names) model.off(name, heard);
       const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
       done({ ...parts, networks: { [network]: { ...parts.networks[network], bytes } } });
     };
-    model.on("change:live_weights", heard);
-    model.on("change:live_parts", heard);
+    const names = ["change:live_weights", "change:live_parts"];
+    for (const name of names) model.on(name, heard);
     model.set("live_wanted", network);
     model.save_changes();
     heard();
@@ -73,19 +73,22 @@ export class Live {
 
   // Opens one of the networks in `parts`, or a File. Gives what is known of it: { name, architecture,
   // preprocess, classes, heads, plain }.
-  open(what) {
-    if (globalThis.Blob && what instanceof Blob) return this.ask("open", { file: what });
-    const { data, bytes = fromBase64(data), ...packed } = what;
-    return this.ask("open", { packed, bytes });
+  async open(what) {
+    if (what instanceof Blob) this.about = await this.ask("open", { file: what });
+    else {
+      const { data, bytes = fromBase64(data), ...packed } = what;
+      this.about = await this.ask("open", { packed, bytes });
+    }
+    return this.about;
   }
 
   // Runs the network: { image } is an ImageData of the input's size, or { input } a Float32Array, normalized,
   // with { shape }; { keep, heads, off } are as in engine.js. Gives { logits, heads, kept, ms }. A newer run
   // ends an older one between layers; one with { wait: true } lets that in progress end first, so that a
   // moving finger gets answers on its way. Of a run that was passed over, the answer is null.
-  run({ image, preprocess, ...request }) {
+  run({ image, ...request }) {
     if (image) {
-      request.input = normalized(image, preprocess);
+      request.input = normalized(image, this.about.preprocess);
       request.shape = [3, image.height, image.width];
     }
     return this.ask("run", request);

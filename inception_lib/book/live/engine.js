@@ -4,50 +4,20 @@
 // A shape is [channels, height, width], or [features] of a fully connected layer; values are in that order.
 // `weights` is what weights.js and files.js give: { names, get(name) -> { shape, values } or undefined }.
 
+import {
+  average,
+  elementwise,
+  normalize,
+  pad,
+  pair,
+  part,
+  shapeAfter,
+  size,
+  text,
+  windowOf,
+} from "./layers.js";
+
 const COLUMNS = 8; // positions that one product computes together
-const pair = (value) => (Array.isArray(value) ? value : [value, value]);
-const size = (shape) => shape.reduce((product, n) => product * n, 1);
-const text = (shape) => shape.join("x");
-const moves = (n, kernel, stride, padding, ceil) => {
-  const over = n + 2 * padding - kernel;
-  if (!ceil) return Math.floor(over / stride) + 1;
-  const last = Math.ceil(over / stride);
-  return last * stride >= n + padding ? last : last + 1; // no window that would see only padding
-};
-
-// The shape that a layer gives, of the one that arrives.
-export function shapeAfter(layer, shape) {
-  const [channels, height, width] = shape;
-  switch (layer.is) {
-    case "Conv":
-    case "Pool": {
-      const kernel = pair(layer.kernel), padding = pair(layer.padding);
-      const grid = [height, width].map((n, i) =>
-        moves(n, kernel[i], layer.stride, padding[i], layer.is === "Pool" && layer.ceil)
-      );
-      if (!(Math.min(...grid) >= 1)) throw new Error(`${layer.name}: ${text(shape)} is too small for it.`);
-      return [layer.is === "Conv" ? layer.out_channels : channels, ...grid];
-    }
-    case "GlobalPool":
-      return [channels, layer.output, layer.output];
-    case "Linear":
-      return [layer.out_features];
-    case "Select":
-      return [layer.channels.length, ...shape.slice(1)];
-    case "Branches": {
-      const outs = layer.branches.map((branch) => branch.layers.reduce((s, l) => shapeAfter(l, s), shape));
-      const total = layer.join === "add" ? outs[0][0] : outs.reduce((sum, out) => sum + out[0], 0);
-      return [total, ...outs[0].slice(1)];
-    }
-    case "LRN":
-    case "Dropout":
-    case "Scale":
-    case "Tanh":
-      return shape;
-  }
-  throw new Error(`${layer.name}: the page knows no layer of the kind ${layer.is}.`);
-}
-
 export class Network {
   // `kernels` as kernels() gives them; a network has them, and their memory, for itself.
   constructor(architecture, weights, kernels) {
@@ -117,11 +87,14 @@ export class Network {
     return { rows, groups, depth: size(each), shape: [rows, ...each], values, bias };
   }
 
-  // The same of one layer by its path, for who shows them.
+  // The same of one layer by its path, for who shows them: { rows, groups, depth, shape, values, bias }, copies.
   filtersOf(path) {
     const find = (layers, x, prefix) => {
       for (const layer of layers) {
-        if (prefix + layer.name === path) return this.filters(path, layer, x);
+        if (prefix + layer.name === path) {
+          const found = this.filters(path, layer, x);
+          return { ...found, values: found.values.slice(), bias: found.bias.slice() };
+        }
         for (const branch of layer.branches ?? []) {
           const found = find(branch.layers, x, `${prefix}${layer.name}/`);
           if (found) return found;
@@ -204,7 +177,7 @@ export class Network {
         plan.scratch = Math.max(plan.scratch, 4 * (columns * stride + kernel + w + 2 * padding + 8));
         if (op === "max") {
           step((k) => k.maximum(x.at, out.at, c, h, w, rows, columns, kernel, stride, padding, plan.scratch));
-        } else step((k) => average(k.floats, x, out, (i, n) => window(i, n, kernel, stride, padding)));
+        } else step((k) => average(k.floats, x, out, (i, n) => windowOf(i, n, kernel, stride, padding)));
         break;
       }
       case "GlobalPool":
@@ -279,7 +252,7 @@ export class Network {
       }
     }
     for (let i = 0; i < count; i++) {
-      const p = Math.min(i, positions - 1), row = Math.floor(p / grid[1]);
+      const p = i < positions ? i : i - (i % COLUMNS), row = Math.floor(p / grid[1]); // none too many is read
       ints[spots / 4 + i] = 4 * stride * (row * width + (p % grid[1]));
     }
     step((k) => {
@@ -349,84 +322,6 @@ export class Network {
     if (!place) throw new Error(`${this.architecture.name}: has no layer ${path} that was run.`);
     const { at, shape } = place;
     return { shape, values: this.kernels.floats.slice(at / 4, at / 4 + size(shape)) };
-  }
-}
-
-// The positions that window i of a pooling sees of n, first and end, and how many it counts.
-function window(i, n, kernel, stride, padding) {
-  const from = i * stride - padding, to = Math.min(from + kernel, n + padding);
-  return [Math.max(0, from), Math.min(n, to), to - from];
-}
-
-function part(i, n, parts) {
-  const from = Math.floor((i * n) / parts), to = Math.ceil(((i + 1) * n) / parts);
-  return [from, to, to - from];
-}
-
-function average(m, x, out, seen) {
-  const [channels, height, width] = x.shape, [, rows, columns] = out.shape;
-  for (let c = 0, to = out.at / 4; c < channels; c++) {
-    const from = x.at / 4 + c * height * width;
-    for (let r = 0; r < rows; r++) {
-      const [top, bottom, high] = seen(r, height);
-      for (let q = 0; q < columns; q++) {
-        const [left, right, wide] = seen(q, width);
-        let sum = 0;
-        for (let i = top; i < bottom; i++) {
-          for (let j = from + i * width + left; j < from + i * width + right; j++) sum += m[j];
-        }
-        m[to++] = sum / (high * wide);
-      }
-    }
-  }
-}
-
-function normalize(k, { size: n, alpha, beta, k: constant }, x, out) {
-  const [channels, height, width] = x.shape, area = height * width;
-  const before = n >> 1, after = (n - 1) >> 1;
-  if (beta === 0.75 && area >= 4) {
-    k.normalize(x.at, out.at, channels, area, before, after, alpha / n, constant);
-    return;
-  }
-  const m = k.floats;
-  for (let c = 0; c < channels; c++) {
-    for (let i = 0; i < area; i++) {
-      let sum = 0;
-      for (let q = Math.max(0, c - before); q <= Math.min(channels - 1, c + after); q++) {
-        sum += m[x.at / 4 + q * area + i] ** 2;
-      }
-      const at = c * area + i;
-      m[out.at / 4 + at] = m[x.at / 4 + at] / (constant + (alpha / n) * sum) ** beta;
-    }
-  }
-}
-
-function elementwise(m, layer, x, out, tensor, path) {
-  const each = size(x.shape.slice(1)), from = x.at / 4, to = out.at / 4, count = size(out.shape);
-  if (layer.is === "Dropout") m.copyWithin(to, from, from + count);
-  else if (layer.is === "Tanh") {
-    for (let i = 0; i < count; i++) m[to + i] = layer.amplitude * Math.tanh(layer.slope * m[from + i]);
-  } else if (layer.is === "Select") {
-    layer.channels.forEach((c, i) => m.copyWithin(to + i * each, from + c * each, from + (c + 1) * each));
-  } else if (layer.is === "Scale") {
-    const name = path.replaceAll("/", "."), rows = [x.shape[0]];
-    const factors = tensor(`${name}.weight`, rows), bias = tensor(`${name}.bias`, rows);
-    for (let i = 0; i < count; i++) {
-      const c = Math.floor(i / each);
-      m[to + i] = m[from + i] * factors[c] + bias[c];
-    }
-  }
-}
-
-// A copy of maps with zeros around each, at `to`.
-function pad(m, x, to, py, px) {
-  const [channels, height, width] = x.shape, wide = width + 2 * px;
-  m.fill(0, to, to + channels * (height + 2 * py) * wide);
-  for (let c = 0, from = x.at / 4; c < channels; c++) {
-    for (let r = 0; r < height; r++) {
-      const row = to + (c * (height + 2 * py) + r + py) * wide + px;
-      for (let q = 0; q < width; q++) m[row + q] = m[from++];
-    }
   }
 }
 

@@ -1,8 +1,8 @@
 // Weights out of a file that the reader chose: .safetensors, and .caffemodel in both of Caffe's forms.
 // What names mean what, which networks there are and what a header may leave out comes from Python (known.py).
+import { size } from "./layers.js";
 import { numbers } from "./weights.js";
 
-const size = (shape) => shape.reduce((product, n) => product * n, 1);
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 const DTYPES = { F16: "float16", BF16: "bfloat16", F32: "float32", F64: "float64" };
 

@@ -19,7 +19,8 @@
     (local.set $p6 (i32.load offset=24 (local.get $spots)))
     (local.set $p7 (i32.load offset=28 (local.get $spots)))
     (local.set $end (i32.add (local.get $taps) (i32.shl (local.get $depth) (i32.const 2))))
-    ;; spots never fall, so that these eight are side by side if the last is 28 bytes behind the first
+    ;; eight spots rise (in fewer, the last is the first again): they are side by side if the last is 28 bytes
+    ;; behind the first
     (if (i32.eq (i32.sub (local.get $p7) (local.get $p0)) (i32.const 28))
       (then
         (loop $next
