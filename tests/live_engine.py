@@ -42,10 +42,6 @@ class Ran:
         }
 
 
-def deno_command(*arguments: object) -> list[str]:
-    return [deno.find_deno_bin(), *map(str, arguments)]
-
-
 def run_engine(
     folder: Path,
     what: Live | Path,
@@ -75,15 +71,22 @@ def run_engine(
     if wasm:
         job["wasm"] = folder / "kernels.wasm"
         job["wasm"].write_bytes(parts.module())
+    said = asked(folder, job)
+    return said["error"] if "error" in said else Ran(said, job["out"])
+
+
+def cuts(folder: Path, name: str, whole: bytes) -> list[str]:
+    """What is said of each beginning of a file, the whole file last."""
+    (folder / name).write_bytes(whole)
+    return asked(folder, {"cuts": folder / name, "known": parts.known()})
+
+
+def asked(folder: Path, job: Mapping[str, Any]) -> Any:
     path = folder / "job.json"
     path.write_text(json.dumps(job, default=str), encoding="utf-8")
     environment = os.environ | {"DENO_DIR": str(folder / "deno"), "DENO_NO_UPDATE_CHECK": "1"}
-    done = subprocess.run(
-        deno_command("run", "--no-remote", "--no-config", "--allow-read", "--allow-write", RUNNER, path),
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
+    allowed = ("--no-remote", "--no-config", "--allow-read", "--allow-write")
+    command = [deno.find_deno_bin(), "run", *allowed, str(RUNNER), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    return said["error"] if "error" in said else Ran(said, job["out"])
+    return json.loads(done.stdout)

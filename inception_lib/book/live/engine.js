@@ -82,7 +82,10 @@ export class Network {
       const factors = Array.from(gain, (g, r) => g / Math.sqrt(variance[r] + layer.norm_eps));
       const depth = size(each);
       bias = Float32Array.from(factors, (f, r) => (bias[r] - mean[r]) * f + shift[r]);
-      values = values.map((value, i) => value * factors[Math.floor(i / depth)]);
+      values = values.slice();
+      for (let row = 0, i = 0; row < rows; row++) {
+        for (const end = i + depth; i < end; i++) values[i] *= factors[row];
+      }
     }
     return { rows, groups, depth: size(each), shape: [rows, ...each], values, bias };
   }

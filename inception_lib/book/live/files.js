@@ -66,6 +66,7 @@ function match(weights, { networks }) {
       for (const layer of layers) {
         const path = prefix + layer.name;
         for (const branch of layer.branches ?? []) visit(branch.layers, `${path}.`);
+        if (layer.is !== "Conv") continue;
         if (weights.get(`${path}.conv.weight`)?.shape[0] === layer.out_channels) fits++;
         if (layer.batch_norm && weights.get(`${path}.norm.weight`)) fits++;
       }

@@ -6,6 +6,7 @@ export const size = (shape) => shape.reduce((product, n) => product * n, 1);
 export const text = (shape) => shape.join("x");
 const moves = (n, kernel, stride, padding, ceil) => {
   const over = n + 2 * padding - kernel;
+  if (over < 0) return 0; // the window is larger than all it could see
   if (!ceil) return Math.floor(over / stride) + 1;
   const last = Math.ceil(over / stride);
   return last * stride >= n + padding ? last : last + 1; // no window that would see only padding
