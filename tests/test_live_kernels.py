@@ -7,12 +7,12 @@ import ctypes
 import numpy as np
 import pytest
 import torch
+import wasmtime
 from torch.nn import functional as F
 
 from inception_lib.book.live import parts
 
 pytestmark = pytest.mark.book
-wasmtime = pytest.importorskip("wasmtime", reason="needs the extra `book`")
 
 
 class Kernels:
