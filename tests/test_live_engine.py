@@ -135,9 +135,7 @@ def shapes():
 @pytest.mark.parametrize("wasm", [True, False], ids=["wasm", "plain"])
 def test_every_layer_of_the_bundled_network_is_torchs_on_fifty_images(tmp_path, shapes, wasm):
     x = images(shapes.network.architecture, 50)
-    agree(
-        run_engine(tmp_path, live(shapes.network), x, keep="all", wasm=wasm), wanted(shapes.network, x)
-    )
+    agree(run_engine(tmp_path, live(shapes.network), x, keep="all", wasm=wasm), wanted(shapes.network, x))
 
 
 @pytest.mark.parametrize("variant", ["paper", "torchvision"])
@@ -182,9 +180,7 @@ def test_a_branch_or_channels_switched_off_are_zeros_in_torch(tmp_path, shapes):
                 for name, part in trunk(network).items():
                     y = variant.replaced.get(name, part)(y)
             branch = variant.name.partition("/")[2]
-            ran = run_engine(
-                tmp_path, packed, x, off=[{"module": module, "branch": branch}], keep=[module]
-            )
+            ran = run_engine(tmp_path, packed, x, off=[{"module": module, "branch": branch}], keep=[module])
             agree(ran, {"logits": y.flatten(1).numpy()})
             begin = sum(
                 module_shapes[f"{module}/{b.layers[-1].name}"][0]

@@ -10,7 +10,7 @@ from live_engine import Ran, cuts, run_engine
 from safetensors.torch import save_file
 from weights_helpers import as_caffe, tiny
 
-from inception_lib import WeightsError, googlenet, load_weights, save_weights
+from inception_lib import WeightsError, googlenet, save_weights
 from inception_lib.book.bundled import FOLDER, bundled
 from inception_lib.book.live import packing
 from inception_lib.book.live.parts import network
@@ -44,7 +44,8 @@ def logits(network, x):
 def test_what_is_packed_is_within_half_a_step_of_what_was_there():
     rng = np.random.default_rng(0)
     state = {
-        "a.weight": rng.normal(size=(5, 3, 2, 2)).astype(np.float32) * np.array([1, 1e-6, 100, 1, 0])[:, None, None, None],
+        "a.weight": rng.normal(size=(5, 3, 2, 2)).astype(np.float32)
+        * np.array([1, 1e-6, 100, 1, 0])[:, None, None, None],
         "a.bias": rng.normal(size=5).astype(np.float32),
         "a.norm.num_batches_tracked": np.array(7),
     }
@@ -162,7 +163,11 @@ def test_every_form_of_caffemodel_gives_the_same_network(tmp_path, variant, form
         ("x.safetensors", b"\xff" * 8 + b"{}", "its header is longer than the file"),
         ("x.safetensors", b"\x05" + bytes(7) + b"{nope", "it is damaged"),
         ("x.safetensors", b"\x02" + bytes(7) + b"{}", "these are no weights of GoogLeNet"),
-        ("x.caffemodel", caffemodel({"c": [np.ones((2, 3), np.float32)]}), "these are no weights of GoogLeNet"),
+        (
+            "x.caffemodel",
+            caffemodel({"c": [np.ones((2, 3), np.float32)]}),
+            "these are no weights of GoogLeNet",
+        ),
         ("x.caffemodel", caffemodel({"c": []}), "it holds no layer with weights"),
         ("x.caffemodel", caffemodel({"c": [np.ones(2, np.float32)] * 3}), "c has 3 arrays"),
     ],

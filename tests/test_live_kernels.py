@@ -88,7 +88,12 @@ def test_product_is_the_matrix_product(kernels, rows, columns, relu):
 
 @pytest.mark.parametrize(
     "spots",
-    [[0, 1, 2, 3, 4, 5, 6, 7], [0, 2, 4, 6, 8, 10, 12, 14], [3, 4, 5, 9, 10, 11, 15, 16], [5, 6, 5, 5, 5, 5, 5, 5]],
+    [
+        [0, 1, 2, 3, 4, 5, 6, 7],
+        [0, 2, 4, 6, 8, 10, 12, 14],
+        [3, 4, 5, 9, 10, 11, 15, 16],
+        [5, 6, 5, 5, 5, 5, 5, 5],
+    ],
 )
 def test_gather_takes_the_columns(kernels, spots):
     source, taps = numbers(100), np.array([0, 7, 50, 61, 3], np.int32)
@@ -112,7 +117,9 @@ def test_normalize_is_torchs_lrn(kernels, shape, size):
     np.testing.assert_allclose(kernels.get(out, *shape), want, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kernel, stride, padding", [(3, 2, 0), (3, 1, 1), (2, 2, 0), (3, 2, 1), (5, 3, 2), (1, 1, 0)])
+@pytest.mark.parametrize(
+    "kernel, stride, padding", [(3, 2, 0), (3, 1, 1), (2, 2, 0), (3, 2, 1), (5, 3, 2), (1, 1, 0)]
+)
 @pytest.mark.parametrize("shape", [(2, 5, 5), (1, 8, 13), (3, 16, 7), (2, 5, 4)])
 @pytest.mark.parametrize("ceil", [True, False])
 def test_maximum_is_torchs_max_pool(kernels, kernel, stride, padding, shape, ceil):

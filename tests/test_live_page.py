@@ -25,7 +25,9 @@ pytestmark = pytest.mark.book
 
 
 def test_a_script_holds_what_it_imports_once(tmp_path):
-    (tmp_path / "a.js").write_text('import { b } from "./in/b.js";\nimport { c } from "./c.js";\nexport default b + c;\n')
+    (tmp_path / "a.js").write_text(
+        'import { b } from "./in/b.js";\nimport { c } from "./c.js";\nexport default b + c;\n'
+    )
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "b.js").write_text('import {\n  c,\n} from "../c.js";\nexport const b = c;\n')
     (tmp_path / "c.js").write_text("export const c = 1;\n")
@@ -75,7 +77,9 @@ def test_a_kernel_sends_the_network_once_it_is_wanted():
     assert widget.live_parts["networks"] == {"shapes-2": about}
     assert widget.live_parts["source"] == parts.source()
     widget.live_wanted = "shapes-9"
-    assert widget.live_parts["error"].startswith("There is no bundled network 'shapes-9'; there are shapes-1, ")
+    assert widget.live_parts["error"].startswith(
+        "There is no bundled network 'shapes-9'; there are shapes-1, "
+    )
 
 
 class Shown(Living, anywidget.AnyWidget):
@@ -205,7 +209,8 @@ def test_the_reader_can_look_further_after_a_run_and_at_the_filters(opened):
     found = seen.page.evaluate(
         """async () => {
           await live.run({ input: new Float32Array(3 * 80 * 80).fill(0.5) });
-          const maps = await live.read(["conv1", "inception_5b"]), filters = await live.filters("inception_3a/5x5");
+          const maps = await live.read(["conv1", "inception_5b"]);
+          const filters = await live.filters("inception_3a/5x5");
           const again = await live.filters("inception_3a/5x5");
           const error = await live.read(["conv9"]).catch((error) => error.message);
           return [maps.conv1.shape, maps.inception_5b.shape, filters.shape, filters.bias.length, error,

@@ -30,7 +30,9 @@ def _weights_of(layers: Mapping[str, str]) -> dict[str, str]:
 #: What layers begin with, in Caffe's network and in ours.
 LAYERS_OF_CAFFE = _weights_of(CAFFE)
 # torchvision's names go on with `conv` or `bn`, as ours with `conv` or `norm`
-LAYERS_OF_TORCHVISION = {theirs: ours.removesuffix(".conv") for theirs, ours in _weights_of(TORCHVISION).items()}
+LAYERS_OF_TORCHVISION = {
+    theirs: ours.removesuffix(".conv") for theirs, ours in _weights_of(TORCHVISION).items()
+}
 _OURS = {ours: theirs for theirs, ours in LAYERS_OF_TORCHVISION.items()}
 
 

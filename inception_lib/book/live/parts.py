@@ -92,8 +92,8 @@ def known() -> dict[str, Any]:
     what `caffe` and `torchvision` call our layers, the names of `imagenet`'s classes, and `kinds`: what
     files that are no weights begin with.
     """
-    from inception_lib.data.images import PREPROCESSES
     from inception_lib.data.imagenet import imagenet_classes
+    from inception_lib.data.images import PREPROCESSES
     from inception_lib.weights import names
     from inception_lib.weights.formats import usual_preprocess
     from inception_lib.weights.header import encoded
@@ -144,9 +144,7 @@ def _sparse(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     usual = _defaults()[value["is"]]
-    return {
-        key: _sparse(item) for key, item in value.items() if key not in usual or usual[key] != item
-    }
+    return {key: _sparse(item) for key, item in value.items() if key not in usual or usual[key] != item}
 
 
 def text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a widget that runs a network has in common with others: in a notebook, the kernel sends the network."""
+"""What widgets that run a network have in common: in a notebook, the kernel sends it."""
 
 from __future__ import annotations
 
