@@ -42,7 +42,7 @@ function ofKernel(model, network) {
     model.set("live_wanted", network);
     model.save_changes();
     heard();
-    setTimeout(() => fail(new Error("There is no kernel to send the network: run the cell again.")), 20000);
+    setTimeout(() => fail(new Error("There is no kernel to send the network: run the cell again.")), 60000);
   });
 }
 
