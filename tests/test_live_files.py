@@ -162,6 +162,7 @@ def test_every_form_of_caffemodel_gives_the_same_network(tmp_path, variant, form
         ("x.caffemodel", b"\x0a\x05goog", "a field of 5 bytes is cut short"),
         ("x.safetensors", b"\xff" * 8 + b"{}", "its header is longer than the file"),
         ("x.safetensors", b"\x05" + bytes(7) + b"{nope", "it is damaged"),
+        ("x.safetensors", b"\x07" + bytes(7) + b'{"a":5}', "a is no tensor in its header"),
         ("x.safetensors", b"\x02" + bytes(7) + b"{}", "these are no weights of GoogLeNet"),
         (
             "x.caffemodel",

@@ -58,6 +58,10 @@ export class Live {
         if (error === undefined) done(result);
         else fail(new Error(error));
       };
+      port.onerror = () => { // it ran out of memory, most likely
+        for (const { fail } of this.asked.values()) fail(new Error("The network's worker stopped."));
+        this.asked.clear();
+      };
       return port;
     });
     this.ready = this.ask("setup", { module, known });

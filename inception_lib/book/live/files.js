@@ -92,8 +92,12 @@ function safetensors(bytes, known) {
   const ours = about.inception_lib === "1";
   if (about.inception_lib && !ours) throw new Error("a newer inception_lib wrote it");
   const tensors = new Map();
-  for (const [key, { dtype, shape, data_offsets: [from, to] }] of Object.entries(entries)) {
+  for (const [key, entry] of Object.entries(entries)) {
     if (/num_batches_tracked$/.test(key)) continue; // counts training steps only
+    if (!Array.isArray(entry?.shape) || !Array.isArray(entry.data_offsets)) {
+      throw new Error(`${key} is no tensor in its header`);
+    }
+    const { dtype, shape, data_offsets: [from, to] } = entry;
     if (!(dtype in DTYPES)) throw new Error(`${key} is of the type ${dtype}, which no weight is`);
     const values = numbers(DTYPES[dtype], bytes.subarray(8 + length + from, 8 + length + to), 0, size(shape));
     tensors.set(ours ? key : renamed(key, known.torchvision), { shape, values });
