@@ -11,7 +11,6 @@ rate of multiplications that `median` comes to; `open` the milliseconds until th
 
 from __future__ import annotations
 
-import base64
 import statistics
 import sys
 import tempfile
@@ -30,11 +29,13 @@ from inception_lib.book.live import page, parts  # noqa: E402
 from inception_lib.book.scripts import joined  # noqa: E402
 from inception_lib.console import run  # noqa: E402
 from inception_lib.counting import count  # noqa: E402
+from inception_lib.weights.info import Loaded  # noqa: E402
 from inception_lib.weights.loading import load_weights  # noqa: E402
 from tools.browser import find_browser  # noqa: E402
 
 OPEN = """async ([name, plain]) => {
   const all = globalThis.InceptionLive, start = performance.now();
+  if (name === "large") await client.large();
   const live = new client.Live(plain ? { ...all, wasm: "" } : all);
   const about = await live.open(all.networks[name]);
   if (about.plain !== plain) throw new Error("these are the other kernels");
@@ -53,20 +54,14 @@ RUNS = """async ([name, plain, side, runs]) => {
 }"""
 
 
-def write_page(folder: Path, networks: dict[str, parts.Live]) -> str:
-    """A page with the engine and these networks; gives its address."""
-    page.write_script(folder)
-    for name, (about, data) in networks.items():
-        value = parts.text(about | {"data": base64.b64encode(data).decode()})
-        (folder / f"{name}.js").write_text(f"InceptionLive.networks[{name!r}] = {value};\n", encoding="utf-8")
-    scripts = "".join(
-        f'<script src="{name}"></script>' for name in (page.NAME, *(f"{n}.js" for n in networks))
-    )
+def write_page(folder: Path, large: Loaded | None) -> str:
+    """A page with the engine and its networks; gives its address."""
+    page.write_scripts(folder / "_static", large)
     client = joined(parts.FOLDER / "client.js")
     path = folder / "page.html"
     path.write_text(
-        f"<!doctype html><meta charset=utf-8>{scripts}"
-        f'<script type="module">{client}\nglobalThis.client = {{ Live }};</script>',
+        f'<!doctype html><meta charset=utf-8><script src="_static/{page.NAME}"></script>'
+        f'<script type="module">{client}\nglobalThis.client = {{ Live, large }};</script>',
         encoding="utf-8",
     )
     return path.as_uri()
@@ -83,11 +78,9 @@ def main(weights: Path | None = None, rounds: int = 5, runs: int = 40, record: s
     """
     small = next(bundled(1)).network.architecture
     cases = {parts.BUNDLED: (small, runs)}
-    networks = {}
-    if weights is not None:
-        large = load_weights(weights)
-        networks["bvlc"] = parts.network(large, "float16")
-        cases["bvlc"] = (large.network.architecture, max(2, runs // 10))
+    large = None if weights is None else load_weights(weights)
+    if large is not None:
+        cases[page.LARGE] = (large.network.architecture, max(2, runs // 10))
     took: dict[tuple[str, bool], list[tuple[float, float]]] = {}
     opening: dict[tuple[str, bool], float] = {}
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
@@ -95,7 +88,7 @@ def main(weights: Path | None = None, rounds: int = 5, runs: int = 40, record: s
             executable_path=find_browser(), args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
         version, tab = browser.version, browser.new_page()
-        tab.goto(write_page(Path(folder), networks), wait_until="load")
+        tab.goto(write_page(Path(folder), large), wait_until="load")
         for name in cases:
             for plain in (False, True):
                 opening[name, plain] = tab.evaluate(OPEN, [name, plain])
@@ -112,7 +105,7 @@ def main(weights: Path | None = None, rounds: int = 5, runs: int = 40, record: s
         median = statistics.median(ms for ms, _ in times)
         outcome.append(
             {
-                "network": name,
+                "network": large.info.name if large and name == page.LARGE else name,
                 "side": cases[name][0].input[1],
                 "kernels": "plain JavaScript" if plain else "WebAssembly",
                 "runs": len(times),

@@ -55,12 +55,13 @@ def test_the_pages_script_is_small_and_written_beside_the_pages(tmp_path):
     local_ext.write_live_network(SimpleNamespace(builder=SimpleNamespace(format="latex")), None)
     assert not list(tmp_path.iterdir())
     local_ext.write_live_network(html, None)
+    assert [path.name for path in (tmp_path / "_static").iterdir()] == ["live.js"]
     text = (tmp_path / "_static" / "live.js").read_text()
     assert 500_000 < len(text) < 700_000 and text.isascii()
     value = json.loads(text.removeprefix("globalThis.InceptionLive = ").removesuffix(";\n"))
     about, data = parts.bundled_network()
     assert value["networks"] == {"shapes-1": about | {"data": base64.b64encode(data).decode()}}
-    assert len(data) < 400_000
+    assert len(data) < 400_000 and value["offered"] is None
     assert base64.b64decode(value["wasm"]) == parts.module()
 
 
@@ -87,7 +88,7 @@ class Shown(Living, anywidget.AnyWidget):
 
     _esm = joined(parts.FOLDER / "client.js") + (
         "export default { async render({ model, el }) {"
-        "  globalThis.client = { Live, parts: () => parts(model) }; el.className = 'live';"
+        "  globalThis.client = { Live, large, parts: () => parts(model) }; el.className = 'live';"
         "} };"
     )
 
@@ -95,7 +96,7 @@ class Shown(Living, anywidget.AnyWidget):
 @pytest.fixture
 def opened(visit, tmp_path):
     """A page with the network open, from a file."""
-    page.write_script(tmp_path / "_static")
+    page.write_scripts(tmp_path / "_static")
 
     def open_one(head: str = ""):
         seen = visit(write_page(tmp_path / "page.html", [Shown()], head=head))
@@ -248,6 +249,42 @@ def bundled_files():
     from inception_lib.book.bundled import FOLDER
 
     yield FOLDER / "shapes-2.safetensors"
+
+
+@pytest.mark.parametrize("length", [1, 2, 15, 16, 1000, (15 << 16) + 1])
+def test_letters_hold_fifteen_bits(length):
+    data = np.random.default_rng(length).integers(0, 256, length, np.uint8).tobytes()
+    text = page.letters(data)
+    assert len(text) == -(-length * 8 // 15)
+    bits = "".join(f"{ord(letter) - 0x3400:015b}" for letter in text)
+    assert int(bits[: 8 * length], 2) == int.from_bytes(data, "big") and not int(bits[8 * length :] or "0", 2)
+
+
+def test_a_large_network_is_offered_and_fetched_on_the_readers_wish(visit, tmp_path, monkeypatch):
+    html = SimpleNamespace(outdir=str(tmp_path), builder=SimpleNamespace(format="html"))
+    monkeypatch.setenv("BOOK_WEIGHTS", str(next(bundled_files())))
+    local_ext.write_live_network(html, None)
+    size = (tmp_path / "_static" / "live-large.js").stat().st_size
+    seen = visit(write_page(tmp_path / "page.html", [Shown()], head=""))
+    x = torch.randn(1, 3, 80, 80, generator=torch.Generator().manual_seed(5))
+    about = seen.page.evaluate(
+        """async () => {
+          const all = await client.parts();
+          globalThis.live = new client.Live(all);
+          const before = Object.keys(all.networks);
+          return [all.offered, before, await live.open(await client.large())];
+        }"""
+    )
+    assert about[0] == {"name": "shapes-2", "source": about[0]["source"], "bytes": size}
+    assert about[1] == ["shapes-1"] and about[2]["name"] == "shapes-2"
+    found = seen.page.evaluate(RUN, [x.flatten().tolist(), []])
+    with torch.no_grad():
+        want = next(bundled(2)).network(x).logits[0]  # the file itself is in float16: nothing is lost
+    np.testing.assert_allclose(found["logits"], want, atol=1e-4)
+    assert seen.off_machine == [] and seen.errors == []
+    monkeypatch.delenv("BOOK_WEIGHTS")
+    local_ext.write_live_network(html, None)
+    assert [path.name for path in (tmp_path / "_static").iterdir()] == ["live.js"]
 
 
 def test_a_page_without_its_script_says_so(visit, tmp_path):

@@ -178,11 +178,16 @@ def finish_page(app, pagename, templatename, context, doctree) -> None:
 
 
 def write_live_network(app, exception) -> None:
-    """At the end, and not as one of Sphinx's own static files, each of which it puts on every page."""
+    """At the end, and not as one of Sphinx's own static files, each of which it puts on every page.
+
+    BOOK_WEIGHTS, a name or a file as `load_weights` takes it, adds a large network for those who ask for it.
+    """
     if exception is None and app.builder.format == "html":
+        from inception_lib import load_weights
         from inception_lib.book.live import page
 
-        page.write_script(Path(app.outdir) / "_static")
+        large = os.environ.get("BOOK_WEIGHTS", "").strip()
+        page.write_scripts(Path(app.outdir) / "_static", load_weights(large) if large else None)
 
 
 def setup(app):

@@ -1,5 +1,5 @@
 // The page's side of the engine: a network that runs in a worker. Widgets import this file.
-import { fromBase64, normalized } from "./weights.js";
+import { fromBase64, fromLetters, normalized } from "./weights.js";
 
 // What the engine needs, { source, wasm, known, networks }: from the page's script (page.py writes it), which
 // is fetched when first asked for; in a notebook from the kernel, which sends it once `live_wanted` is set.
@@ -15,14 +15,25 @@ export function parts(model, network = "shapes-1") {
   return shared.parts.get(key);
 }
 
-function ofPage() {
+async function ofPage() {
+  if (!globalThis.InceptionLive) await fetched("live.js");
+  return globalThis.InceptionLive;
+}
+
+// The large network of a page whose `parts` say that one is offered; it is fetched when first asked for.
+export async function large() {
+  const { networks } = globalThis.InceptionLive;
+  if (!networks.large) await fetched("live-large.js");
+  return networks.large;
+}
+
+function fetched(name) {
   return new Promise((done, fail) => {
-    if (globalThis.InceptionLive) return done(globalThis.InceptionLive);
     const script = document.createElement("script");
-    script.src = new URL("_static/live.js", document.baseURI).href;
-    script.onload = () => done(globalThis.InceptionLive);
+    script.src = new URL(`_static/${name}`, document.baseURI).href;
+    script.onload = done;
     script.onerror = () =>
-      fail(new Error("The network's weights, _static/live.js, are not beside this page."));
+      fail(new Error(`The network's weights, _static/${name}, are not beside this page.`));
     document.head.append(script);
   });
 }
@@ -80,8 +91,9 @@ export class Live {
   async open(what) {
     if (what instanceof Blob) this.about = await this.ask("open", { file: what });
     else {
-      const { data, bytes = fromBase64(data), ...packed } = what;
-      this.about = await this.ask("open", { packed, bytes });
+      const { data, letters, length, bytes, ...packed } = what;
+      const given = bytes ?? (letters ? await fromLetters(letters, length) : fromBase64(data));
+      this.about = await this.ask("open", { packed, bytes: given });
     }
     return this.about;
   }

@@ -66,6 +66,18 @@ export function fromBase64(text) {
   return bytes;
 }
 
+// Compressed bytes out of text with 15 bits to a letter, as page.py writes a large network: `length` of them.
+export async function fromLetters(text, length) {
+  const bytes = new Uint8Array(length);
+  for (let i = 0, at = 0, bits = 0, held = 0; at < length; i++) {
+    bits = (bits << 15) | (text.charCodeAt(i) - 0x3400);
+    for (held += 15; held >= 8 && at < length; held -= 8) bytes[at++] = bits >> (held - 8);
+    bits &= (1 << held) - 1;
+  }
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
 // The pixels of an ImageData (RGBA, from 0 to 255) as a network takes them: [3, height, width].
 export function normalized({ data, width, height }, { white, mean, std, channels }) {
   const area = width * height, values = new Float32Array(3 * area);
