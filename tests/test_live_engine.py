@@ -107,7 +107,7 @@ def agree(ran: Ran | str, want: dict[str, np.ndarray]) -> None:
 
 
 V3 = inception_v3(classes=7).without_heads()  # of which small inputs are too small for the head
-#: What no network here has: windows that would start in a padding, odd exponents and sizes, two kinds of side.
+#: What no network here has: windows that would start in a padding, other exponents, and unequal sides.
 ODD = Architecture(
     name="odd",
     input=(4, 11, 11),
