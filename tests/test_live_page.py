@@ -16,6 +16,7 @@ from inception_lib.book.bundled import bundled
 from inception_lib.book.live import page, parts
 from inception_lib.book.live.widget import Living
 from inception_lib.book.scripts import joined
+from inception_lib.data.images import BVLC_PREPROCESS
 from inception_lib.data.shapes import picture_at
 from inception_lib.nn.network import activations
 from inception_lib.weights.header import KINDS, _decode, encoded
@@ -88,7 +89,7 @@ class Shown(Living, anywidget.AnyWidget):
 
     _esm = joined(parts.FOLDER / "client.js") + (
         "export default { async render({ model, el }) {"
-        "  globalThis.client = { Live, large, parts: () => parts(model) }; el.className = 'live';"
+        "  globalThis.client = { Live, large, normalized, parts: () => parts(model) }; el.className = 'live';"
         "} };"
     )
 
@@ -162,14 +163,15 @@ def test_pixels_of_a_page_become_the_input_that_python_makes_of_them(opened):
     seen = opened()
     picture = picture_at("test", 4)
     found = seen.page.evaluate(
-        """async (rgb) => {
+        """async ([rgb, bvlc]) => {
           const data = new Uint8ClampedArray(4 * 80 * 80).fill(255);
           rgb.forEach((value, i) => { data[4 * Math.floor(i / 3) + i % 3] = value; });
-          const found = await live.run({ image: new ImageData(data, 80, 80), keep: ["input"] });
-          return [[...found.kept.input.values], [...found.logits]];
+          const image = new ImageData(data, 80, 80), found = await live.run({ image, keep: ["input"] });
+          return [[...found.kept.input.values], [...found.logits], [...client.normalized(image, bvlc)]];
         }""",
-        picture.ravel().tolist(),
+        [picture.ravel().tolist(), encoded(BVLC_PREPROCESS)],
     )
+    np.testing.assert_allclose(found[2], BVLC_PREPROCESS.tensor(picture).flatten(), atol=1e-4)
     x = next(bundled(1)).info.preprocess(picture)
     np.testing.assert_allclose(found[0], x.flatten(), atol=1e-6)
     np.testing.assert_allclose(found[1], answer_of_torch(x[None])[0], atol=1e-4)

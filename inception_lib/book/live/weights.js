@@ -71,8 +71,7 @@ export async function fromLetters(text, length) {
   const bytes = new Uint8Array(length);
   for (let i = 0, at = 0, bits = 0, held = 0; at < length; i++) {
     bits = (bits << 15) | (text.charCodeAt(i) - 0x3400);
-    for (held += 15; held >= 8 && at < length; held -= 8) bytes[at++] = bits >> (held - 8);
-    bits &= (1 << held) - 1;
+    for (held += 15; held >= 8 && at < length; held -= 8) bytes[at++] = bits >> (held - 8); // its lowest 8 bits
   }
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
