@@ -241,6 +241,8 @@ def test_a_file_from_disk_is_opened_and_a_wrong_one_is_named(opened, tmp_path):
     with torch.no_grad():
         want = next(bundled(2)).network(x).logits[0]
     np.testing.assert_allclose(seen.page.evaluate(RUN, [x.flatten().tolist(), []])["logits"], want, atol=1e-4)
+    filters = "live.filters('conv1').then(({ values }) => values.length)"
+    assert [seen.page.evaluate(filters) for _ in range(2)] == [16 * 3 * 7 * 7] * 2  # each time a copy
     (tmp_path / "notes.txt").write_text("hello\n")
     box.set_input_files(str(tmp_path / "notes.txt"))
     assert box.evaluate(opening).startswith("notes.txt: this is text, and not weights")
@@ -293,3 +295,8 @@ def test_a_page_without_its_script_says_so(visit, tmp_path):
     seen = visit(write_page(tmp_path / "page.html", [Shown()], head=""))
     said = seen.page.evaluate("client.parts().catch((error) => error.message)")
     assert said == "The network's weights, _static/live.js, are not beside this page."
+
+
+def test_the_script_is_beside_the_built_pages_and_on_none_of_them(pages):
+    assert (pages / "_static" / "live.js").read_text().startswith("globalThis.InceptionLive = ")
+    assert not [path.name for path in pages.glob("*.html") if "live.js" in path.read_text(encoding="utf-8")]
