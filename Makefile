@@ -49,11 +49,11 @@ help:
 $(INSTALLED): FORCE
 	@"$(PYTHON)" tools/install.py $(NAMED)
 
-# the repository's public address, if the environment has one: other links, so other pages
+# the repository's public address, and weights for the page, if the environment has them: other pages
 $(ADDRESS): FORCE
 	@mkdir -p $(@D)
-	@echo "$$BOOK_REPOSITORY_URL $$BOOK_REPOSITORY_BRANCH $$BOOK_COLAB_BRANCH" | cmp -s - $@ || \
-	  echo "$$BOOK_REPOSITORY_URL $$BOOK_REPOSITORY_BRANCH $$BOOK_COLAB_BRANCH" > $@
+	@echo "$$BOOK_REPOSITORY_URL $$BOOK_REPOSITORY_BRANCH $$BOOK_COLAB_BRANCH $$BOOK_WEIGHTS" | cmp -s - $@ || \
+	  echo "$$BOOK_REPOSITORY_URL $$BOOK_REPOSITORY_BRANCH $$BOOK_COLAB_BRANCH $$BOOK_WEIGHTS" > $@
 
 $(BUILT): $(INSTALLED) $(SOURCES) $(ADDRESS)
 	@echo "Executing the chapters and building the pages (some minutes the first time)"

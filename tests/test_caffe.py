@@ -138,7 +138,7 @@ def test_the_narrow_network_answers_as_plain_torch_functions_do(form):
 def test_the_answers_depend_on_every_layer_on_the_order_of_channels_and_on_the_mean():
     layers, image = narrow_layers(), seen(photograph())
     right = answers(layers, image)
-    assert len(layers) == 64 and set(layers) == set(names._CAFFE)
+    assert len(layers) == 64 and set(layers) == set(names.LAYERS_OF_CAFFE)
     for name, (weights, biases) in layers.items():
         assert (
             np.abs(answers({**layers, name: [weights * np.float32(0.97), biases]}, image) - right).max() > 0.1

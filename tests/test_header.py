@@ -113,7 +113,7 @@ def test_a_header_of_the_first_format_is_read_for_ever(tmp_path):
     assert info.preprocess == Preprocess(resize=80, crop=80, white=1.0, mean=(0.4, 0, 1), std=(0.2, 1, 2.5))
     assert info.classes == ("a", "b") and info.license == "MIT" and info.urls == ()
     kinds = set(re.findall(r'"is": "(\w+)"', FORMAT_1["architecture"] + FORMAT_1["preprocess"]))
-    assert kinds == set(header._KINDS)
+    assert kinds == set(header.KINDS)
     assert header.info_of(tmp_path / "x", header.metadata(info)) == info
 
 
@@ -204,7 +204,7 @@ def test_whatever_stands_anywhere_in_a_header_gives_a_network_or_one_sentence(tm
 )
 def test_a_network_that_nobody_could_run_is_refused(tmp_path, layers, sentence):
     good = header.metadata(Weights(name="x", architecture=SMALL, preprocess=BVLC_PREPROCESS))
-    odd = header._encode(replace(SMALL, layers=layers) if layers else SMALL) | (
+    odd = header.encoded(replace(SMALL, layers=layers) if layers else SMALL) | (
         {} if layers else {"layers": []}
     )
     path = tmp_path / "x.safetensors"

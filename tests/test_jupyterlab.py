@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -11,9 +12,32 @@ import urllib.request
 
 import nbformat
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_notebook
 
+from inception_lib.book.bundled import bundled
+
 PATIENCE = 120  # seconds, for a slow machine
+#: A widget that runs the bundled network, whose weights it gets from the kernel.
+LIVE = """
+import anywidget
+from inception_lib.book.live import parts
+from inception_lib.book.live.widget import Living
+from inception_lib.book.scripts import joined
+
+class Shown(Living, anywidget.AnyWidget):
+    _esm = joined(parts.FOLDER / "client.js") + '''
+    export default { async render({ model, el }) {
+      const all = await parts(model, "shapes-3"), live = new Live(all);
+      await live.open(all.networks["shapes-3"]);
+      const { logits } = await live.run({ input: new Float32Array(3 * 80 * 80).fill(0.5) });
+      el.className = "live";
+      el.textContent = JSON.stringify([...logits]);
+    } };
+    '''
+
+Shown()
+"""
 
 
 @pytest.fixture
@@ -29,6 +53,7 @@ def lab(tmp_path):
     ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     nbformat.write(new_notebook(cells=cells, metadata=kernel), tmp_path / "widget.ipynb")
+    nbformat.write(new_notebook(cells=[new_code_cell(LIVE)], metadata=kernel), tmp_path / "live.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -70,21 +95,38 @@ def lab(tmp_path):
                     said = (tmp_path / "lab.log").read_text()
                     pytest.fail(f"JupyterLab did not start:\n{said}", pytrace=False)
                 time.sleep(0.3)
-        yield f"{url}/lab/tree/widget.ipynb"
+        yield f"{url}/lab/tree"
     finally:
         server.terminate()
         server.wait(30)
         log.close()
 
 
-def test_a_widget_moves_and_the_kernel_follows(lab, chromium):
+def run_all(chromium, address: str):
+    """The page of a notebook, all cells of which were run."""
     page = chromium.new_page()
     page.set_default_timeout(PATIENCE * 1000)
-    page.goto(lab)
+    page.goto(address)
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # cells run before that may be forgotten
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
+    return page
+
+
+def test_the_kernel_sends_the_network_that_runs_in_the_page(lab, chromium):
+    page = run_all(chromium, f"{lab}/live.ipynb")
+    found = json.loads(page.locator(".live").inner_text())
+    page.close()
+    network = next(bundled(3)).network
+    with torch.no_grad():
+        want = network(torch.full((1, 3, 80, 80), 0.5)).logits[0]
+    # the page has it in int8, another network altogether would be off by far more
+    assert torch.tensor(found).sub(want).abs().max() < 0.05 * want.abs().max()
+
+
+def test_a_widget_moves_and_the_kernel_follows(lab, chromium):
+    page = run_all(chromium, f"{lab}/widget.ipynb")
     root = page.locator(".inception-widget")
     root.wait_for()
     printed = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output")

@@ -32,7 +32,7 @@ def one_sentence(error):
 def as_caffe(state):
     """A state dict of ours under Caffe's names."""
     layers = {}
-    for theirs, ours in names._CAFFE.items():
+    for theirs, ours in names.LAYERS_OF_CAFFE.items():
         if f"{ours}.weight" in state:
             layers[theirs] = [state[f"{ours}.{part}"].numpy() for part in ("weight", "bias")]
     return layers

@@ -9,6 +9,7 @@
 - Where the environment says what the repository's public address is, chapters link to it, to Binder and to
   Colab; otherwise there are no such links, since none could work.
 - The library reference and the index of the widgets are made from the library, at each build.
+- The script with the engine and the network that pages run is written beside the pages.
 """
 
 from __future__ import annotations
@@ -176,6 +177,19 @@ def finish_page(app, pagename, templatename, context, doctree) -> None:
         context["metatags"] = f'{tags}\n<meta name="description" content="{html.escape(text)}" />'
 
 
+def write_live_network(app, exception) -> None:
+    """At the end, and not as one of Sphinx's own static files, each of which it puts on every page.
+
+    BOOK_WEIGHTS, a name or a file as `load_weights` takes it, adds a large network for those who ask for it.
+    """
+    if exception is None and app.builder.format == "html":
+        from inception_lib import load_weights
+        from inception_lib.book.live import page
+
+        large = os.environ.get("BOOK_WEIGHTS", "").strip()
+        page.write_scripts(Path(app.outdir) / "_static", load_weights(large) if large else None)
+
+
 def setup(app):
     app.connect("config-inited", remove_thebe)
     app.connect("config-inited", key_the_cache)
@@ -186,4 +200,5 @@ def setup(app):
     app.connect("env-get-outdated", generated_pages)
     app.connect("env-updated", bibliography_pages)
     app.connect("html-page-context", finish_page, priority=900)  # after the theme has made its buttons
+    app.connect("build-finished", write_live_network)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

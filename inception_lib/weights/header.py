@@ -25,7 +25,8 @@ from inception_lib.weights.info import Weights
 #: Raised when what is known already changes its meaning; a new field or class needs no new number.
 _FORMAT = "1"
 
-_KINDS = {
+#: The classes of structures, by the name under `is`.
+KINDS = {
     kind.__name__: kind
     for kind in (
         data.Conv,
@@ -66,8 +67,8 @@ def metadata(info: Weights) -> dict[str, str]:
         "sha": " ".join(info.checksums),
         "tensors": info.tensors,
         "classes": json.dumps(info.classes, allow_nan=False),
-        "architecture": json.dumps(_encode(info.architecture), allow_nan=False),
-        "preprocess": json.dumps(_encode(info.preprocess), allow_nan=False),
+        "architecture": json.dumps(encoded(info.architecture), allow_nan=False),
+        "preprocess": json.dumps(encoded(info.preprocess), allow_nan=False),
     }
     return {key: text.encode(errors="backslashreplace").decode() for key, text in header.items()}
 
@@ -130,12 +131,12 @@ class _Newer(Exception):
     """Something that a later version added."""
 
 
-def _encode(value: Any) -> Any:
+def encoded(value: Any) -> Any:
     """Frozen dataclasses as dictionaries that name their class; all fields, so that none can drift."""
     if dataclasses.is_dataclass(value):
-        fields = {f.name: _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        fields = {f.name: encoded(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"is": type(value).__name__} | fields
-    return [_encode(item) for item in value] if isinstance(value, tuple) else value
+    return [encoded(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _decode(value: Any) -> Any:
@@ -146,9 +147,9 @@ def _decode(value: Any) -> Any:
     name = value.get("is")
     if not isinstance(name, str):
         raise _Unfit("a structure in it does not name its class")
-    if name not in _KINDS:
+    if name not in KINDS:
         raise _Newer(f"what a {name!r} is, is not known here")
-    kind, types_of = _KINDS[name], _types(_KINDS[name])
+    kind, types_of = KINDS[name], _types(KINDS[name])
     fields = {key: _decode(item) for key, item in value.items() if key != "is"}
     for key, item in fields.items():
         if key not in types_of:

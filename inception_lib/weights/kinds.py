@@ -10,7 +10,8 @@ import numpy as np
 
 from inception_lib.weights.caffe import BYTES, VARINT, Damaged, fields
 
-_STARTS = (
+#: What files that are no weights begin with, and what they are.
+STARTS = (
     (b"version https://git-lfs", "a pointer of Git LFS in place of the file (`git lfs pull` fetches it)"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes them"),
     (b"\x93NUMPY", "an array of NumPy (.npy)"),
@@ -37,7 +38,7 @@ def other_kind(path: Path) -> str | None:
     """
     with path.open("rb") as file:
         start = file.read(_LOOK)
-    for magic, kind in _STARTS:
+    for magic, kind in STARTS:
         if start.startswith(magic):
             return kind
     if start[257:262] == b"ustar":

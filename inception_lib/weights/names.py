@@ -27,17 +27,20 @@ def _weights_of(layers: Mapping[str, str]) -> dict[str, str]:
     return {theirs: parts[path] for theirs, path in layers.items() if path in parts}
 
 
-_CAFFE = _weights_of(CAFFE)
+#: What layers begin with, in Caffe's network and in ours.
+LAYERS_OF_CAFFE = _weights_of(CAFFE)
 # torchvision's names go on with `conv` or `bn`, as ours with `conv` or `norm`
-_TORCHVISION = {theirs: ours.removesuffix(".conv") for theirs, ours in _weights_of(TORCHVISION).items()}
-_OURS = {ours: theirs for theirs, ours in _TORCHVISION.items()}
+LAYERS_OF_TORCHVISION = {
+    theirs: ours.removesuffix(".conv") for theirs, ours in _weights_of(TORCHVISION).items()
+}
+_OURS = {ours: theirs for theirs, ours in LAYERS_OF_TORCHVISION.items()}
 
 
 def from_caffe(path: Path, layers: Mapping[str, list[np.ndarray]]) -> State:
     """Caffe's arrays under our names; a layer that GoogLeNet does not have keeps its own."""
     state: State = {}
     for layer, blobs in layers.items():
-        prefix = _CAFFE.get(layer, layer)
+        prefix = LAYERS_OF_CAFFE.get(layer, layer)
         if len(blobs) > 2:
             raise WeightsError(
                 f"{path}: {printable(layer, 100)} has {len(blobs)} arrays, and a layer of GoogLeNet has two."
@@ -53,7 +56,7 @@ def from_caffe(path: Path, layers: Mapping[str, list[np.ndarray]]) -> State:
 
 def from_torchvision(state: Mapping[str, Tensor]) -> State:
     """The state dict of torchvision's `googlenet` under the names of our `torchvision` variant."""
-    return {_renamed(key, _TORCHVISION, ".bn.", ".norm."): value for key, value in state.items()}
+    return {_renamed(key, LAYERS_OF_TORCHVISION, ".bn.", ".norm."): value for key, value in state.items()}
 
 
 def to_torchvision(state: Mapping[str, Tensor]) -> State:

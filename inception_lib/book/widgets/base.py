@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,19 +10,15 @@ import anywidget
 import traitlets as t
 
 from inception_lib.book import results
+from inception_lib.book.scripts import joined
 from inception_lib.errors import InceptionError
 
 FOLDER = Path(__file__).parent  #: of the scripts and styles
-_SHARED = re.compile(r'^import \{[^}]*\} from "\./common\.js";\n', re.M)
 
 
 def source(name: str) -> str:
-    """One self-contained module out of common.js and a widget's own script.
-
-    A widget is imported from a blob, which has no folder that it could import `./common.js` from.
-    """
-    common = re.sub(r"^export ", "", (FOLDER / "common.js").read_text(encoding="utf-8"), flags=re.M)
-    return common + _SHARED.sub("", (FOLDER / name).read_text(encoding="utf-8"))
+    """One self-contained module out of a widget's own script and what that imports."""
+    return joined(FOLDER / name)
 
 
 def number(default: int, low: int, high: int | None, label: str, **more: Any) -> t.Int:
