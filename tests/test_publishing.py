@@ -63,7 +63,7 @@ def published(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("published")
     for name in ("_config.yml", "constraints.txt"):
         shutil.copy(ROOT / name, root)
-    for folder in ("tools", "book/_static", "inception_lib/book/widgets"):
+    for folder in ("tools", "book/_static", "inception_lib", "data/networks"):
         shutil.copytree(ROOT / folder, root / folder)
     book = root / "book"
     (book / "references.bib").write_text("")
