@@ -28,7 +28,6 @@ from __future__ import annotations
 import math
 import random
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -41,8 +40,9 @@ import numpy as np
 import tyro
 from crop_tests import BUDGETS, GROUPS, Claim, CropTest, answers_of, combinations_of, declared, name_of
 from crop_views import kept_parts, logits_of
+from photographs import label, photographs, recorder, subject
 from PIL import Image
-from taken_apart import LEVEL, Answers, compared, label, made_on_the_spot, photographs, points, verdict
+from taken_apart import LEVEL, Answers, compared, points, verdict
 from torch import Tensor
 from tqdm import tqdm
 
@@ -51,7 +51,6 @@ from inception_lib.console import run
 from inception_lib.errors import InceptionError
 from inception_lib.evaluation.plan import Scheme, scheme
 from inception_lib.weights.info import Loaded
-from inception_lib.weights.loading import load_weights
 from inception_lib.weights.states import digest
 
 FACTORS = ("scales", "squares", "positions", "mirror")
@@ -341,29 +340,18 @@ def main(
     """
     if record:
         results.check_name(record)
-    with tempfile.TemporaryDirectory() as folder:
-        if quick:
-            photos, work = Path(folder) / "photos", Path(folder) / "work"
-            photos.mkdir()
-            loaded = made_on_the_spot(photos)
-        elif weights is None or photos is None:
-            raise InceptionError("--weights and --photos are needed (--quick runs without them).")
-        else:
-            loaded = load_weights(weights, heads=False)
+    with subject(weights, photos, work, quick=quick) as it:
 
-        def keep(outcome: dict[str, Any]) -> None:
-            if record:
-                results.record(
-                    record,
-                    outcome,
-                    about="The test with 144 crops, factor by factor, and ways to pool what the crops say",
-                    data=f"{outcome['images']:,} of {outcome['of']:,} photographs of {photos.name}, chosen "
-                    f"by seed {seed}, 144 crops each; weights: {loaded.info.source or loaded.info.name}",
-                    seed=seed,
-                )
+        def data(outcome: dict[str, Any]) -> str:
+            return (
+                f"{outcome['images']:,} of {outcome['of']:,} photographs of {it.photos.name}, chosen by seed "
+                f"{seed}, 144 crops each"
+            )
 
+        about = "The test with 144 crops, factor by factor, and ways to pool what the crops say"
+        keep = recorder(record, it, seed, about, data)
         how = {"count": count, "part": part, "batch": batch, "seed": seed, "ready": ready}
-        outcome = measure(loaded, photos, work, each=keep, **how)
+        outcome = measure(*it, each=keep, **how)
     print(f"{'views':>5}{'top-1':>8}{'top-5':>8}{'nats':>8}  test")
     for row in outcome["tests"]:
         print(f"{row['views']:>5}{row['top1']:>8.1%}{row['top5']:>8.1%}{row['nats']:>8.3f}  {row['test']}")

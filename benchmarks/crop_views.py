@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from measured import Arrays, kept, other_run
 from PIL import Image
 from torch import Tensor
 
@@ -17,7 +18,6 @@ from inception_lib.data.images import Preprocess
 from inception_lib.errors import InceptionError
 from inception_lib.evaluation.crops import views_of
 from inception_lib.evaluation.plan import Scheme, distinct, plan
-from inception_lib.files import replacing
 from inception_lib.nn.network import Network
 
 
@@ -63,26 +63,17 @@ def kept_parts(
     Raises:
         InceptionError: a file is of another run, or cannot be read.
     """
-    work.mkdir(parents=True, exist_ok=True)
     for start in range(0, len(names), size):
         own = list(names[start : start + size])
         path = work / f"{start:06d}.npz"
-        if path.exists():
-            logits = _read(path, stamp, own)
-        elif compute is None:
+        if compute is None and not path.exists():
             return
-        else:
-            logits = torch.stack([compute(name) for name in own]).numpy()
-            with replacing(path) as new, new.open("wb") as file:
-                np.savez(file, stamp=stamp, names=own, logits=logits)
-        yield slice(start, start + len(own)), logits
 
+        def part(own: list[str] = own) -> Arrays:
+            assert compute is not None  # or the file was there
+            return {"names": np.array(own), "logits": torch.stack([compute(name) for name in own]).numpy()}
 
-def _read(path: Path, stamp: str, names: list[str]) -> np.ndarray:
-    try:
-        with np.load(path) as kept:
-            if str(kept["stamp"]) != stamp or kept["names"].tolist() != names:
-                raise InceptionError(f"{path}: is of another run; --work names another folder.")
-            return kept["logits"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InceptionError(f"{path}: cannot be read ({error}); delete it and it is made anew.") from None
+        found = kept(path, stamp, part)
+        if found["names"].tolist() != own:
+            raise other_run(path)
+        yield slice(start, start + len(own)), found["logits"]

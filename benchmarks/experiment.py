@@ -160,7 +160,7 @@ def _ready(
 
 def said(job: Job, settings: Settings) -> str:
     """One line on a job that is done."""
-    done = Found(job.experiment, settings)._read(job)
+    done = Found(job.experiment, settings).read(job)
     assert done is not None
     last = done["history"][-1] if done["history"] else {}
     how = done["failed"] or ", ".join(f"{k} {last[k]:.4f}" for k in ("loss", "val_loss", "top1"))

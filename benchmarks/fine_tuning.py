@@ -12,13 +12,13 @@ gradient, and the learning rate of BVLC's solver. If interrupted, the same comma
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import tyro
+from experiments.data import few
 
 from inception_lib import count
 from inception_lib.book import results
@@ -56,13 +56,8 @@ def arms(weights: str) -> dict[str, tuple[NetworkOptions, Recipe]]:
 def splits(folder: Path) -> tuple[Data, Data]:
     """30 images of each class, and at most `VAL` of the others."""
     whole = replace(class_pictures(folder), name="caltech101")
-    seen: Counter[int] = Counter()
-    val = []
-    for i in caltech_split(whole.labels, "val"):
-        seen[int(whole.labels[i])] += 1
-        if seen[int(whole.labels[i])] <= VAL:
-            val.append(i)
-    return whole.subset(caltech_split(whole.labels, "train")), whole.subset(val)
+    train_data, rest = (whole.subset(caltech_split(whole.labels, split)) for split in ("train", "val"))
+    return train_data, few(rest, VAL)
 
 
 def outcome_of(arm: str, done: Run, network: NetworkOptions) -> dict[str, Any]:

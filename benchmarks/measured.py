@@ -9,11 +9,11 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from intervals import LEVEL
 
 from inception_lib.errors import InceptionError
 from inception_lib.files import replacing
 
-LEVEL = 0.95
 RESAMPLES = 500
 Arrays = dict[str, np.ndarray]
 
@@ -41,13 +41,18 @@ def kept(path: Path, stamp: str, compute: Callable[[], Arrays]) -> Arrays:
                 f"{path}: cannot be read ({error}); delete it and it is made anew."
             ) from None
         if told != stamp:
-            raise InceptionError(f"{path}: is of another run; --work names another folder.")
+            raise other_run(path)
         return found
     found = compute()
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as new, new.open("wb") as file:
         np.savez(file, stamp=np.array(stamp), **found)  # type: ignore[arg-type]  # names of arrays
     return found
+
+
+def other_run(path: Path) -> InceptionError:
+    """The error of a file that is of other weights, images or settings."""
+    return InceptionError(f"{path}: is of another run; --work names another folder.")
 
 
 def joined(parts: Sequence[Arrays]) -> Arrays:

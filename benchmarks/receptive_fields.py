@@ -29,7 +29,6 @@ after the other ones had been seen on 10 photographs.
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -40,7 +39,8 @@ import torch
 import tyro
 from fields import Place, fields_of, grids, mirrored, profile_of, share_within, side_of, size_of
 from measured import Arrays, chosen, interval, joined, kept, resampled, span
-from taken_apart import VERDICTS, made_on_the_spot, photographs, verdict
+from photographs import photographs, recorder, subject
+from taken_apart import VERDICTS, verdict
 from torch import Tensor
 from tqdm import tqdm
 
@@ -48,10 +48,8 @@ from inception_lib.architecture import Architecture
 from inception_lib.book import results
 from inception_lib.console import run
 from inception_lib.data.images import Preprocess
-from inception_lib.errors import InceptionError
 from inception_lib.nn.network import Network
 from inception_lib.weights.info import Loaded
-from inception_lib.weights.loading import load_weights
 from inception_lib.weights.states import digest
 
 MODULES = ("inception_3a", "inception_4a", "inception_4e", "inception_5b")
@@ -301,32 +299,20 @@ def main(
     """
     if record:
         results.check_name(record)
-    with tempfile.TemporaryDirectory() as folder:
-        if quick:
-            photos, work, large, large_count = Path(folder) / "photos", Path(folder) / "work", 160, 6
-            photos.mkdir()
-            loaded = made_on_the_spot(photos, width=0.3)
-        elif weights is None or photos is None:
-            raise InceptionError("--weights and --photos are needed (--quick runs without them).")
-        else:
-            loaded = load_weights(weights, heads=False)
+    if quick:
+        large, large_count = 160, 6
+    with subject(weights, photos, work, quick=quick, width=0.3) as it:
 
-        def keep(outcome: dict[str, Any]) -> None:
-            if record:
-                results.record(
-                    record,
-                    outcome,
-                    about="Effective receptive fields beside the theoretical ones, by branch",
-                    data=f"{max(outcome['images'].values())} of {outcome['of']:,} photographs of "
-                    f"{photos.name}, chosen by seed {seed}; "
-                    f"weights: {loaded.info.source or loaded.info.name}",
-                    seed=seed,
-                )
+        def data(outcome: dict[str, Any]) -> str:
+            return (
+                f"{max(outcome['images'].values())} of {outcome['of']:,} photographs of {it.photos.name}, "
+                f"chosen by seed {seed}"
+            )
 
+        about = "Effective receptive fields beside the theoretical ones, by branch"
+        keep = recorder(record, it, seed, about, data)
         outcome = measure(
-            loaded,
-            photos,
-            work,
+            *it,
             count=count,
             large=large,
             large_count=large_count,

@@ -20,32 +20,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import tyro
+from experiments.exchanges import MODULE, batch_norm, connected, exchanged, single, without_lrn
 
-from inception_lib.architecture import LRN, Architecture, Branch, Branches, Conv, GlobalPool, Layer, Linear
+from inception_lib.architecture import Architecture, Branches, Layer
 from inception_lib.book import results
 from inception_lib.console import run
 from inception_lib.counting import count
 from inception_lib.networks.googlenet import PAPER_WIDTHS, Widths, naive_module, scaled
 from inception_lib.training.recipes import SLOWER, network_options, recipe
 from inception_lib.training.train import train
-
-MODULE = "inception_"
-
-
-def exchanged(network: Architecture, part: Callable[[Layer], tuple[Layer, ...]]) -> Architecture:
-    """The network with each layer of its trunk replaced by what `part` makes of it."""
-    return replace(network, layers=tuple(new for layer in network.layers for new in part(layer)))
-
-
-def connected(network: Architecture) -> Architecture:
-    (outputs,) = (layer for layer in network.layers if isinstance(layer, GlobalPool))
-    width = count(network)[outputs.name].out_shape[0]
-    fc = Linear(name="fc", out_features=width, relu=True)
-    return exchanged(network, lambda layer: (fc,) if layer is outputs else (layer,))
 
 
 @cache
@@ -65,69 +52,11 @@ def naive(network: Architecture) -> Architecture:
     return narrowed(max(p for p in range(1, 251) if count(narrowed(p)).macs <= budget))
 
 
-@cache
-def single(network: Architecture) -> Architecture:
-    """Each module's outputs from one 3x3 convolution behind the widest reduction that costs no more."""
-    counts = count(network)
-    shapes = {name: group for name, group in counts.groups.items() if name.startswith(MODULE)}
-    before = {
-        layer.name: counts.groups[network.layers[i - 1].name].out_shape[0]
-        for i, layer in enumerate(network.layers)
-        if isinstance(layer, Branches)
-    }
-
-    def module(layer: Layer) -> tuple[Layer, ...]:
-        if not isinstance(layer, Branches):
-            return (layer,)
-        out, rows, columns = shapes[layer.name].out_shape
-        one = before[layer.name] + 9 * out  # MACs per place and channel of the reduction
-        width = shapes[layer.name].macs // (rows * columns * one)
-        return (
-            Branches(
-                name=layer.name,
-                branches=(
-                    Branch(
-                        name="3x3",
-                        layers=(
-                            Conv(name="3x3_reduce", out_channels=width, kernel=1),
-                            Conv(name="3x3", out_channels=out, kernel=3, padding=1),
-                        ),
-                    ),
-                ),
-            ),
-        )
-
-    return exchanged(network, module)
-
-
-def without_lrn(network: Architecture) -> Architecture:
-    return exchanged(network, lambda layer: () if isinstance(layer, LRN) else (layer,))
-
-
-def batch_norm(network: Architecture) -> Architecture:
-    def part(layer: Layer) -> tuple[Layer, ...]:
-        if isinstance(layer, Conv):
-            return (replace(layer, batch_norm=True, bias=False),)
-        if isinstance(layer, Branches):
-            return (
-                replace(
-                    layer,
-                    branches=tuple(
-                        replace(b, layers=tuple(new for old in b.layers for new in part(old)))
-                        for b in layer.branches
-                    ),
-                ),
-            )
-        return (layer,)
-
-    return exchanged(without_lrn(network), part)
-
-
 ARMS: dict[str, Callable[[Architecture], Architecture]] = {
     "paper": lambda network: network,
     "connected": connected,
     "naive": naive,
-    "single": single,
+    "single": partial(single, short_path=False),
     "none": without_lrn,
     "batch_norm": batch_norm,
 }

@@ -21,82 +21,33 @@ variants had been seen on 525 photographs; their own answers had not, and they c
 
 from __future__ import annotations
 
-import random
 import sys
-import tarfile
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import intervals
 import numpy as np
 import torch
 import tyro
-from PIL import Image
-from torch import Tensor, nn
+from intervals import LEVEL
+from measured import chosen
+from photographs import label, photographs, recorder, subject
+from torch import Tensor
 from tqdm import tqdm
 from variants import WHOLE, Variant, answers, inner_shares, trunk, variants_of
 
-from inception_lib import googlenet
 from inception_lib.book import results
 from inception_lib.console import run
-from inception_lib.data.decoding import read_picture
-from inception_lib.data.imagenet import imagenet_outputs
-from inception_lib.data.images import BVLC_PREPROCESS
-from inception_lib.errors import DataError, InceptionError
+from inception_lib.errors import InceptionError
 from inception_lib.evaluation import metrics
-from inception_lib.evaluation.labels import wordnet_id
 from inception_lib.files import replacing
-from inception_lib.nn.network import Network
-from inception_lib.weights.info import Loaded, Weights
-from inception_lib.weights.loading import load_weights
+from inception_lib.weights.info import Loaded
 from inception_lib.weights.states import digest
 
-LEVEL = 0.95
 FITTED = 25  #: images, the first ones, to which the factors in place of LRN are fitted
 VERDICTS = ("shown", "not shown", "refuted")
-
-
-def photographs(source: Path) -> dict[str, Callable[[], Image.Image]]:
-    """What reads each image of a folder or a tar archive, by its name, in the order of the names.
-
-    Raises:
-        DataError: there is no such folder or archive, or it is empty.
-    """
-    if source.is_dir():
-        found = {
-            p.relative_to(source).as_posix(): partial(read_picture, p)
-            for p in source.rglob("*")
-            if p.is_file()
-        }
-    else:
-        try:
-            tar = tarfile.open(source)  # noqa: SIM115  # whoever reads an image needs it open
-            found = {m.name: partial(_read_member, tar, m) for m in tar.getmembers() if m.isfile()}
-        except (OSError, tarfile.TarError) as error:
-            raise DataError(f"{source}: is neither a folder nor a tar archive of images ({error}).") from None
-    if not found:
-        raise DataError(f"{source}: holds no image.")
-    return dict(sorted(found.items()))
-
-
-def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Image.Image:
-    return read_picture(tar.extractfile(member))  # type: ignore[arg-type]  # it is a file
-
-
-def label(name: str) -> int:
-    """ImageNet's number of the class whose WordNet id the file's name, or its folder's, begins with.
-
-    Raises:
-        DataError: neither does.
-    """
-    path = Path(name)
-    found = imagenet_outputs().get(wordnet_id(path.name) or wordnet_id(path.parent.name))
-    if found is None:
-        raise DataError(f"{name}: neither the file nor its folder is named by a WordNet id of ImageNet's.")
-    return found
 
 
 @dataclass(frozen=True)
@@ -160,7 +111,7 @@ def read_batch(path: Path, stamp: str, names: Sequence[str]) -> dict[str, tuple[
 
 def verdict(low: float, high: float) -> str:
     """Of the claim that a change costs accuracy."""
-    return "shown" if high < 0 else "refuted" if low > 0 else "not shown"
+    return intervals.verdict(-high, -low)
 
 
 def compared(found: Answers, before: str, after: str, together: int, top: int = 1) -> dict[str, Any]:
@@ -276,30 +227,6 @@ def by_verdict(changes: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def made_on_the_spot(folder: Path, width: float = 0.1) -> Loaded:
-    """Small images in a folder, and a small network that knows them by heart: for a quick run.
-
-    It is random but for its classifier, whose weights are the directions of the images' own features.
-    """
-    generator = torch.Generator().manual_seed(0)
-    network = Network(googlenet(width=width, heads=False, input_size=80), generator=generator).eval()
-    preprocess = replace(BVLC_PREPROCESS, resize=90, crop=80)
-    random_colors = np.random.default_rng(0)
-    paths = [folder / f"{wordnet}.png" for wordnet in list(imagenet_outputs())[:12]]
-    for path in paths:
-        few = Image.fromarray(random_colors.integers(0, 256, (5, 6, 3), np.uint8))
-        few.resize((100, 90), Image.Resampling.NEAREST).save(path)
-    with torch.inference_mode():
-        features = network.features(torch.stack([preprocess(path) for path in paths]))
-        directions = nn.functional.normalize(features - features.mean(0))
-        classifier = network.classifier.linear
-        for parameter in classifier.parameters():
-            parameter.zero_()
-        classifier.weight[:12] = directions / (features - features.mean(0)).norm(dim=1).mean()
-        classifier.bias[:12] = -classifier.weight[:12] @ features.mean(0)
-    return Loaded(network, Weights(name="random", architecture=network.architecture, preprocess=preprocess))
-
-
 def measure(
     loaded: Loaded,
     photos: Path,
@@ -313,9 +240,7 @@ def measure(
     """Run all variants, batch by batch; `each` gets the outcome after every batch."""
     network, info = loaded
     readers = photographs(photos)
-    names = list(readers)
-    random.Random(seed).shuffle(names)
-    names = names[:count]
+    names = chosen(list(readers), count, seed)
     labels = np.array([label(name) for name in names])
 
     def inputs(some: Sequence[str]) -> Tensor:
@@ -378,29 +303,17 @@ def main(
     """
     if record:
         results.check_name(record)
-    with tempfile.TemporaryDirectory() as folder:
-        if quick:
-            photos, work = Path(folder) / "photos", Path(folder) / "work"
-            photos.mkdir()
-            loaded = made_on_the_spot(photos)
-        elif weights is None or photos is None:
-            raise InceptionError("--weights and --photos are needed (--quick runs without them).")
-        else:
-            loaded = load_weights(weights, heads=False)
+    with subject(weights, photos, work, quick=quick) as it:
 
-        def keep(outcome: dict[str, Any]) -> None:
-            if record:
-                results.record(
-                    record,
-                    outcome,
-                    about="The trained network with one thing changed: right answers, and paired changes",
-                    data=f"{outcome['images']:,} of {outcome['of']:,} photographs of {photos.name}, chosen "
-                    f"by seed {seed}, one center crop each; "
-                    f"weights: {loaded.info.source or loaded.info.name}",
-                    seed=seed,
-                )
+        def data(outcome: dict[str, Any]) -> str:
+            return (
+                f"{outcome['images']:,} of {outcome['of']:,} photographs of {it.photos.name}, chosen by seed "
+                f"{seed}, one center crop each"
+            )
 
-        outcome = measure(loaded, photos, work, count=count, batch=batch, seed=seed, each=keep)
+        about = "The trained network with one thing changed: right answers, and paired changes"
+        keep = recorder(record, it, seed, about, data)
+        outcome = measure(*it, count=count, batch=batch, seed=seed, each=keep)
     print(f"{'variant':<24}{'top-1':>8}{'top-5':>8}  change of top-1")
     for row in outcome["rows"]:
         change = f"  {points(row['top1_change'])}" if "top1_change" in row else ""

@@ -34,7 +34,6 @@ after the other claims had been seen on 10 pairs.
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -45,8 +44,9 @@ import numpy as np
 import torch
 import tyro
 from measured import Arrays, chosen, interval, joined, kept, resampled, span
+from photographs import label, photographs, recorder, subject
 from PIL import Image
-from taken_apart import label, made_on_the_spot, photographs, verdict
+from taken_apart import verdict
 from tqdm import tqdm
 
 from inception_lib.book import results
@@ -57,7 +57,6 @@ from inception_lib.errors import InceptionError
 from inception_lib.evaluation import metrics
 from inception_lib.nn.network import Network, activations
 from inception_lib.weights.info import Loaded
-from inception_lib.weights.loading import load_weights
 from inception_lib.weights.states import digest
 
 SHOWN = ("chelsea", "coffee")  #: photographs of scikit-image, side by side
@@ -411,29 +410,17 @@ def main(
     """
     if record:
         results.check_name(record)
-    with tempfile.TemporaryDirectory() as folder:
-        if quick:
-            photos, work = Path(folder) / "photos", Path(folder) / "work"
-            photos.mkdir()
-            loaded = made_on_the_spot(photos)
-        elif weights is None or photos is None:
-            raise InceptionError("--weights and --photos are needed (--quick runs without them).")
-        else:
-            loaded = load_weights(weights, heads=False)
+    with subject(weights, photos, work, quick=quick) as it:
 
-        def keep(outcome: dict[str, Any]) -> None:
-            if record:
-                results.record(
-                    record,
-                    outcome,
-                    about="Class maps of two objects side by side, and the score of a class by input size",
-                    data=f"{2 * outcome['pairs']} of {outcome['of']:,} photographs of {photos.name}, "
-                    f"chosen by seed {seed}, alone and in pairs, and {' and '.join(SHOWN)} of scikit-image; "
-                    f"weights: {loaded.info.source or loaded.info.name}",
-                    seed=seed,
-                )
+        def data(outcome: dict[str, Any]) -> str:
+            return (
+                f"{2 * outcome['pairs']} of {outcome['of']:,} photographs of {it.photos.name}, chosen by "
+                f"seed {seed}, alone and in pairs, and {' and '.join(SHOWN)} of scikit-image"
+            )
 
-        outcome = measure(loaded, photos, work, pairs=pairs, seed=seed, each=keep)
+        about = "Class maps of two objects side by side, and the score of a class by input size"
+        keep = recorder(record, it, seed, about, data)
+        outcome = measure(*it, pairs=pairs, seed=seed, each=keep)
     for row in outcome["rows"]:
         print(f"{row['way']:<16}" + "  ".join(f"{k} {span(v, '', 2)}" for k, v in row.items() if k != "way"))
     print(outcome["finding"])

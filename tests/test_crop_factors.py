@@ -8,8 +8,8 @@ import crop_factors
 import crop_tests
 import crop_views
 import numpy as np
+import photographs
 import pytest
-import taken_apart
 import torch
 from PIL import Image
 from scipy import special, stats
@@ -30,7 +30,7 @@ close = pytest.approx
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos")
-    return taken_apart.made_on_the_spot(folder), folder
+    return photographs.made_on_the_spot(folder), folder
 
 
 def test_the_declared_tests_have_these_numbers_of_views():
@@ -117,7 +117,7 @@ def test_an_answer_that_is_no_number_is_refused(made):
 
     class Broken(torch.nn.Module):
         def forward(self, x):
-            return taken_apart.Network.forward(loaded.network, x * torch.nan)
+            return photographs.Network.forward(loaded.network, x * torch.nan)
 
     full = Scheme(scales=(91,))
     with pytest.raises(InceptionError, match="not a number"):

@@ -7,6 +7,7 @@ import tarfile
 from dataclasses import replace
 
 import numpy as np
+import photographs
 import pytest
 import taken_apart
 import torch
@@ -244,10 +245,10 @@ def test_a_tar_and_its_folder_hold_the_same(tmp_path):
     with tarfile.open(tmp_path / "photos.tar", "w") as tar:
         tar.add(folder, arcname="photos")
     for source in (folder, tmp_path / "photos.tar"):
-        found = taken_apart.photographs(source)
-        assert [taken_apart.label(name) for name in found] == [0, 1]
+        found = photographs.photographs(source)
+        assert [photographs.label(name) for name in found] == [0, 1]
         assert [read().getpixel((0, 0))[0] for read in found.values()] == [1, 0]
-    assert taken_apart.label("val/n01440764/ILSVRC2012_val_1.JPEG") == imagenet_outputs()["n01440764"]
+    assert photographs.label("val/n01440764/ILSVRC2012_val_1.JPEG") == imagenet_outputs()["n01440764"]
 
 
 def test_what_is_no_such_data_is_refused(tmp_path):
@@ -255,9 +256,9 @@ def test_what_is_no_such_data_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     for name, why in (("text", "neither a folder nor a tar"), ("none", "neither"), ("empty", "no image")):
         with pytest.raises(DataError, match=why):
-            taken_apart.photographs(tmp_path / name)
+            photographs.photographs(tmp_path / name)
     with pytest.raises(DataError, match=r"cat\.png: neither"):
-        taken_apart.label("cat.png")
+        photographs.label("cat.png")
     with pytest.raises(InceptionError, match="--weights and --photos"):
         taken_apart.main()
 
@@ -275,7 +276,7 @@ def test_quick_records_and_tells_variants_apart(tmp_path, monkeypatch, capsys):
 def test_it_goes_on_where_it_was(tmp_path):
     photos, work = tmp_path / "photos", tmp_path / "work"
     photos.mkdir()
-    loaded = taken_apart.made_on_the_spot(photos)
+    loaded = photographs.made_on_the_spot(photos)
 
     def measure(count, seed=0):
         sizes = []

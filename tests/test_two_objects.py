@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 import two_objects
+from photographs import made_on_the_spot
 from PIL import Image
-from taken_apart import made_on_the_spot
 
 from inception_lib import googlenet
 from inception_lib.book import results

@@ -58,7 +58,7 @@ def opened(data: str, settings: Settings, *, chooses: bool) -> tuple[Data, Data]
     train, val = (_decoded(name, split, settings) for split in ("train", "val"))
     share = CHOICE_SHARE
     if name == "caltech101":
-        train, val = _few(train, int(number)), _few(val, CALTECH_VAL)
+        train, val = few(train, int(number)), few(val, CALTECH_VAL)
         share = max(share, 1 / int(number))
     elif number and int(number) < len(train):
         train = held_out(train, int(number) / len(train), "val")
@@ -90,7 +90,7 @@ def described(data: str, settings: Settings) -> str:
     return f"{named(data)}: {sizes}, squashed to {size}x{size}"
 
 
-def _few(data: Data, most: int) -> Data:
+def few(data: Data, most: int) -> Data:
     """At most so many images of each class, the first ones."""
     seen: Counter[int] = Counter()
     chosen = []

@@ -53,7 +53,7 @@ class Found:
         self.name, self.settings = name, settings
         self.experiment, self.scale = EXPERIMENTS[name], settings.scale
 
-    def _read(self, job: Job) -> dict[str, Any] | None:
+    def read(self, job: Job) -> dict[str, Any] | None:
         path = self.settings.work / "jobs" / f"{job.key(self.settings)}.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
@@ -63,7 +63,7 @@ class Found:
         while wanted := next_rates(found, arm.lr, self.scale.rates):
             before = len(found)
             for rate in wanted:
-                done = self._read(Job(self.name, arm.name, rate, CHOICE_SEED, True))
+                done = self.read(Job(self.name, arm.name, rate, CHOICE_SEED, True))
                 if done is not None:
                     found[rate] = np.inf if done["failed"] else done["history"][-1]["val_loss"]
             if len(found) == before:
@@ -73,7 +73,7 @@ class Found:
     def choices(self, arm: Arm) -> list[dict[str, Any]]:
         """What came of the trainings that chose its rate."""
         jobs = (Job(self.name, arm.name, rate, CHOICE_SEED, True) for rate in self.tried(arm))
-        return [done for job in jobs if (done := self._read(job))]
+        return [done for job in jobs if (done := self.read(job))]
 
     def rate(self, arm: Arm) -> float | None:
         """The rate that an arm has chosen; None if it has not yet."""
@@ -101,7 +101,7 @@ class Found:
             lr = self.rate(arm)
             if lr is not None:
                 ready += [Job(self.name, arm.name, lr, seed, False) for seed in self.numbers(arm)]
-        yield from (job for job in sorted(ready, key=lambda job: job.seed) if self._read(job) is None)
+        yield from (job for job in sorted(ready, key=lambda job: job.seed) if self.read(job) is None)
 
     # ---- for what is measured at the end
 
@@ -119,20 +119,20 @@ class Found:
         return [
             s
             for s in min(own, key=len)
-            if all((j := self._job(arm, s)) and (d := self._read(j)) and not d["failed"] for arm in arms)
+            if all((j := self._job(arm, s)) and (d := self.read(j)) and not d["failed"] for arm in arms)
         ]
 
     def run(self, arm: str, seed: int) -> dict[str, Any]:
         """What came of a training that is done."""
         job = self._job(arm, seed)
-        done = self._read(job) if job else None
+        done = self.read(job) if job else None
         assert done is not None, (arm, seed)
         return done
 
     def done(self, arm: str) -> list[dict[str, Any]]:
         """What came of all of an arm's trainings, those that failed too."""
         jobs = [self._job(arm, seed) for seed in self.numbers(arms_by_name(self.experiment)[arm])]
-        return [done for job in jobs if job and (done := self._read(job))]
+        return [done for job in jobs if job and (done := self.read(job))]
 
     def open(self, data: str) -> tuple[Data, Data]:
         """Images that train and that validate."""
