@@ -1,4 +1,4 @@
-"""The X-ray in a browser, opened from a file with the network refused: against torch, and as a reader moves it."""
+"""The X-ray in a browser, opened from a file: its numbers against torch, and as a reader moves it."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def test_a_drawing_by_touch_is_in_the_address(opened, visit):
 
 
 def test_a_drawing_that_is_full_says_so(opened):
-    seen, root = opened(shape="drawing", drawing="00" * 200)
+    _, root = opened(shape="drawing", drawing="00" * 200)
     stage = root.locator("canvas").first
     stage.click()
     assert "The drawing is full" in root.locator("figcaption").inner_text()
@@ -246,12 +246,12 @@ def test_an_address_that_is_no_drawing_is_named(opened):
 
 
 def test_maps_are_walked_by_keys_and_said_in_words(opened):
-    seen, root = opened(path="inception_3a/3x3", channel=5, row=3, column=4)
+    _, root = opened(path="inception_3a/3x3", channel=5, row=3, column=4)
     maps = root.locator('canvas[data-path="inception_3a/3x3"]')
     value = float(root.get_attribute("data-value"))
     place = f"3a, 3x3, channel 5, row 3, column 4: {value:.2f}."
     assert place in maps.get_attribute("aria-label")
-    expect(root.get_by_role("status")).to_contain_text(f"{place} It sees 43x43 pixels, ")
+    expect(root.get_by_role("status")).to_contain_text(f"{place} Receptive field: 43x43 pixels, ")
     maps.focus()
     for key in ("ArrowRight", "ArrowDown", "PageDown", "ArrowRight"):
         maps.press(key)
@@ -370,11 +370,12 @@ def test_a_page_without_the_network_says_so(visit, tmp_path):
 
 def test_a_dragging_finger_is_followed(opened):
     """Each move is answered before long: the newest, not one after the other."""
-    seen, root = opened()
+    _, root = opened()
     took = root.evaluate(
         f"""async (root) => {{
           const settled = {SETTLED}, times = [];
-          const box = [...root.querySelectorAll("label")].find((l) => l.textContent.startsWith("Turn")).control;
+          const labels = [...root.querySelectorAll("label")];
+          const box = labels.find((label) => label.textContent.startsWith("Turn")).control;
           for (let turn = -60; turn <= 60; turn += 3) {{
             const start = performance.now();
             box.value = turn;

@@ -4,7 +4,7 @@ import { explain, softmax, wayTo } from "../live/explain.js";
 import { make, run } from "./common.js";
 import { chipsOf, mark, paintMaps, shapesOf, show } from "./xray_maps.js";
 import { boxesOf, caption, stageOf } from "./xray_stage.js";
-import { fill, moduleOf, nameOfMaps, placeOf, verdictOf, written } from "./xray_words.js";
+import { beyond, fill, moduleOf, nameOfMaps, placeOf, verdictOf, written } from "./xray_words.js";
 
 const BRANCHES = ["1x1", "3x3", "5x5", "pool"];
 
@@ -132,15 +132,16 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     const found = step && (known || !weighted)
       ? explain(step.layer, answer.kept[step.from], at, known)
       : null;
-    const place = placeOf(s.path, at, network.maps[s.path], value);
+    const place = placeOf(network.about, s.path, at, network.maps[s.path], value);
     const open = Boolean(sum.querySelector("details")?.open);
-    sum.replaceChildren(...written(place, step, found));
+    const lacking = beyond(s, network.maps[s.path]);
+    sum.replaceChildren(...written(network.about, place, way, found), lacking);
     sum.querySelector("details")?.toggleAttribute("open", open);
     for (const { path, canvas } of view.groups) {
       canvas.setAttribute("aria-label", nameOfMaps(path, network.maps[path], path === s.path ? place : ""));
     }
     return {
-      words: `${place} ${caption(field, side)} ${said}`,
+      words: `${place} ${lacking} ${caption(field, side)} ${said}`.replace("  ", " "),
       data: {
         answered: answer.key === asked(s).key ? JSON.stringify(s) : "",
         value,

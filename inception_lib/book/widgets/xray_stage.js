@@ -124,6 +124,6 @@ export function caption({ left, top, right, bottom }, side) {
   const [high, wide] = [bottom - top + 1, right - left + 1];
   const inside = (low, last) => Math.min(side - 1, last) - Math.max(0, low) + 1;
   const rows = inside(top, bottom), columns = inside(left, right);
-  const beyond = rows < high || columns < wide ? `, ${rows}x${columns} of them in the image` : "";
-  return high * wide === 1 ? "It sees one pixel." : `It sees ${high}x${wide} pixels${beyond}.`;
+  const part = rows < high || columns < wide ? `, ${rows}x${columns} of them in the image` : "";
+  return `Receptive field: ${high * wide === 1 ? "one pixel" : `${high}x${wide} pixels`}${part}.`;
 }

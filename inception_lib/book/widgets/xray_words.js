@@ -39,15 +39,27 @@ export function verdictOf(classes, whole, without) {
   return `${said} With what is switched off: ${change}.`;
 }
 
-export function placeOf(path, { channel, row, column }, [, height = 1, width = 1], value) {
+// A channel of a layer's output: those of the image are colors, those of the answer classes.
+function channelOf({ classes, preprocess }, path, channel) {
+  if (path === "input") {
+    return ["red", "green", "blue"][preprocess.channels === "BGR" ? 2 - channel : channel];
+  }
+  return path === END ? classes[channel] : `channel ${channel + 1}`;
+}
+
+export function placeOf(about, path, { channel, row, column }, [, height = 1, width = 1], value) {
   const module = moduleOf(path);
-  const layer = module
-    ? `${shortName(module)}, ${nameOf(path)}`
-    : path === END
-    ? "Answer"
-    : cap(nameOf(path));
+  const layer = module ? `${shortName(module)}, ${nameOf(path)}` : cap(shortName(path));
   const where = height * width > 1 ? `, row ${row + 1}, column ${column + 1}` : "";
-  return `${layer}, channel ${channel + 1}${where}: ${digits(value, 2)}.`;
+  return `${layer}, ${channelOf(about, path, channel)}${where}: ${digits(value, 2)}.`;
+}
+
+// A sentence where a setting is beyond the last there is, which is then shown.
+export function beyond({ channel, row, column }, [channels, height = 1, width = 1]) {
+  const fits = channel <= channels && row <= height && column <= width;
+  return fits
+    ? ""
+    : `Here are ${count(channels, "map")} of ${height}x${width}: of what is beyond, the last is shown.`;
 }
 
 export function nameOfMaps(path, [channels, height = 1, width = 1], place) {
@@ -55,13 +67,16 @@ export function nameOfMaps(path, [channels, height = 1, width = 1], place) {
     "Arrow keys move the position, Page Up and Page Down the channel.";
 }
 
-// The number at the chosen position, as its layer computes it.
-export function written(place, step, found) {
+// The number at the chosen position, as its layer computes it; `way` leads there.
+export function written(about, place, way, found) {
   const head = make("p", { class: "iw-verdict" }, place);
   if (!found) {
-    return [head, make("p", { class: "iw-small" }, step ? "" : "The image, normalized: what goes in.")];
+    return [head, make("p", { class: "iw-small" }, way.length ? "" : "The image, normalized: what goes in.")];
   }
-  const from = step.from === "input" ? "the image" : nameOf(step.from);
+  const before = way.findLast(({ layer }, i) => layer.is !== "Dropout" && i < way.length - 1)?.path ??
+    "input";
+  const from = before === "input" ? "the image" : shortName(before);
+  const of = (channel) => `${channelOf(about, before, channel)} of ${from}`;
   const line = (text) => make("p", { class: "iw-small" }, text);
   switch (found.kind) {
     case "largest":
@@ -76,7 +91,7 @@ export function written(place, step, found) {
     case "mean":
       return [
         head,
-        line(`The mean of ${count(found.count, "number")} of channel ${from}: ${digits(found.value)}.`),
+        line(`The mean of ${count(found.count, "number")} of ${from}: ${digits(found.value)}.`),
       ];
     case "divided":
       return [
@@ -94,9 +109,7 @@ export function written(place, step, found) {
   const one = found.terms[0].products.length === 1;
   const row = (name, how, number) =>
     make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, how), make("td", {}, number));
-  const rows = shown.map(({ channel, sum, products }) =>
-    row(`channel ${channel + 1} of ${from}`, how(products, one), digits(sum))
-  );
+  const rows = shown.map(({ channel, sum, products }) => row(of(channel), how(products, one), digits(sum)));
   if (others) rows.push(row(`the other ${count(others, "channel")}`, "", digits(rest)));
   rows.push(row("bias", "", digits(found.bias)), row("sum", "", digits(found.sum)));
   if (found.relu) rows.push(row("ReLU: nothing below 0", "", digits(found.value)));
@@ -110,7 +123,7 @@ export function written(place, step, found) {
     { class: "iw-scroll", tabindex: 0, role: "region", "aria-label": "The sum" },
     sums,
   );
-  return one ? [head, table] : [head, table, kernelOf(shown[0], from)];
+  return one ? [head, table] : [head, table, kernelOf(shown[0], of(shown[0].channel))];
 }
 
 function how(products, one) {
@@ -120,7 +133,7 @@ function how(products, one) {
 }
 
 // All products of one channel, as its window has them.
-function kernelOf({ channel, products }, from) {
+function kernelOf({ products }, name) {
   const wide = Math.sqrt(products.length), rows = [];
   for (let i = 0; i < products.length; i += wide) {
     const cells = products.slice(i, i + wide).map(([input, weight]) =>
@@ -128,9 +141,9 @@ function kernelOf({ channel, products }, from) {
     );
     rows.push(make("tr", {}, ...cells));
   }
-  const title = make("caption", {}, `The products of channel ${channel + 1} of ${from}, input x weight`);
+  const title = make("caption", {}, `The products of ${name}, input x weight`);
   const table = make("table", { class: "iw-table" }, title, make("tbody", {}, ...rows));
-  const summary = make("summary", {}, `The ${products.length} products of channel ${channel + 1}`);
+  const summary = make("summary", {}, `The ${products.length} products of ${name}`);
   const scroll = { class: "iw-scroll", tabindex: 0, role: "region", "aria-label": "Products" };
   return make("details", {}, summary, make("div", scroll, table));
 }
