@@ -276,6 +276,13 @@ def test_pointing_at_a_map_chooses_branch_channel_and_position(opened):
     frame = root.locator("rect.iw-chosen")
     field = json.loads(root.get_attribute("data-field"))
     assert float(frame.get_attribute("width")) == field["right"] - field["left"] + 1 == 59
+    seen.page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] * 0.1)
+    assert settings_of(root)["channel"] == 1
+    seen.page.mouse.down()  # held
+    seen.page.mouse.up()
+    held = settings_of(root)
+    seen.page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.9)
+    assert settings_of(root) == held
 
 
 def test_the_sum_is_written_out_and_adds_up(opened):

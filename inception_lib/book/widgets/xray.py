@@ -54,7 +54,7 @@ class XrayWidget(Living, Widget):
     y = number(48, 0, 100, "Center, % from the top")
     scale = choice(("layer", "map"), "layer", "White is the largest value of", ("the layer", "each map"))
     path = choice(PATHS, "inception_3a/3x3", "Layer", tuple(map(_name, PATHS)))
-    channel = number(1, 1, 256, "Channel")
+    channel = number(5, 1, 256, "Channel")
     row = number(5, 1, SIDE, "Row")
     column = number(5, 1, SIDE, "Column")
     off_1x1 = t.Bool(False).tag(sync=True, label="1x1 branch off", branch="1x1")

@@ -38,7 +38,7 @@ export function show(view, columns, { about, maps }, path, fields, set) {
   view.groups = [];
   const layer = about.architecture.layers.find((one) => one.name === name);
   const group = (at, branch, title) => {
-    const made = groupOf(at, maps[at], branch, title, set);
+    const made = groupOf(view, at, maps[at], branch, title, set);
     view.groups.push(made);
     return made.root;
   };
@@ -61,7 +61,7 @@ export function show(view, columns, { about, maps }, path, fields, set) {
 }
 
 // The maps of one layer, in one canvas.
-function groupOf(path, [channels, height = 1, width = 1], branch, title, set) {
+function groupOf(view, path, [channels, height = 1, width = 1], branch, title, set) {
   const across = Math.min(channels, branch ? (channels <= 16 ? 4 : channels <= 48 ? 6 : 8) : 12);
   const zoom = Math.max(1, Math.floor(TILE / Math.max(height, width)));
   const grid = {
@@ -107,10 +107,13 @@ function groupOf(path, [channels, height = 1, width = 1], branch, title, set) {
     const channel = Math.floor(y / grid.high) * across + Math.floor(x / grid.wide);
     const row = Math.floor((y % grid.high) / zoom), column = Math.floor((x % grid.wide) / zoom);
     if (x < 0 || y < 0 || channel >= channels || row >= height || column >= width) return;
+    const { at } = made, same = at && at.channel === channel && at.row === row && at.column === column;
+    if (event.type === "pointerdown") view.held = !(same && view.held);
+    else if (view.held || same) return;
     set({ path, channel: channel + 1, row: row + 1, column: column + 1 });
   };
   canvas.addEventListener("pointermove", (event) => event.pointerType === "mouse" && choose(event));
-  canvas.addEventListener("pointerdown", choose);
+  canvas.addEventListener("pointerdown", choose); // holds the position, so that the mouse may leave
   canvas.addEventListener("keydown", (event) => {
     const at = made.at ?? { channel: 0, row: 0, column: 0 };
     const limits = { channel: channels, row: height, column: width };
@@ -138,6 +141,7 @@ export function mark(view, path, at) {
     const here = group.path === path, { canvas, grid, marks } = group;
     group.at = here ? at : null;
     for (const one of marks) one.hidden = !here;
+    marks[0].classList.toggle("iw-held", Boolean(view.held));
     if (!here) continue;
     const left = at.channel % grid.across * grid.wide, top = Math.floor(at.channel / grid.across) * grid.high;
     const put = ({ style }, x, y, width, height) => {
@@ -163,8 +167,10 @@ export function paintMaps(view, answer, s, root) {
   }
   view.answer = answer;
   view.scale = s.scale;
-  if (s.scale === "map") return "Black is each map's own smallest value, or 0, and white its largest.";
-  return `Black is ${digits(low, 2)}, white is ${digits(high, 2)}, the largest value of these maps.`;
+  const said = s.scale === "map"
+    ? "Black is 0, or each map's smallest value if below, and white its largest."
+    : `Black is ${digits(low, 2)}, white is ${digits(high, 2)}, the largest value of these maps.`;
+  return `${said} Point at a map for its numbers; a click holds the position, another lets go.`;
 }
 
 // From 0, or below it where there is something, to the largest.

@@ -56,7 +56,7 @@ export function placeOf(about, path, { channel, row, column }, [, height = 1, wi
 
 // A sentence where a setting is beyond the last there is, which is then shown.
 export function beyond({ channel, row, column }, [channels, height = 1, width = 1]) {
-  const fits = channel <= channels && row <= height && column <= width;
+  const fits = channel <= channels && (height * width === 1 || row <= height && column <= width);
   return fits
     ? ""
     : `Here are ${count(channels, "map")} of ${height}x${width}: of what is beyond, the last is shown.`;
