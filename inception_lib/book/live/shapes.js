@@ -57,15 +57,14 @@ export function drawn(thing, seen, side) {
   const { ground, ink, second, other, angle, waves, phases, noise } = seen;
   const shade = TEXTURES[texture], { x = 0.5, y = 0.5, radius = 0.5, turn = 0 } = thing;
   const cos = Math.cos(turn), sin = Math.sin(turn), across = Math.cos(angle), down = Math.sin(angle);
+  const lines = thing.strokes && fromStrokes(thing.strokes, side);
   const data = new Uint8ClampedArray(4 * side * side);
   for (let i = 0, at = 0; i < side; i++) {
     const py = (i + 0.5) / side;
     for (let j = 0; j < side; j++, at++) {
       const px = (j + 0.5) / side, slope = across * (px - 0.5) + down * (py - 0.5) + 0.5;
       const u = ((px - x) * cos + (py - y) * sin) / radius, v = ((py - y) * cos - (px - x) * sin) / radius;
-      const distance = thing.strokes
-        ? fromStrokes(thing.strokes, px, py) - PEN
-        : OUTLINES[outline](u, v) * radius;
+      const distance = thing.strokes ? lines[at] - PEN : OUTLINES[outline](u, v) * radius;
       const inside = between(0, 0.5 - distance * side, 1);
       const share = between(0, 0.5 + 1.5 * shade(waves * u + phases[0], waves * v + phases[1]), 1);
       for (let c = 0; c < 3; c++) {
@@ -79,13 +78,24 @@ export function drawn(thing, seen, side) {
   return { data, width: side, height: side };
 }
 
-function fromStrokes(strokes, px, py) {
-  let least = Infinity;
+// Of each pixel its distance from the nearest line, as far as that matters.
+function fromStrokes(strokes, side) {
+  const least = new Float32Array(side * side).fill(1), reach = PEN + 1 / side;
+  const pixels = (a, b) => [
+    Math.max(0, Math.floor((Math.min(a, b) - reach) * side)),
+    Math.min(side, Math.ceil((Math.max(a, b) + reach) * side)),
+  ];
   for (const stroke of strokes) {
-    stroke.forEach(([bx, by], i) => {
-      const [ax, ay] = stroke[Math.max(0, i - 1)], dx = bx - ax, dy = by - ay;
-      const t = between(0, ((px - ax) * dx + (py - ay) * dy) / (dx * dx + dy * dy || 1), 1);
-      least = Math.min(least, Math.hypot(px - ax - t * dx, py - ay - t * dy));
+    stroke.forEach(([bx, by], n) => {
+      const [ax, ay] = stroke[Math.max(0, n - 1)], dx = bx - ax, dy = by - ay, long = dx * dx + dy * dy || 1;
+      const [left, right] = pixels(ax, bx), [top, bottom] = pixels(ay, by);
+      for (let i = top; i < bottom; i++) {
+        for (let j = left; j < right; j++) {
+          const x = (j + 0.5) / side - ax, y = (i + 0.5) / side - ay;
+          const t = between(0, (x * dx + y * dy) / long, 1);
+          least[i * side + j] = Math.min(least[i * side + j], Math.hypot(x - t * dx, y - t * dy));
+        }
+      }
     });
   }
   return least;
