@@ -212,7 +212,7 @@ def test_colors_are_as_far_apart_as_in_training_and_noise_as_strong(tmp_path):
 
 def test_a_drawing_is_text_and_the_text_a_drawing(tmp_path):
     points = [[0.1, 0.2, True], [0.1001, 0.2, False], [0.5, 0.999, False], [0.3, -1, True], [0.9, 2, False]]
-    said = model(tmp_path, "strokes", points=points, most=9)
+    said = model(tmp_path, "strokes", points=points, most=8)
     first, same, second, third, none = said["texts"]
     assert first == same and second.startswith(first) and third.startswith(second + "-") and none is None
     assert XrayWidget(drawing=third).drawing == third
