@@ -39,7 +39,8 @@ class XrayWidget(Living, Widget):
     hundredths of the image's side, its `turn` in degrees, and `colors`, a number that stands for some. What
     is looked at: `path`, a layer, and `channel`, `row`, `column`, from 1; where a map has fewer, its last.
     `scale`: whether the brightest of the layer or of each map is white. `off_*`: whether this branch of the
-    module that is looked at is set to zero.
+    module that is looked at is set to zero. Its numbers are those of the engine in the page, which the tests
+    hold against torch.
     """
 
     script = "xray.js"
