@@ -128,16 +128,15 @@ def test_fields_are_those_of_arithmetic_in_python(explained):
         # of layers that see all of their input, `through` knows nothing
         if any(type(layer).__name__ in ("GlobalPool", "Linear") for layer in layers):
             continue
-        if any(isinstance(getattr(layer, "kernel", 1), tuple) for layer in layers):
-            continue  # nor of two sides
         field = said["field"]
         assert (field["top"], field["bottom"]) == through(layers, (place["row"],) * 2), place
-        assert (field["left"], field["right"]) == through(layers, (place["column"],) * 2), place
+        if not any(isinstance(getattr(layer, "kernel", 1), tuple) for layer in layers):  # it knows rows only
+            assert (field["left"], field["right"]) == through(layers, (place["column"],) * 2), place
         seen += 1
         module, _, branch = place["path"].partition("/")
         if branch in ("1x1", "3x3", "5x5"):
             assert theoretical(architecture, module, branch, place["row"]) == (field["top"], field["bottom"])
-    assert seen > 100 or architecture is ODD
+    assert seen > (20 if architecture is ODD else 100)
 
 
 def test_the_field_is_what_a_gradient_reaches():
