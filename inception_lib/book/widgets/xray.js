@@ -104,7 +104,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     ask();
     const module = moduleOf(s.path);
     show(view, columns, network, s.path, fields, set);
-    if (!module) numbers.append(...switches);
+    if (!module && switches[0].parentNode !== numbers) numbers.append(...switches);
     for (const chip of chips.children) {
       chip.setAttribute("aria-pressed", String(chip.value === (module ?? s.path)));
     }
