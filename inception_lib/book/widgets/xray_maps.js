@@ -62,7 +62,10 @@ export function show(view, columns, { about, maps }, path, fields, set) {
 
 // The maps of one layer, in one canvas.
 function groupOf(view, path, [channels, height = 1, width = 1], branch, title, set) {
-  const across = Math.min(channels, branch ? (channels <= 16 ? 4 : channels <= 48 ? 6 : 8) : 12);
+  const across = Math.min(
+    channels,
+    branch ? (channels <= 16 ? 4 : channels <= 48 ? 6 : 8) : channels <= 48 ? 8 : 12,
+  );
   const zoom = Math.max(1, Math.floor(TILE / Math.max(height, width)));
   const grid = {
     channels,
