@@ -81,12 +81,12 @@ def cuts(folder: Path, name: str, whole: bytes) -> list[str]:
     return asked(folder, {"cuts": folder / name, "known": parts.known()})
 
 
-def asked(folder: Path, job: Mapping[str, Any]) -> Any:
+def asked(folder: Path, job: Mapping[str, Any], runner: Path = RUNNER) -> Any:
     path = folder / "job.json"
     path.write_text(json.dumps(job, default=str), encoding="utf-8")
     environment = os.environ | {"DENO_DIR": str(folder / "deno"), "DENO_NO_UPDATE_CHECK": "1"}
     allowed = ("--no-remote", "--no-config", "--allow-read", "--allow-write")
-    command = [deno.find_deno_bin(), "run", *allowed, str(RUNNER), str(path)]
+    command = [deno.find_deno_bin(), "run", *allowed, str(runner), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

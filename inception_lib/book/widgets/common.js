@@ -75,6 +75,9 @@ class Field {
       for (const [value, text] of field.options) this.input.append(make("option", { value }, text));
       this.input.addEventListener("change", () => changed(field.name, this.option(this.input.value)));
       this.root.append(this.input);
+    } else if (field.pattern !== undefined) { // text that the reader makes in the widget itself
+      this.input = make("input", { id, type: "hidden" });
+      this.root.hidden = true;
     } else if (field.min === undefined) {
       this.input = make("input", { id, type: "checkbox" });
       this.input.addEventListener("change", () => changed(field.name, this.input.checked));
@@ -133,6 +136,10 @@ class Field {
   // A value out of the page's address, or undefined where it is none of ours.
   parse(text) {
     if (this.field.options) return this.option(text);
+    if (this.field.pattern !== undefined) {
+      const { pattern, longest } = this.field;
+      return text.length <= longest && new RegExp(`^${pattern}$`).test(text) ? text : undefined;
+    }
     if (!this.slider) return text === "1" ? true : text === "0" ? false : undefined;
     return problem(this.field, text) ? undefined : tidy(this.field, Number(text));
   }
@@ -179,7 +186,8 @@ export function run(widget, { model, el }) {
     controls.append(boxes[field.name].root);
   }
 
-  const draw = widget.layout(results, { model, controls, set, table: model.get("table") });
+  const repaint = () => paint(); // when what a widget waited for is there
+  const draw = widget.layout(results, { model, controls, set, repaint, table: model.get("table") });
 
   const mark = () => {
     const wrong = Object.values(boxes).map((b) => b.error).filter(Boolean);

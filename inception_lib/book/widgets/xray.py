@@ -1,0 +1,81 @@
+"""The bundled network, running on an image that the reader makes: every map, and each number written out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import traitlets as t
+
+from inception_lib.architecture import walk
+from inception_lib.book.live.widget import Living
+from inception_lib.book.widgets.base import FOLDER, Widget, choice, number
+from inception_lib.data.shapes import CLASSES, SIDE
+from inception_lib.networks.googlenet import googlenet
+
+DRAWING = "drawing"  #: in place of a class: what the reader drew
+LONGEST = 400  #: letters of a drawing, which has its place in the page's address
+_STROKES = "(?:(?:[0-9a-zA-X]{2})+(?:-(?:[0-9a-zA-X]{2})+)*)?"  # as live/shapes.js writes them
+_MODULE = "inception_"
+#: What can be looked at: all but whole modules, whose branches are, and dropout, which does nothing here.
+PATHS = (
+    "input",
+    *(
+        step.path
+        for step in walk(googlenet(heads=False))
+        if step.path != "dropout" and ("/" in step.path or not step.path.startswith(_MODULE))
+    ),
+)
+
+
+def _name(path: str) -> str:
+    return path.removeprefix(_MODULE).replace("/", ", ").replace("_", " ")
+
+
+class XrayWidget(Living, Widget):
+    """An image, what each layer of the bundled network makes of it, and its answer.
+
+    Settings of the image: `shape` (a class, or the reader's `drawing`), its center `x`, `y` and `radius` in
+    hundredths of the image's side, its `turn` in degrees, and `colors`, a number that stands for some. What
+    is looked at: `path`, a layer, and `channel`, `row`, `column`, from 1; where a map has fewer, its last.
+    `scale`: whether the brightest of the layer or of each map is white. `off_*`: whether this branch of the
+    module that is looked at is set to zero. Its numbers are those of the engine in the page, which the tests
+    hold against torch.
+    """
+
+    script = "xray.js"
+    key = "xray"
+    title = "X-ray: every map of a GoogLeNet that runs here"
+
+    shape = choice((*CLASSES, DRAWING), "striped square", "Object", (*CLASSES, "your own drawing"))
+    radius = number(24, 8, 48, "Radius, % of the image")
+    turn = number(10, -180, 180, "Turn, degrees")
+    colors = number(1, 1, 999, "Colors, by number")
+    x = number(46, 0, 100, "Center, % from the left")
+    y = number(48, 0, 100, "Center, % from the top")
+    scale = choice(("layer", "map"), "layer", "White is the largest value of", ("the layer", "each map"))
+    path = choice(PATHS, "inception_3a/3x3", "Layer", tuple(map(_name, PATHS)))
+    channel = number(5, 1, 256, "Channel")
+    row = number(5, 1, SIDE, "Row")
+    column = number(5, 1, SIDE, "Column")
+    off_1x1 = t.Bool(False).tag(sync=True, label="1x1 branch off", branch="1x1")
+    off_3x3 = t.Bool(False).tag(sync=True, label="3x3 branch off", branch="3x3")
+    off_5x5 = t.Bool(False).tag(sync=True, label="5x5 branch off", branch="5x5")
+    off_pool = t.Bool(False).tag(sync=True, label="pool branch off", branch="pool")
+    drawing = t.Unicode("").tag(sync=True, label="Drawing", pattern=_STROKES, longest=LONGEST)
+
+    @property
+    def _css(self) -> str:
+        return super()._css + (FOLDER / "xray.css").read_text(encoding="utf-8")
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__({"side": SIDE, "drawing": DRAWING, "longest": LONGEST}, **settings)
+
+    @t.validate("drawing")
+    def _only_strokes(self, proposal: dict[str, Any]) -> str:
+        text = proposal["value"]
+        if len(text) > LONGEST or not re.fullmatch(_STROKES, text):
+            raise t.TraitError(
+                f"drawing: {text!r} is none: two letters for a point, - between strokes, {LONGEST} at most"
+            )
+        return text
