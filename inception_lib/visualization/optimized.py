@@ -1,4 +1,4 @@
-"""What excites a channel, and which positions speak for a class: images made from a network's own gradients.
+"""What excites a channel, a class or a layer: images that are optimized from a network's own gradients.
 
 `visualize` optimizes an image from noise until it excites a channel, a class or a whole layer, as in Olah,
 Mordvintsev and Schubert 2017, "Feature Visualization" (Distill, doi:10.23915/distill.00007), and `dream` does
@@ -10,9 +10,8 @@ and shows nothing; three things of that article prevent it:
 - colors are decorrelated: a step changes the three directions in which the colors of photographs vary;
 - before each step the image is shifted, turned and scaled a little at random.
 
-The constants are those of the authors' code, tensorflow/lucid (`optvis/param/spatial.py` and `color.py`).
-
-`grad_cam` (Selvaraju et al. 2017) and `class_map` (Zhou et al. 2016) say where in an image a class is seen.
+Rate and movements are those of the article's own images (a footnote gives them, and 2560 steps), the other
+constants those of its authors' code, tensorflow/lucid (`optvis/param/spatial.py` and `color.py`).
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from inception_lib.architecture import Branches, Conv, Dropout, GlobalPool, Linear, walk
+from inception_lib.architecture import Branches, Conv, walk
 from inception_lib.data.decoding import Picture, as_rgb
 from inception_lib.data.images import Preprocess
 from inception_lib.errors import InceptionError, WeightsError
 from inception_lib.networks.names import layer_path
-from inception_lib.nn.network import Network, activations
+from inception_lib.nn.network import Network
 
-#: Lucid's `color_correlation_svd_sqrt`, by its authors the square root of the correlation matrix of
-#: ImageNet's colors: rows are R, G, B, columns light, blue against yellow, and green against the others.
+#: Lucid's `color_correlation_svd_sqrt`, by its authors the square root of the measured correlation of
+#: ImageNet's colors: rows are R, G, B; columns are light, red against blue, green against the two others.
 COLORS = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 _NOISE = 0.01  #: Lucid's standard deviation of the first coefficients
 _CONTRAST = 0.25  #: Lucid's constant factor of the image before its colors
@@ -86,7 +85,7 @@ def noise(size: tuple[int, int], generator: torch.Generator) -> Tensor:
 
 
 def moved(
-    images: Tensor, generator: torch.Generator, *, jitter: int = 8, turn: float = 5, zoom: float = 0.1
+    images: Tensor, generator: torch.Generator, *, jitter: int = 16, turn: float = 5, zoom: float = 0.05
 ) -> Tensor:
     """Each image shifted, turned and scaled a little at random; what is missing is mirrored at the edges.
 
@@ -137,7 +136,7 @@ def excitation(network: Network, x: Tensor, path: str, channel: int | None = Non
     if channel is None:
         return _until(network, x, path, before_relu=False).square().flatten(1).mean(1) / 2
     path, channel = source(network, path, channel)
-    return _until(network, x, path, before_relu=True)[:, channel].flatten(1).mean(1)
+    return _until(network, x, path, before_relu=True)[:, [channel]].flatten(1).mean(1)
 
 
 def source(network: Network, path: str, channel: int) -> tuple[str, int]:
@@ -226,9 +225,9 @@ def visualize(
     size: int | tuple[int, int] | None = None,
     steps: int = 256,
     rate: float = 0.05,
-    jitter: int = 8,
+    jitter: int = 16,
     turn: float = 5,
-    zoom: float = 0.1,
+    zoom: float = 0.05,
     seed: int = 0,
     progress: bool = False,
 ) -> Image.Image:
@@ -349,76 +348,6 @@ def filters(network: Network, preprocess: Preprocess | None = None) -> np.ndarra
     weight = weight.flip(1) if preprocess.channels == "BGR" else weight
     largest = weight.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-30)
     return (127.5 + 127.5 * weight / largest).round().byte().permute(0, 2, 3, 1).numpy()
-
-
-@torch.enable_grad()
-def grad_cam(network: Network, x: Tensor, target: int, path: str) -> Tensor:
-    """Grad-CAM: where a layer's maps speak for a class, as far as one linear step can tell.
-
-    Each map is weighted by the mean, over its positions, of the gradient of the class's score (before the
-    softmax); of their sum what is negative becomes 0.
-
-    Args:
-        network: in evaluation mode.
-        x: (n, channels, height, width), as the network takes it.
-        target: the class, by the number of its output.
-        path: the layer whose maps are taken, as `activations` takes it.
-
-    Returns:
-        (n, height, width) of the layer's maps.
-
-    Raises:
-        InceptionError: there is no such layer or class, or the layer has no maps.
-    """
-    last = _classifier(network, target)
-    # weights that want no gradient leave none to the maps, unless the input does
-    seen = activations(network, x.detach().requires_grad_(), [path, last])
-    maps, scores = seen[path].output, seen[last].output
-    if maps.dim() != 4:
-        raise InceptionError(f"{path}: gives no maps, but {maps.shape[1]} numbers.")
-    (slopes,) = torch.autograd.grad(scores[:, target].sum(), maps)
-    return (slopes.mean((2, 3), keepdim=True) * maps).sum(1).relu().detach()
-
-
-@torch.no_grad()
-def class_map(network: Network, x: Tensor, target: int) -> Tensor:
-    """Class activation map: the score of a class by position of the last map; its mean is the class's score.
-
-    Without the bias, divided by the number of positions, and with what is negative set to 0, it is
-    `grad_cam` of the last map, since all positions of a global average have the same gradient.
-
-    Args:
-        network: in evaluation mode; ends in global average pooling and one fully connected layer.
-        x: (n, channels, height, width), as the network takes it.
-        target: the class, by the number of its output.
-
-    Returns:
-        (n, height, width).
-
-    Raises:
-        InceptionError: there is no such class, or the network does not end so.
-    """
-    last = _classifier(network, target)
-    ending = [layer for layer in network.architecture.layers if not isinstance(layer, Dropout)][-2:]
-    if not (isinstance(ending[0], GlobalPool) and ending[0].output == 1 and isinstance(ending[1], Linear)):
-        raise InceptionError(
-            f"{network.architecture.name}: has no class maps, since it does not end in global average pooling "
-            f"and one fully connected layer; grad_cam takes any network."
-        )
-    maps = activations(network, x, [ending[0].name])[ending[0].name].input
-    linear = network.get_submodule(last).linear
-    scores = torch.einsum("nchw,c->nhw", maps, linear.weight[target])
-    return scores if linear.bias is None else scores + linear.bias[target]
-
-
-def _classifier(network: Network, target: int) -> str:
-    """The path of the classifier, which has that class."""
-    classes = network.architecture.classes
-    if not 0 <= target < classes:
-        raise InceptionError(
-            f"{network.architecture.name}: has no class {target}; they are numbered from 0 to {classes - 1}."
-        )
-    return network.architecture.classifiers[0]
 
 
 def _preprocess(network: Network, preprocess: Preprocess | None) -> Preprocess:
