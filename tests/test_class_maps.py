@@ -98,7 +98,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(network, x):
 
 def test_a_network_with_fully_connected_layers_has_grad_cam_and_no_class_map():
     layers = (Conv(name="conv1", out_channels=5, kernel=3), Linear(name="classifier", out_features=4))
-    network = Network(Architecture("small", (3, 8, 8), layers)).eval()
+    network = Network(Architecture(name="small", input=(3, 8, 8), layers=layers)).eval()
     x = torch.randn(1, 3, 8, 8)
     with pytest.raises(InceptionError, match="has no class maps"):
         class_map(network, x, TARGET)

@@ -1,4 +1,4 @@
-"""Optimized images: waves and colors against numpy, scores against autograd, linear layers against algebra."""
+"""Optimized images: waves and colors against numpy, scores against autograd, one layer against algebra."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def network(request):
 
 def linear(*layers, side=12):
     """A network of these layers, without ReLU, and its random weights."""
-    return Network(Architecture("linear", (3, side, side), layers), generator=generator()).eval()
+    return Network(
+        Architecture(name="linear", input=(3, side, side), layers=layers), generator=generator()
+    ).eval()
 
 
 # ------------------------------------------------------------------------------------------ the image itself
@@ -116,7 +118,8 @@ def test_an_image_is_turned_about_its_middle_and_not_sheared():
     """A disk stays a disk, and a bar through the middle turns by as much as was allowed."""
     y, x = torch.meshgrid(torch.arange(61.0) - 30, torch.arange(91.0) - 45, indexing="ij")
     disk = (x.hypot(y) < 20).float().expand(8, 1, -1, -1)
-    close(made.moved(disk, generator(), jitter=0, turn=180, zoom=0), disk, rtol=0, atol=0.6)
+    turned = made.moved(disk, generator(), jitter=0, turn=180, zoom=0)
+    close(turned[..., x.hypot(y) < 30], disk[..., x.hypot(y) < 30], rtol=0, atol=0.7)  # at its edge
     bar = ((y.abs() < 2) & (x.abs() < 20)).float().expand(50, 1, -1, -1)
     turned = made.moved(bar, generator(), jitter=0, turn=30, zoom=0)[:, 0]
     along = torch.stack([(turned * a * b).sum((1, 2)) for a, b in ((x, x), (y, y), (x, y))])
@@ -330,7 +333,7 @@ def test_who_does_not_say_how_images_become_its_input_is_asked(network):
 def test_a_network_that_does_not_begin_with_colors_has_no_filters():
     with pytest.raises(InceptionError, match="does not begin"):
         filters(linear(Linear(name="classifier", out_features=2)), BVLC_PREPROCESS)
-    gray = Network(Architecture("gray", (1, 8, 8), (Linear(name="classifier", out_features=2),)))
+    gray = Network(replace(linear(Linear(name="classifier", out_features=2)).architecture, input=(1, 8, 8)))
     with pytest.raises(InceptionError, match="three colors"):
         visualize(gray, "classifier", 0, preprocess=BVLC_PREPROCESS)
 
