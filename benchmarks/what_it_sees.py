@@ -1,12 +1,12 @@
-"""What a trained network's channels see: conv1's filters, and an optimized image for some channels of each branch.
+"""What a trained network's channels see: conv1's filters, and an optimized image for some of each branch.
 
     python benchmarks/what_it_sees.py --weights bvlc --record what_it_sees
     python benchmarks/what_it_sees.py --quick
 
 The channels are drawn by the seed and not chosen by eye. Each image is optimized by
-`inception_lib.visualization.visualize`, from a seed of its own, and kept in the folder `--work` with what it
-was made with: if interrupted, the same command goes on where it was. How strongly an image excites its channel
-is measured once more on the finished image, and on random images that have the same spectrum (each wave's
+`inception_lib.visualization.visualize`, from the same noise, and kept in the folder `--work` with what it was
+made with: if interrupted, the same command goes on where it was. How strongly an image excites its channel is
+measured once more on the finished image, and on random images that have the same spectrum (each wave's
 amplitude, its position drawn anew, the same for the three colors).
 
 The record is a JSON file and two pictures beside it: NAME.webp has the tiles, one row for a branch, and
@@ -205,8 +205,8 @@ def main(
     print(f"{'channel':<26}{'excitation':>12}{'random':>10}{'most':>10}{'more than':>11}")
     for row in outcome["tiles"]:
         print(
-            f"{row['path'] + ' ' + str(row['channel']):<26}{row['excitation']:>12.2f}{row['random_mean']:>10.2f}"
-            f"{row['random_most']:>10.2f}{row['more_than']:>7} of {RANDOM}"
+            f"{row['path'] + ' ' + str(row['channel']):<26}{row['excitation']:>12.2f}"
+            f"{row['random_mean']:>10.2f}{row['random_most']:>10.2f}{row['more_than']:>7} of {RANDOM}"
         )
     print(outcome["finding"])
     return 0
@@ -290,8 +290,8 @@ def finding(rows: list[dict[str, Any]], of: int) -> str:
     return (
         f"{len(rows)} of {of} channels, drawn by the seed. {clear} of the {len(rows)} images excite their "
         f"channel more than each of {RANDOM} random images of the same spectrum; the fewest are "
-        f"{least['more_than']} of {RANDOM}, for channel {least['channel']} of {least['path']}. An image is one "
-        f"of many that excite a channel, and not all that it responds to."
+        f"{least['more_than']} of {RANDOM}, for channel {least['channel']} of {least['path']}. An image is "
+        "one of many that excite a channel, and not all that it responds to."
     )
 
 

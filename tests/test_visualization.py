@@ -117,9 +117,9 @@ def test_jitter_is_a_shift_by_whole_pixels():
 def test_an_image_is_turned_about_its_middle_and_not_sheared():
     """A disk stays a disk, and a bar through the middle turns by as much as was allowed."""
     y, x = torch.meshgrid(torch.arange(61.0) - 30, torch.arange(91.0) - 45, indexing="ij")
-    disk = (x.hypot(y) < 20).float().expand(8, 1, -1, -1)
+    disk = ((20 - x.hypot(y)) / 5).clamp(0, 1).expand(8, 1, -1, -1)
     turned = made.moved(disk, generator(), jitter=0, turn=180, zoom=0)
-    close(turned[..., x.hypot(y) < 30], disk[..., x.hypot(y) < 30], rtol=0, atol=0.7)  # at its edge
+    close(turned[..., x.hypot(y) < 30], disk[..., x.hypot(y) < 30], rtol=0, atol=0.06)
     bar = ((y.abs() < 2) & (x.abs() < 20)).float().expand(50, 1, -1, -1)
     turned = made.moved(bar, generator(), jitter=0, turn=30, zoom=0)[:, 0]
     along = torch.stack([(turned * a * b).sum((1, 2)) for a, b in ((x, x), (y, y), (x, y))])
@@ -202,15 +202,15 @@ def test_nothing_runs_behind_the_layer(network):
 # ------------------------------------------------------------------------------------------ the optimization
 
 
-def test_the_best_image_of_a_linear_layer_is_white_where_its_weights_are_positive():
+@pytest.mark.parametrize("preprocess", [BVLC_PREPROCESS, TORCHVISION_PREPROCESS])
+def test_an_image_for_a_linear_layer_comes_near_the_best_one(preprocess):
+    """The best is white where the weight is positive and black elsewhere; a random image has a share of 0."""
     network = linear(Linear(name="classifier", out_features=4))
-    weight = network.classifier.linear.weight[2].detach().view(3, 12, 12)
-    for preprocess in (BVLC_PREPROCESS, TORCHVISION_PREPROCESS):
-        picture = visualize(network, "classifier", 2, preprocess=preprocess, steps=400, **STILL)
-        pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
-        wanted = weight.flip(0) if preprocess.channels == "BGR" else weight
-        sure = wanted.abs() > 0.1 * wanted.abs().max()
-        assert ((pixels > 127) == (wanted > 0))[sure].float().mean() > 0.97
+    picture = visualize(network, "classifier", 2, preprocess=preprocess, steps=400, rate=0.5, **STILL)
+    weight = network.classifier.linear.weight[2].detach().view(3, 12, 12).numpy()
+    weight = weight[::-1] if preprocess.channels == "BGR" else weight
+    from_gray = np.array(picture).transpose(2, 0, 1) / 255 - 0.5
+    assert (weight * from_gray).sum() > 0.9 * (np.abs(weight) / 2).sum()
 
 
 def test_the_first_step_follows_the_gradient_that_algebra_gives():
