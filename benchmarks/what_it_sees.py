@@ -40,7 +40,7 @@ from inception_lib.data.images import BVLC_PREPROCESS, Preprocess
 from inception_lib.errors import InceptionError
 from inception_lib.files import replacing
 from inception_lib.nn.network import Network
-from inception_lib.visualization import excitation, filters, visualize
+from inception_lib.visualization import as_input, excitation, filters, visualize
 from inception_lib.weights.info import Loaded, Weights
 from inception_lib.weights.loading import load_weights
 from inception_lib.weights.states import digest
@@ -75,14 +75,14 @@ def same_spectrum(image: Tensor, count: int, generator: torch.Generator) -> Iter
     """Random images (1, 3, height, width) whose waves have the amplitudes and the colors of an image's.
 
     Args:
-        image: (3, height, width), RGB from 0 to 1; what leaves that range in a random one is cut off.
+        image: (3, height, width), RGB from 0 to 1, a range that random ones may leave.
     """
     size = image.shape[1:]
     waves = torch.fft.rfft2(image)
     for _ in range(count):
         phases = torch.fft.rfft2(torch.randn(size, generator=generator)).angle()
         phases[0, 0] = 0  # the mean stays
-        yield torch.fft.irfft2(waves * torch.exp(1j * phases), s=size).clamp(0, 1)[None]
+        yield torch.fft.irfft2(waves * torch.exp(1j * phases), s=size)[None]
 
 
 @torch.inference_mode()
@@ -92,8 +92,7 @@ def measured(network: Network, preprocess: Preprocess, tile: Tile, picture: Imag
     generator = torch.Generator().manual_seed(0)
 
     def excites(one: Tensor) -> float:
-        pixels = (255 * one).round().byte().permute(0, 2, 3, 1)
-        return float(excitation(network, preprocess.batch(pixels), tile.path, tile.channel))
+        return float(excitation(network, as_input(one, preprocess), tile.path, tile.channel))
 
     own, others = excites(image[None]), [excites(one) for one in same_spectrum(image, RANDOM, generator)]
     return {

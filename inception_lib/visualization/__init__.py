@@ -2,6 +2,7 @@
 
 from inception_lib.visualization.class_maps import class_map as class_map
 from inception_lib.visualization.class_maps import grad_cam as grad_cam
+from inception_lib.visualization.optimized import as_input as as_input
 from inception_lib.visualization.optimized import dream as dream
 from inception_lib.visualization.optimized import excitation as excitation
 from inception_lib.visualization.optimized import filters as filters
