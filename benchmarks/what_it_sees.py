@@ -9,7 +9,7 @@ made with: if interrupted, the same command goes on where it was. How strongly a
 measured once more on the finished image, and on random images that have the same spectrum (each wave's
 amplitude, its position drawn anew, the same for the three colors).
 
-The record is a JSON file and two pictures beside it: NAME.webp has the tiles, one row for a branch, and
+The record is a JSON file and two pictures beside it: NAME.webp has the tiles, one row for a module, and
 NAME_filters.png has conv1's filters, a pixel for a weight.
 """
 
@@ -131,13 +131,14 @@ def keep(path: Path, picture: Image.Image, made_with: dict[str, Any], found: dic
 
 
 def sheet_of(tiles: list[Tile], pictures: list[Image.Image]) -> tuple[Image.Image, list[tuple[int, int]]]:
-    """All tiles on one picture, a row for each branch; and the left and upper corner of each."""
-    rows: dict[str, int] = {}
+    """All tiles on one picture, a row for each module; and the left and upper corner of each."""
+    modules = list(dict.fromkeys(tile.module for tile in tiles))
+    columns = dict.fromkeys(modules, 0)
     corners = []
     for tile in tiles:
-        column = sum(t.path == tile.path for t in tiles[: len(corners)])
-        corners.append((TILE * column, TILE * rows.setdefault(tile.path, len(rows))))
-    sheet = Image.new("RGB", (TILE + max(x for x, _ in corners), TILE * len(rows)), "gray")
+        corners.append((TILE * columns[tile.module], TILE * modules.index(tile.module)))
+        columns[tile.module] += 1
+    sheet = Image.new("RGB", (TILE * max(columns.values()), TILE * len(modules)), "gray")
     for picture, corner in zip(pictures, corners, strict=True):
         sheet.paste(picture.resize((TILE, TILE), Image.Resampling.LANCZOS), corner)
     return sheet, corners
