@@ -113,7 +113,7 @@ def test_a_tile_of_another_run_or_a_damaged_one_is_refused(quick):
     first = quick.tiles[0]
     path = quick.work / f"{first.path.replace('/', '-')}-{first.channel}.png"
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(InceptionError, match="cannot be read .* delete it and it is made anew"):
+    with pytest.raises(InceptionError, match=r"cannot be read .* delete it and it is made anew"):
         quick()
 
 
