@@ -1,4 +1,4 @@
-"""`tools/record_seeing.py`: maps of channels, class maps and dreams of one photograph, as they are recorded."""
+"""`tools/record_seeing.py`: maps of channels, class maps and dreams of one photograph, as recorded."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from inception_lib.nn.network import Network, activations
 from inception_lib.weights.info import Weights
 from inception_lib.weights.loading import load_weights
 from tools import record_seeing
+
+pytestmark = pytest.mark.slow
 
 TILES = [
     {"module": "inception_3a", "path": "inception_3a/5x5", "channel": 1},

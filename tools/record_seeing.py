@@ -4,8 +4,8 @@ python tools/record_seeing.py --weights bvlc
 python tools/record_seeing.py --weights FILE --tiles what_it_sees
 
 Recorded are the maps of the channels whose optimized images benchmarks/what_it_sees.py has recorded (each a
-small gray picture in NAME_maps.png, white at its own maximum), the class map of the most probable class beside
-Grad-CAM of several layers, and DeepDream of some layers (NAME_dream_LAYER.webp).
+small gray picture in NAME_maps.png, white at its own maximum), the class map of the most probable class
+beside Grad-CAM of several layers, and DeepDream of some layers (NAME_dream_LAYER.webp).
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def places(loaded: Loaded, x: Tensor) -> dict[str, Any]:
     network, info = loaded
     with torch.inference_mode():
         target = int(network(x).logits[0].argmax())
+        bias = float(network.classifier.linear.bias[target])
 
     def rows(values: Tensor) -> list[list[float]]:
         return [[float(f"{v:.4g}") for v in row] for row in values[0].tolist()]
@@ -79,7 +80,7 @@ def places(loaded: Loaded, x: Tensor) -> dict[str, Any]:
     return {
         "class": info.classes[target] if info.classes else f"class {target}",
         "output": target,
-        "bias": float(network.classifier.linear.bias[target]),
+        "bias": bias,
         "class_map": rows(class_map(network, x, target)),
         "grad_cam": {path: rows(grad_cam(network, x, target, path)) for path in LAYERS},
     }
