@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from inception_lib import googlenet
-from inception_lib.architecture import Architecture, Conv, Linear
+from inception_lib.architecture import Architecture, Branch, Branches, Conv, Linear, Pool
 from inception_lib.data.images import BVLC_PREPROCESS, TORCHVISION_PREPROCESS, Preprocess
 from inception_lib.errors import InceptionError, WeightsError
 from inception_lib.nn.network import Network, activations
@@ -171,6 +171,38 @@ def test_a_channel_of_a_module_is_its_branchs(network):
             close(output[:, number], kept.output[:, channel])
             number += 1
     assert number == shapes["inception_4a"].channels
+
+
+def test_channels_of_modules_in_modules_and_of_branches_that_only_pool_have_their_source():
+    def conv(name, channels):
+        return Conv(name=name, out_channels=channels, kernel=1)
+
+    def branches(name, *each, **more):
+        return Branches(
+            name=name,
+            branches=tuple(Branch(name=str(i), layers=own) for i, own in enumerate(each)),
+            **more,
+        )
+
+    pool = Pool(name="pool", op="max", kernel=3, stride=1, padding=1)
+    network = linear(
+        branches(
+            "mix", (conv("a", 2),), (conv("b", 4), branches("in", (conv("c", 1),), (conv("d", 3),))), (pool,)
+        ),
+        branches("sum", (conv("e", 5),), (conv("f", 5),), join="add", relu=True),
+        branches("kept", (conv("g", 2),), ()),
+    )
+    found = [made.source(network, "mix", channel) for channel in range(9)]
+    wanted = {"mix/a": 2, "mix/in/c": 1, "mix/in/d": 3, "mix/pool": 3}
+    assert found == [(path, channel) for path, channels in wanted.items() for channel in range(channels)]
+    x = torch.randn(1, 3, 12, 12, generator=generator())
+    output = activations(network, x, ["mix"])["mix"].output
+    for number, (path, channel) in enumerate(found):
+        close(activations(network, x, [path])[path].output[:, channel], output[:, number])
+    assert made.source(network, "sum", 3) == ("sum", 3)
+    before = activations(network, x, ["sum"])["sum"].before_relu
+    close(excitation(network, x, "sum", 3), before[:, 3].mean((1, 2)))
+    assert made.source(network, "kept", 1) == ("kept/g", 1) and made.source(network, "kept", 4) == ("kept", 4)
 
 
 def test_a_layer_is_excited_as_in_deepdream(network):

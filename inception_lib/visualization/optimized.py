@@ -153,14 +153,15 @@ def source(network: Network, path: str, channel: int) -> tuple[str, int]:
     layer = steps[path].layer
     if not isinstance(layer, Branches) or layer.join != "concatenate" or layer.relu:
         return path, channel
+    left = channel
     for branch in layer.branches:
-        if not branch.layers:
-            return path, channel  # what passes unchanged has no layer of its own
+        if not branch.layers:  # what passes unchanged has no layer of its own
+            break
         last = f"{path}/{branch.layers[-1].name}"
-        if channel < steps[last].out_shape[0]:
-            return source(network, last, channel)
-        channel -= steps[last].out_shape[0]
-    raise AssertionError(path)
+        if left < steps[last].out_shape[0]:
+            return source(network, last, left)
+        left -= steps[last].out_shape[0]
+    return path, channel
 
 
 def _until(network: Network, x: Tensor, path: str, before_relu: bool) -> Tensor:
