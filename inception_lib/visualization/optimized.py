@@ -202,11 +202,14 @@ def ascend(
 ) -> Tensor:
     """Images (n, 3, height, width) in RGB from 0 to 1 that excite more, by Adam on their coefficients.
 
+    The other arguments are those of `visualize`; the network is in evaluation mode.
+
     Args:
-        spectrum: (n, 3, height, width // 2 + 1), where to start.
+        spectrum: (n, 3, height, width // 2 + 1), complex: where to start.
+        generator: of the movements, on the CPU.
+        width: of the images, in pixels.
         rate: of Adam.
         movement: as `moved` takes it.
-        The others are as `excitation`, `moved` and `visualize` take them.
     """
     spectrum = spectrum.detach().clone().requires_grad_()
     optimizer = torch.optim.Adam([spectrum], rate)
