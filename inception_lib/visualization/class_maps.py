@@ -65,9 +65,8 @@ def class_map(network: Network, x: Tensor, target: int) -> Tensor:
             f"pooling and one fully connected layer; grad_cam takes any network."
         )
     maps = activations(network, x, [ending[0].name])[ending[0].name].input
-    linear = network.get_submodule(last).linear
-    scores = torch.einsum("nchw,c->nhw", maps, linear.weight[target])
-    return scores if linear.bias is None else scores + linear.bias[target]
+    scores = torch.einsum("nchw,c->nhw", maps, network.get_parameter(f"{last}.linear.weight")[target])
+    return scores + network.get_parameter(f"{last}.linear.bias")[target] if ending[1].bias else scores
 
 
 def _classifier(network: Network, target: int) -> str:

@@ -347,7 +347,7 @@ def filters(network: Network, preprocess: Preprocess | None = None) -> np.ndarra
     first = network.architecture.layers[0]
     if not isinstance(first, Conv) or network.architecture.input[0] != 3 or first.groups != 1:
         raise InceptionError(f"{network.architecture.name}: does not begin with a convolution of colors.")
-    weight = network.get_submodule(first.name).conv.weight.detach().cpu().float()
+    weight = network.get_parameter(f"{first.name}.conv.weight").detach().cpu().float()
     weight = weight / torch.tensor(preprocess.std).view(3, 1, 1)
     weight = weight.flip(1) if preprocess.channels == "BGR" else weight
     largest = weight.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-30)
