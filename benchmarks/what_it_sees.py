@@ -172,7 +172,7 @@ def main(
     weights: str | None = None,
     channels: int = 4,
     size: int = 128,
-    steps: int = 512,
+    steps: int = 256,
     seed: int = 0,
     quick: bool = False,
     work: Path = Path("runs/what_it_sees"),
