@@ -287,7 +287,7 @@ def dream(
     octaves: int = 3,
     octave_scale: float = 1.4,
     steps: int = 16,
-    rate: float = 0.02,
+    rate: float = 0.05,
     jitter: int = 16,
     seed: int = 0,
 ) -> Image.Image:
