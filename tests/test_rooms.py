@@ -18,7 +18,7 @@ HOME = Path(inception_lib.__file__).parent
 ROOMS = (
     *("errors", "files", "console"),
     *("architecture", "networks", "counting", "paper", "history"),
-    *("distributed", "data", "nn", "weights"),
+    *("distributed", "data", "nn", "weights", "visualization"),
     *("training", "evaluation", "book", "cli", "__main__"),
 )
 #: The only arrows back, taken when called: `Network.from_pretrained` and `Network.fused` are where everybody
