@@ -56,6 +56,7 @@ class Scripted(anywidget.AnyWidget):
     """A widget whose script and style lie beside this file, and are read anew for each one that is made."""
 
     script: ClassVar[str]
+    styles: ClassVar[tuple[str, ...]] = ("widgets.css", "parts.css")  #: a widget with its own adds it
 
     @property
     def _esm(self) -> str:
@@ -63,7 +64,7 @@ class Scripted(anywidget.AnyWidget):
 
     @property
     def _css(self) -> str:
-        return "".join((FOLDER / name).read_text(encoding="utf-8") for name in ("widgets.css", "parts.css"))
+        return "".join((FOLDER / name).read_text(encoding="utf-8") for name in self.styles)
 
 
 class Widget(Scripted):

@@ -16,8 +16,10 @@ export const product = (factors, values) =>
   factors.length ? factors.reduce((p, f) => p * (typeof f === "number" ? f : values[f]), 1) : 0;
 export const total = (rows, what, values) => rows.reduce((sum, row) => sum + product(row[what], values), 0);
 
+const SVG = "svg g rect line path circle ellipse polygon polyline text tspan image defs clipPath".split(" ");
+
 export function make(tag, attributes = {}, ...children) {
-  const svg = ["svg", "rect", "line", "path", "circle", "text"].includes(tag);
+  const svg = SVG.includes(tag);
   const el = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === false || value === null || value === undefined) continue;

@@ -9,7 +9,7 @@ import traitlets as t
 
 from inception_lib.architecture import walk
 from inception_lib.book.live.widget import Living
-from inception_lib.book.widgets.base import FOLDER, Widget, choice, number
+from inception_lib.book.widgets.base import Widget, choice, number
 from inception_lib.data.shapes import CLASSES, SIDE
 from inception_lib.networks.googlenet import googlenet
 
@@ -44,6 +44,7 @@ class XrayWidget(Living, Widget):
     """
 
     script = "xray.js"
+    styles = (*Widget.styles, "xray.css")
     key = "xray"
     title = "X-ray: every map of a GoogLeNet that runs here"
 
@@ -63,10 +64,6 @@ class XrayWidget(Living, Widget):
     off_5x5 = t.Bool(False).tag(sync=True, label="5x5 branch off", branch="5x5")
     off_pool = t.Bool(False).tag(sync=True, label="pool branch off", branch="pool")
     drawing = t.Unicode("").tag(sync=True, label="Drawing", pattern=_STROKES, longest=LONGEST)
-
-    @property
-    def _css(self) -> str:
-        return super()._css + (FOLDER / "xray.css").read_text(encoding="utf-8")
 
     def __init__(self, **settings: Any) -> None:
         super().__init__({"side": SIDE, "drawing": DRAWING, "longest": LONGEST}, **settings)
