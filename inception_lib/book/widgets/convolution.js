@@ -6,9 +6,10 @@ import { player } from "./hands.js";
 
 const KERNEL_NAMES = { "1x1": "1x1", "3x3": "3x3", "5x5": "5x5", reduced: "5x5 behind a reduction" };
 const RGB = ["red", "green", "blue"], TINTS = [[1, 0.2, 0.2], [0.2, 0.9, 0.2], [0.3, 0.45, 1]];
+const PATTERN_NAMES = { 9: "edge", 25: "blur" };
 const SHOWN = 5; // products that are written out
 
-function layout(results, { model, controls, set, repaint, table }) {
+function layout(results, { model, controls, set, repaint, table, gone }) {
   const cases = { gray: grayCase(table) }, done = new Map();
   let s = null, at = null, failed = null;
 
@@ -22,7 +23,7 @@ function layout(results, { model, controls, set, repaint, table }) {
     chip.addEventListener("click", () => set({ kernel }));
     chips.append(chip);
   }
-  const [play, step, shuffle] = ["", "Step", "Shuffle the channels"].map((name) =>
+  const [play, step, shuffle] = ["", "Step", "Shuffle channels"].map((name) =>
     make("button", { type: "button" }, name)
   );
   const lanes = make("div", { class: "iw-lanes" });
@@ -35,6 +36,7 @@ function layout(results, { model, controls, set, repaint, table }) {
   const stage = convolutionStage({ position, output: (output) => set({ output }) });
   const sum = make("p", { class: "iw-written" }), verdict = make("p", { class: "iw-verdict" });
   results.append(stage.root, sum, verdict);
+  gone.push(stage.stop);
 
   const last = () => at.maps.area - 1;
   step.addEventListener("click", () => position(at.position < last() ? at.position + 1 : 0));
@@ -58,6 +60,14 @@ function layout(results, { model, controls, set, repaint, table }) {
       .finally(repaint);
   };
 
+  const behind = (name, kernel) => {
+    const key = `${name} ${kernel}`;
+    if (!done.has(key)) {
+      done.set(key, convolved(cases[name], kernel, table.patterns, table.cases[name].reduce));
+    }
+    return done.get(key);
+  };
+
   return (now) => {
     s = now;
     for (const chip of chips.children) chip.setAttribute("aria-pressed", String(chip.value === s.kernel));
@@ -69,11 +79,11 @@ function layout(results, { model, controls, set, repaint, table }) {
       return { words, data: { answered: "" } };
     }
     const key = `${s.case} ${s.kernel}`, { reduce } = table.cases[s.case];
-    if (!done.has(key)) done.set(key, convolved(given, s.kernel, table.patterns, reduce));
-    const { maps } = given, conv = done.get(key);
+    const { maps } = given, conv = behind(s.case, s.kernel);
     const row = Math.min(s.row, maps.height) - 1, column = Math.min(s.column, maps.width) - 1;
     const output = Math.min(s.output, conv.matrix.length) - 1, index = row * maps.width + column;
     const found = sumAt(given, conv, output, index);
+    const alone = behind(s.case, "5x5").outputs[output][index];
     const spent = costs(table, s.case, index + 1);
     at = {
       maps,
@@ -115,10 +125,18 @@ function layout(results, { model, controls, set, repaint, table }) {
 const decimals = (v, n) => (v < 0 ? "−" : "") + Math.abs(v).toFixed(n);
 
 // The sum at the position, with its numbers.
-function written({ maps, matrix, relu }, { pattern, seen }, { products, bias, sum, value }, s, at, table) {
+function written(
+  { maps, relu },
+  { pattern, seen, matrix: weights },
+  { products, bias, sum, value },
+  s,
+  at,
+  reduce,
+  alone,
+) {
   const gray = s.case === "gray", each = pattern.length ** 2, digits = gray ? 1 : 2;
   const where = `Row ${at.row + 1}, column ${at.column + 1}`;
-  const used = gray || s.kernel !== "reduced" ? matrix[at.output] : at.conv.matrix[at.output];
+  const used = weights[at.output];
   const term = (c) => {
     const input = seen[c * maps.area + at.position];
     return `${decimals(used[c], gray ? 3 : 2)} × ${decimals(input, gray && each === 1 ? 0 : digits)}` +
@@ -136,23 +154,24 @@ function written({ maps, matrix, relu }, { pattern, seen }, { products, bias, su
   }
   const end = relu && sum < 0 ? `${decimals(sum, digits)}, and after the ReLU 0` : decimals(value, digits);
   const patch = each > 1
-    ? ` Each input is first ${each} numbers, weighed by the ${
-      table.patterns && s.kernel === "3x3" ? "edge" : "blur"
-    } pattern and added.`
+    ? ` Each input is first ${each} numbers, weighted by the ${PATTERN_NAMES[each]} pattern and added.`
     : "";
-  return `${where}: ${parts.join(" + ").replaceAll("+ −", "− ")} = ${end}.${patch}`;
+  const behind = s.kernel === "reduced"
+    ? ` The 5x5 alone, without the ${reduce === 1 ? "one channel" : `${reduce} channels`} between: ` +
+      `${decimals(alone, digits)}.`
+    : "";
+  return `${where}: ${parts.join(" + ").replaceAll("+ −", "− ")} = ${end}.${behind}${patch}`;
 }
 
 function verdictOf(spent, kernel, done, area) {
   const own = spent.find((lane) => lane.kernel === kernel),
     wide = spent.find((lane) => lane.kernel === "5x5");
   const other = kernel === "5x5" ? spent.find((lane) => lane.kernel === "reduced") : wide;
-  const times = Math.max(own.spent, other.spent) / Math.min(own.spent, other.spent);
-  const more = other.spent > own.spent ? "as many" : "as few";
-  const times_text = times.toFixed(1).replace(/\.0$/, "");
+  const more = other.spent > own.spent;
+  const times = more ? other.spent / own.spent : own.spent / other.spent;
+  const said = `${times.toFixed(1).replace(/\.0$/, "")} times ${more ? "as many" : "fewer"}`;
   return `${fmt(done)} of ${fmt(area)} positions: ${fmt(own.spent)} MACs. ` +
-    `The ${KERNEL_NAMES[other.kernel]}: ${fmt(other.spent)}, ` +
-    (more === "as many" ? `${times_text} times as many.` : `${times_text} times fewer.`);
+    `The ${KERNEL_NAMES[other.kernel]}: ${fmt(other.spent)}, ${said}.`;
 }
 
 // MACs so far, by kernel: the longest bar is the most that any of them will take.
@@ -164,7 +183,7 @@ function fillLanes(lanes, spent, kernel) {
       make(
         "div",
         { class: `iw-line${lane.kernel === kernel ? " iw-chosen" : ""}` },
-        make("span", { class: "iw-name" }, KERNEL_NAMES[lane.kernel]),
+        make("span", { class: "iw-name" }, lane.kernel === "reduced" ? "1x1, then 5x5" : lane.kernel),
         make("strong", {}, fmt(lane.spent), make("span", { class: "iw-small" }, ` of ${fmt(lane.all)}`)),
         bar(lane.spent / most, lane.kernel === kernel ? "violet" : "muted"),
       )
@@ -172,4 +191,9 @@ function fillLanes(lanes, spent, kernel) {
   );
 }
 
-export default { render: (context) => run({ layout }, context) };
+export default {
+  render(context) {
+    const gone = [], end = run({ layout: (results, more) => layout(results, { ...more, gone }) }, context);
+    return () => [end, ...gone].forEach((one) => one());
+  },
+};

@@ -14,7 +14,21 @@ export function colorsOf(root) {
     page: pageOf(root),
     accent: named("accent"),
     plus: named("violet"),
-    minus: named("accent"),
+    minus: named("olive"),
+  };
+}
+
+// Draws again when the drawing's size or the page's colors change; gives what ends that.
+export function watch(root, draw) {
+  const size = new ResizeObserver(draw), theme = new MutationObserver(draw);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  size.observe(root);
+  theme.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  dark.addEventListener("change", draw);
+  return () => {
+    size.disconnect();
+    theme.disconnect();
+    dark.removeEventListener("change", draw);
   };
 }
 
@@ -37,7 +51,7 @@ export function pictured(width, height, colorAt) {
 }
 
 // How values are shown: `photo` maps in gray or their tints, from black to their largest; others like panes of
-// glass, clear at 0, violet above and orange below, with a root so that little is seen too.
+// glass, clear at 0, violet above and olive below, with a root so that little is seen too.
 export function shadeOf(values, { plus, minus, photo }) {
   const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9);
   if (photo) {

@@ -58,6 +58,11 @@ export function placesAndSizes(width, { maps, conv }) {
     right,
     notes: right + 12,
     x: (place) => place * pitch,
+    // where k x k numbers are drawn in a cell: they stay square where there is room
+    tile(place, high, k) {
+      const across = few && k > 1 ? high : wide;
+      return [place * pitch + (wide - across) / 2, across];
+    },
     shelf,
     numbers,
     matrix,

@@ -4,7 +4,16 @@
 import { make } from "./common.js";
 import { placesAndSizes } from "./convolution_places.js";
 import { calm, slider } from "./hands.js";
-import { bars, colorsOf, floors, imageOf, mapImages, patchImage, shadeOf } from "./convolution_paint.js";
+import {
+  bars,
+  colorsOf,
+  floors,
+  imageOf,
+  mapImages,
+  patchImage,
+  shadeOf,
+  watch,
+} from "./convolution_paint.js";
 
 const FLIGHT = 500; // milliseconds that a shuffle takes
 
@@ -120,10 +129,7 @@ export function convolutionStage(on) {
     for (const paint of [shelf, column, matrix, bars, output]) paint(scene);
   };
 
-  // The size and the colors of the page may change.
-  new ResizeObserver(draw).observe(root);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  own.stop = watch(root, draw);
   return own;
 }
 
@@ -229,7 +235,8 @@ function column(scene) {
     );
     ctx.stroke();
     const side = patch.side;
-    ctx.drawImage(patch.image, c * side, 0, side, side, left, at.numbers.top, at.wide, at.numbers.high);
+    const [from, across] = at.tile(place, at.numbers.high, side);
+    ctx.drawImage(patch.image, c * side, 0, side, side, from, at.numbers.top, across, at.numbers.high);
     ctx.strokeStyle = colors.edge;
     ctx.strokeRect(left, at.numbers.top, at.wide, at.numbers.high);
     if (at.wide > 40 && side === 1) {
@@ -265,7 +272,8 @@ function matrix(scene) {
   const { top, bottom, high } = at.matrix, side = view.conv.pattern.length;
   places.forEach((place, c) => {
     const left = at.x(place);
-    ctx.drawImage(images.matrix, c * side, 0, side, images.matrix.height, left, top, at.wide, bottom - top);
+    const [from, across] = at.tile(place, high, side);
+    ctx.drawImage(images.matrix, c * side, 0, side, images.matrix.height, from, top, across, bottom - top);
     if (at.wide > 40 && side === 1) {
       view.conv.matrix.forEach((row, j) =>
         label(ctx, row[c].toFixed(3), left + at.wide / 2, top + (j + 0.5) * high, {

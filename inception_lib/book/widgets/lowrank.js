@@ -1,7 +1,7 @@
-// An image of many channels, told back from few: how much survives a reduction.
+// An image of many channels, reconstructed from few: how much survives a reduction.
 import { fromBase64 } from "../live/weights.js";
 import { bar, fmt, make, run } from "./common.js";
-import { colorsOf, pictured, shadeOf } from "./convolution_paint.js";
+import { colorsOf, pictured, shadeOf, watch } from "./convolution_paint.js";
 import { mapsOfNetwork } from "./convolution_sums.js";
 import { slider } from "./hands.js";
 import { components, reconstructed } from "./linear.js";
@@ -41,11 +41,7 @@ const LOOKS = {
     },
     component: (vector) =>
       pictured(block, block, (i) => [...[0, 1, 2].map((c) => 128 + 300 * vector[3 * i + c]), 255]),
-    parts: [
-      "The photograph",
-      "as it comes back",
-      "Each tile is a mixture that is kept: 4x4 pixels in color.",
-    ],
+    parts: ["The photograph", "Each tile is one mixture of the 48: a block of 4x4 colors."],
   }),
   maps: () => ({
     whole({ channels, width, height, area, values: own }, values, colors) {
@@ -66,11 +62,11 @@ const LOOKS = {
       const shade = shadeOf(scores, colors);
       return pictured(width, height, (i) => shade(scores[i]));
     },
-    parts: ["48 maps", "as they come back", "Each tile is a mixture of the maps that is kept."],
+    parts: ["The 48 maps", "Each tile is one mixture of the 48, as a map."],
   }),
 };
 
-function layout(results, { model, set, repaint, table }) {
+function layout(results, { model, set, repaint, table, gone }) {
   const cases = { photo: { maps: inBlocks(table) } };
   let s = null, failed = null;
   const pictures = [make("canvas", { role: "img" }), make("canvas", { role: "img" })];
@@ -147,9 +143,7 @@ function layout(results, { model, set, repaint, table }) {
     });
     show(pictures[1], look.whole(maps, reconstructed(maps, found, s.kept), colors));
   };
-  new ResizeObserver(drawTiles).observe(strip);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawTiles);
-  new MutationObserver(drawTiles).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  gone.push(watch(strip, drawTiles));
 
   let asked = false;
   const ask = () => {
@@ -173,8 +167,8 @@ function layout(results, { model, set, repaint, table }) {
     const percent = `${(100 * kept).toFixed(1)}%`;
     const channels = s.kept === 1 ? "1 channel" : `${s.kept} channels`;
     captions[0].textContent = `${look.parts[0]}: ${count} numbers at each of ${fmt(maps.area)} positions`;
-    captions[1].textContent = `${look.parts[1]} from ${channels}`;
-    note.textContent = `${look.parts[2]} The first ${s.kept} of ${count} are, the largest variance first.`;
+    captions[1].textContent = `Reconstructed from ${channels}`;
+    note.textContent = `${look.parts[1]} The strongest come first; those up to the mark are kept.`;
     share.replaceChildren(bar(kept, "violet"));
     verdict.textContent = `${channels} of ${count}: ${percent} of the variance kept.`;
     const error = Math.sqrt(lost / count);
@@ -184,4 +178,9 @@ function layout(results, { model, set, repaint, table }) {
   };
 }
 
-export default { render: (context) => run({ layout }, context) };
+export default {
+  render(context) {
+    const gone = [], end = run({ layout: (results, more) => layout(results, { ...more, gone }) }, context);
+    return () => [end, ...gone].forEach((one) => one());
+  },
+};

@@ -1,4 +1,4 @@
-"""An image of many channels, told back from few: how much survives a reduction."""
+"""An image of many channels, reconstructed from few: how much survives a reduction."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LowRankWidget(Living, Widget):
     script = "lowrank.js"
     styles = (*Widget.styles, "convolution.css")
     key = "lowrank"
-    title = "48 channels, told back from fewer"
+    title = "48 channels, reconstructed from fewer"
 
     case = choice(("photo", "maps"), "photo", "Input", ("a photograph", "48 maps of a GoogLeNet's 3a"))
     kept = number(4, 1, CHANNELS, "Channels kept", scale="log", ticks=(1, 4, 16, CHANNELS))
