@@ -96,7 +96,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
       tints: s.case === "gray" ? TINTS : null,
       places: placesOf(maps.channels, s.order),
     };
-    const said = written(given, conv, found, s, at, table),
+    const said = written(given, conv, found, s, at, reduce, alone),
       raced = verdictOf(spent, s.kernel, index + 1, maps.area);
     at.alt = `${maps.channels} maps of ${maps.height}x${maps.width}, a window of ` +
       `${conv.pattern.length}x${conv.pattern.length} at row ${row + 1}, column ${column + 1}, a matrix of ` +

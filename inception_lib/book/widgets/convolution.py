@@ -24,7 +24,9 @@ CASES = {
 #: What a larger kernel does in its window: each weight of the 1x1 convolution, times these.
 PATTERNS = {
     "1x1": ((1.0,),),
-    "3x3": tuple(tuple((8 if (row, column) == (1, 1) else -1) / 8 for column in range(3)) for row in range(3)),
+    "3x3": tuple(
+        tuple((8 if (row, column) == (1, 1) else -1) / 8 for column in range(3)) for row in range(3)
+    ),
     "5x5": tuple(tuple(a * b / 256 for b in (1, 4, 6, 4, 1)) for a in (1, 4, 6, 4, 1)),
 }
 KERNELS = (*PATTERNS, "reduced")
