@@ -1,4 +1,4 @@
-"""The 1x1 convolution's widget and that of few channels: their Python side, against torch and closed forms."""
+"""The Python side of the widgets on 1x1 convolutions and on few channels, against torch and closed forms."""
 
 from __future__ import annotations
 

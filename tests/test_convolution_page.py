@@ -1,4 +1,4 @@
-"""The 1x1 convolution and the few channels in a browser: their numbers against torch, and as a reader moves them."""
+"""The 1x1 convolution and the few channels in a browser: their numbers against torch, and moved by hand."""
 
 from __future__ import annotations
 
@@ -169,7 +169,8 @@ def test_eigenvalues_are_numpys(opened):
         a = a @ a.T if n < 48 else np.diag(np.arange(n) // 2)  # with equal ones, too
         found = seen.page.evaluate(
             """async ([text, rows]) => {
-              const { eigen } = await import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+              const file = new Blob([text], { type: "text/javascript" });
+              const { eigen } = await import(URL.createObjectURL(file));
               const { values, vectors } = eigen(rows);
               return { values, vectors: vectors.map((v) => [...v]) };
             }""",
@@ -292,7 +293,7 @@ def test_settings_are_in_the_address(opened, visit):
 @pytest.mark.parametrize("widget", [ConvolutionWidget, LowRankWidget])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone_and_has_no_serious_problem(opened, widget, scheme):
-    seen, root = opened(widget(case="maps"), width=390, scheme=scheme)
+    seen, _ = opened(widget(case="maps"), width=390, scheme=scheme)
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert serious_problems(seen.page) == []
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 from typing import Any
 
 from inception_lib.book import factors
 from inception_lib.book.live.widget import Living
 from inception_lib.book.photographs import photographs
 from inception_lib.book.widgets.base import Widget, choice, number
+from inception_lib.counting import Counts
 
 SIDE = 48  #: pixels a side of the photograph
 PHOTOGRAPH = "chelsea"
@@ -39,9 +41,9 @@ class ConvolutionWidget(Living, Widget):
     `case`: "gray", a photograph's three colors to one gray value by the usual weights, or "maps", what the
     bundled network's 3x3 reduction in module 3a makes of its 48 maps. `kernel`: the window; a kernel larger
     than 1x1 has each weight of the 1x1, times one of `PATTERNS`, and "reduced" the best approximation of the
-    5x5 by two layers. `row`, `column`: the position, from 1, up to which the output is there, row by row; where
-    a map has fewer, its last. `output`: the output channel whose sum is written out. `order`: 0, or the number
-    of a shuffle of the input channels.
+    5x5 by two layers. `row`, `column`: the position, from 1, up to which the output is there, row by row;
+    where a map has fewer, its last. `output`: the output channel whose sum is written out. `order`: 0, or the
+    number of a shuffle of the input channels.
     """
 
     script = "convolution.js"
@@ -64,16 +66,18 @@ class ConvolutionWidget(Living, Widget):
         case = CASES[self.case]
         row, column = (min(at, case["grid"]) for at in (self.row, self.column))
         found = {"done": (row - 1) * case["grid"] + column, "positions": case["grid"] ** 2}
-        sizes = {name: case[name] for name in ("grid", "c_in", "c_out")}
         for kernel in KERNELS:
-            counts = (
-                factors.reduced(**case, kernel=5)
-                if kernel == "reduced"
-                else factors.direct(**sizes, kernel=len(PATTERNS[kernel]))
-            )
-            found[f"all_{kernel}"] = counts.macs
-            found[f"spent_{kernel}"] = counts.macs // found["positions"] * found["done"]
+            macs = _counted(kernel, **case).macs
+            found[f"all_{kernel}"] = macs
+            found[f"spent_{kernel}"] = macs // found["positions"] * found["done"]
         return found
+
+
+def _counted(kernel: str, grid: int, c_in: int, c_out: int, reduce: int) -> Counts:
+    """One of `KERNELS` on one of the cases."""
+    if kernel == "reduced":
+        return factors.reduced(grid, 5, c_in, c_out, reduce)
+    return factors.direct(grid, len(PATTERNS[kernel]), c_in, c_out)
 
 
 def pixels(side: int) -> bytes:
@@ -88,11 +92,7 @@ def pixels(side: int) -> bytes:
 def convolution_table() -> dict[str, Any]:
     """The photograph, the weights of the first case, the patterns, and the factors of each kernel's MACs."""
     names = ("grid", "c_in", "c_out", "reduce")
-    macs = {
-        kernel: factors.named(names, lambda reduce, *, k=len(rows), **s: factors.direct(**s, kernel=k))
-        for kernel, rows in PATTERNS.items()
-    }
-    macs["reduced"] = factors.named(names, lambda **settings: factors.reduced(**settings, kernel=5))
+    macs = {kernel: factors.named(names, partial(_counted, kernel)) for kernel in KERNELS}
     return {
         "photograph": {"side": SIDE, "data": base64.b64encode(pixels(SIDE)).decode()},
         "luma": LUMA,

@@ -38,9 +38,9 @@ class LowRankWidget(Living, Widget):
         )
 
     def result(self) -> dict[str, float]:
-        """Of the photograph the share of variance kept, and the root of the mean squared error in gray levels.
+        """Of the photograph: the share of variance kept, and the root of the mean squared error in levels.
 
-        Of the maps the page alone knows it, which runs the network.
+        Of the maps only the page knows them, which runs the network.
         """
         values = as_channels(pixels(SIDE))
         spread = np.linalg.eigvalsh(np.cov(values, bias=True))[::-1]
