@@ -182,7 +182,7 @@ class Field {
 
 // widget: { layout(root, ctx) -> paint(values) -> words }.  paint draws and returns the result in words.
 // From 56rem on the controls stand left of the results; a `wide` widget keeps the whole width for its results.
-// On a phone an .iw-verdict that is a child of the results sticks to the foot of the window.
+// Where there is less room, an .iw-verdict that is a child of the results sticks to the foot of the window.
 export function run(widget, { model, el }) {
   const about = model.get("about");
   const fields = model.get("fields");

@@ -20,7 +20,11 @@ export function colorsOf(root) {
 
 // Draws again when the drawing's size or the page's colors change; gives what ends that.
 export function watch(root, draw) {
-  const size = new ResizeObserver(draw), theme = new MutationObserver(draw);
+  const size = new ResizeObserver(draw), fade = 600; // milliseconds that the theme takes to change its colors
+  const theme = new MutationObserver(() => {
+    draw();
+    setTimeout(draw, fade);
+  });
   const dark = matchMedia("(prefers-color-scheme: dark)");
   size.observe(root);
   theme.observe(document.documentElement, { attributeFilter: ["data-theme"] });
@@ -41,13 +45,18 @@ function pageOf(root) {
   return "Canvas";
 }
 
-export function pictured(width, height, colorAt) {
-  const canvas = document.createElement("canvas"), image = new ImageData(width, height);
-  canvas.width = width;
-  canvas.height = height;
-  for (let i = 0; i < width * height; i++) image.data.set(colorAt(i), 4 * i);
+export function imageCanvas(image) {
+  const canvas = document.createElement("canvas");
+  canvas.width = image.width;
+  canvas.height = image.height;
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
+}
+
+export function pictured(width, height, colorAt) {
+  const image = new ImageData(width, height);
+  for (let i = 0; i < width * height; i++) image.data.set(colorAt(i), 4 * i);
+  return imageCanvas(image);
 }
 
 // How values are shown: `photo` maps in gray or their tints, from black to their largest; others like panes of

@@ -45,41 +45,39 @@ export function nearest(matrix, r) {
   );
 }
 
-// Principal components of maps, { channels, area, values }: mean by channel, variances, largest first, and vectors.
+// Principal components of maps, { channels, area, values }: mean by channel, variances, largest first, their
+// vectors, and of each its score at every position.
 export function components({ channels, area, values }) {
-  const mean = Float64Array.from({ length: channels }, (_, c) => {
-    let sum = 0;
-    for (let i = 0; i < area; i++) sum += values[c * area + i];
-    return sum / area;
+  const centered = Array.from({ length: channels }, (_, c) => {
+    const map = Float64Array.from(values.subarray(c * area, (c + 1) * area));
+    const mean = map.reduce((a, b) => a + b, 0) / area;
+    return { mean, map: map.map((v) => v - mean) };
   });
-  const rows = Array.from({ length: channels }, () => new Float64Array(channels));
-  for (let b = 0; b < channels; b++) {
-    for (let c = 0; c <= b; c++) {
-      let sum = 0;
-      for (let i = 0; i < area; i++) {
-        sum += (values[b * area + i] - mean[b]) * (values[c * area + i] - mean[c]);
-      }
-      rows[b][c] = rows[c][b] = sum / area;
-    }
-  }
-  const { values: variances, vectors } = eigen(rows);
-  return { mean, variances: variances.map((v) => Math.max(0, v)), vectors };
+  const maps = centered.map(({ map }) => map);
+  const { values: variances, vectors } = eigen(maps.map((a) => maps.map((b) => innerProduct(a, b) / area)));
+  return {
+    mean: centered.map(({ mean }) => mean),
+    variances: variances.map((v) => Math.max(0, v)),
+    vectors,
+    scores: vectors.map((vector) => added(new Float32Array(area), vector, maps)),
+  };
+}
+
+// Adds to a map some others, each times its weight.
+function added(map, weights, others) {
+  weights.forEach((weight, k) => {
+    const other = others[k];
+    for (let i = 0; i < map.length; i++) map[i] += weight * other[i];
+  });
+  return map;
 }
 
 // The maps as they come back from the first r components.
-export function reconstructed({ channels, area, values }, { mean, vectors }, r) {
-  const found = new Float32Array(channels * area), x = new Float64Array(channels);
-  for (let i = 0; i < area; i++) {
-    for (let c = 0; c < channels; c++) {
-      x[c] = values[c * area + i] - mean[c];
-      found[c * area + i] = mean[c];
-    }
-    for (let k = 0; k < r; k++) {
-      const vector = vectors[k];
-      let share = 0;
-      for (let c = 0; c < channels; c++) share += vector[c] * x[c];
-      for (let c = 0; c < channels; c++) found[c * area + i] += vector[c] * share;
-    }
+export function reconstructed({ channels, area }, { mean, vectors, scores }, r) {
+  const found = new Float32Array(channels * area);
+  for (let c = 0; c < channels; c++) {
+    const map = found.subarray(c * area, (c + 1) * area).fill(mean[c]);
+    added(map, vectors.slice(0, r).map((vector) => vector[c]), scores);
   }
   return found;
 }

@@ -1,7 +1,7 @@
 // An image of many channels, reconstructed from few: how much survives a reduction.
 import { fromBase64 } from "../live/weights.js";
 import { bar, fmt, make, run } from "./common.js";
-import { colorsOf, pictured, shadeOf, watch } from "./convolution_paint.js";
+import { colorsOf, imageCanvas, pictured, shadeOf, watch } from "./convolution_paint.js";
 import { mapsOfNetwork } from "./convolution_sums.js";
 import { slider } from "./hands.js";
 import { components, reconstructed } from "./linear.js";
@@ -31,13 +31,12 @@ function eachPixel(side, block, visit) {
 const LOOKS = {
   photo: ({ side, block }) => ({
     whole({ area }, values) {
-      const found = [];
-      eachPixel(
-        side,
-        block,
-        (_, c, position) => found.push([0, 1, 2].map((i) => values[(c + i) * area + position])),
-      );
-      return pictured(side, side, (i) => [...found[i], 255]);
+      const image = new ImageData(side, side);
+      image.data.fill(255);
+      eachPixel(side, block, (pixel, channel, position) => {
+        for (let i = 0; i < 3; i++) image.data[4 * pixel + i] = values[(channel + i) * area + position];
+      });
+      return imageCanvas(image);
     },
     component: (vector) =>
       pictured(block, block, (i) => [...[0, 1, 2].map((c) => 128 + 300 * vector[3 * i + c]), 255]),
@@ -53,12 +52,7 @@ const LOOKS = {
         return shade(values[c * area + y % high * width + x % wide]);
       });
     },
-    component(vector, { width, height, area, channels, values }, mean, colors) {
-      const scores = Float32Array.from({ length: area }, (_, i) => {
-        let sum = 0;
-        for (let c = 0; c < channels; c++) sum += vector[c] * (values[c * area + i] - mean[c]);
-        return sum;
-      });
+    component(_, { width, height }, scores, colors) {
       const shade = shadeOf(scores, colors);
       return pictured(width, height, (i) => shade(scores[i]));
     },
@@ -124,7 +118,7 @@ function layout(results, { model, set, repaint, table, gone }) {
     const scale = globalThis.devicePixelRatio || 1, ctx = tiles.getContext("2d");
     const key = `${s.case} ${colors.key}`;
     if (drawn !== key) {
-      look.tiles = found.vectors.map((vector) => look.component(vector, maps, found.mean, colors));
+      look.tiles = found.vectors.map((vector, k) => look.component(vector, maps, found.scores[k], colors));
       show(pictures[0], look.whole(maps, maps.values, colors));
       drawn = key;
     }
