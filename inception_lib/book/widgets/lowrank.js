@@ -158,7 +158,7 @@ function layout(results, { model, set, repaint, table, gone }) {
     const lost = found.variances.slice(s.kept).reduce((a, b) => a + b, 0), kept = 1 - lost / all;
     drawTiles();
     tell();
-    const percent = `${(100 * kept).toFixed(1)}%`;
+    const percent = kept < 0.9995 || s.kept === count ? `${(100 * kept).toFixed(1)}%` : "more than 99.9%";
     const channels = s.kept === 1 ? "1 channel" : `${s.kept} channels`;
     captions[0].textContent = `${look.parts[0]}: ${count} numbers at each of ${fmt(maps.area)} positions`;
     captions[1].textContent = `Reconstructed from ${channels}`;
