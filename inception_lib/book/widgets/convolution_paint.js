@@ -71,8 +71,6 @@ export function shadeOf(values, { plus, minus, photo }) {
   return (v) => [...(v < 0 ? below : above), 255 * Math.sqrt(Math.abs(v) / most)];
 }
 
-const css = ([r, g, b, alpha]) => `rgba(${r}, ${g}, ${b}, ${alpha / 255})`;
-
 export function mapImages({ channels, width, height, area }, values, shade, tints) {
   return Array.from(
     { length: channels },
@@ -103,60 +101,42 @@ export function patchImage({ maps, conv, row, column, tints }, shade) {
   return { image, side };
 }
 
-// What each channel adds to the sum, over the baseline or under it.
-export function bars({ ctx, at, view, colors, places, chosen }) {
-  const { products, value } = view.sum, { top, high } = at.bars;
-  const most = Math.max(...products.map(Math.abs), 1e-9);
-  const negative = products.some((p) => p < 0), zero = top + high * (negative ? 0.5 : 1);
-  const unit = high * (negative ? 0.5 : 1) / most;
-  places.forEach((place, c) => {
-    ctx.fillStyle = products[c] < 0 ? colors.minus : colors.plus;
-    ctx.globalAlpha = c === chosen ? 1 : 0.7;
-    const gap = at.wide > 20 ? 0.2 * at.wide : 1;
-    ctx.fillRect(at.x(place) + gap / 2, zero, at.wide - gap, -products[c] * unit);
-  });
-  ctx.globalAlpha = 1;
-  ctx.fillStyle = colors.edge;
-  ctx.fillRect(0, zero, at.right, 1);
-  ctx.font = "12.5px system-ui, sans-serif";
-  ctx.textAlign = "left";
-  ctx.textBaseline = "middle";
-  ctx.fillStyle = colors.text;
-  ctx.fillText("products; their", at.notes, top + high / 2 - 8);
-  ctx.fillText(`sum: ${value.toFixed(view.maps.channels <= 8 ? 1 : 2)}`, at.notes, top + high / 2 + 8);
+// A map as a parallelogram: its corner, its way along a row, and its way down a column.
+export function leaning(ctx, image, corner, along, down, alpha = 1) {
+  ctx.save();
+  ctx.globalAlpha = alpha;
+  ctx.transform(
+    along[0] / image.width,
+    along[1] / image.width,
+    down[0] / image.height,
+    down[1] / image.height,
+    ...corner,
+  );
+  ctx.drawImage(image, 0, 0);
+  ctx.restore();
 }
 
-// The sums beside the rows of the matrix, and the output maps, flat, one under the other.
-export function floors({ ctx, at, view, images, colors }, leaning, outline) {
-  const { top, high } = at.matrix, { outputs } = view.conv, { left, wide } = at.sums;
-  const from = at.sums.right + 34, lean = 22, deep = 46;
-  outputs.forEach((map, j) => {
-    const color = images.shadeOut(map[view.position]);
-    ctx.fillStyle = css(color);
-    ctx.fillRect(left, top + j * high, wide, high);
-    ctx.strokeStyle = colors.edge;
-    ctx.lineWidth = 1;
-    ctx.strokeRect(left, top + j * high, wide, high);
-    if (wide > 40) {
-      ctx.fillStyle = color[0] > 120 ? "#000" : "#fff";
-      ctx.font = "600 13px system-ui, sans-serif";
-      ctx.textAlign = "center";
-      ctx.textBaseline = "middle";
-      ctx.fillText(map[view.position].toFixed(1), left + wide / 2, top + (j + 0.5) * high);
-    }
-  });
-  for (let j = outputs.length - 1; j >= 0 && outputs.length > 1; j--) {
-    const corner = [from + lean, top + (j + 0.5) * high - deep / 2], along = [at.width - from - lean - 2, 0];
-    leaning(ctx, images.outputs[j], corner, along, [-lean, deep]);
-    const own = j === view.output;
-    outline(ctx, corner, along, [-lean, deep], own ? colors.accent : colors.edge, own ? 1.5 : 0.75);
+export function outline(ctx, corner, along, down, color, wide = 1, fill = null) {
+  ctx.beginPath();
+  ctx.moveTo(...corner);
+  ctx.lineTo(corner[0] + along[0], corner[1] + along[1]);
+  ctx.lineTo(corner[0] + along[0] + down[0], corner[1] + along[1] + down[1]);
+  ctx.lineTo(corner[0] + down[0], corner[1] + down[1]);
+  ctx.closePath();
+  if (fill) {
+    ctx.fillStyle = fill;
+    ctx.fill();
   }
-  ctx.strokeStyle = colors.ink;
-  ctx.lineWidth = 2;
-  ctx.strokeRect(left, top + view.output * high, wide, high);
-  ctx.fillStyle = colors.text;
-  ctx.font = "600 15px system-ui, sans-serif";
-  ctx.textAlign = "center";
+  ctx.strokeStyle = color;
+  ctx.lineWidth = wide;
+  ctx.stroke();
+}
+
+// Words in the drawing, their middle at a height.
+export function label(ctx, text, x, y, { color, center = false, bold = false }) {
+  ctx.font = `${bold ? "600 " : ""}12.5px system-ui, sans-serif`;
+  ctx.textAlign = center ? "center" : "left";
   ctx.textBaseline = "middle";
-  ctx.fillText("=", left - 11, top + (view.output + 0.5) * high);
+  ctx.fillStyle = color;
+  ctx.fillText(text, x, y);
 }

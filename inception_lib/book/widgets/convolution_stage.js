@@ -4,16 +4,8 @@
 import { make } from "./common.js";
 import { placesAndSizes } from "./convolution_places.js";
 import { calm, slider } from "./hands.js";
-import {
-  bars,
-  colorsOf,
-  floors,
-  imageOf,
-  mapImages,
-  patchImage,
-  shadeOf,
-  watch,
-} from "./convolution_paint.js";
+import { colorsOf, imageOf, mapImages, patchImage, shadeOf, watch } from "./convolution_paint.js";
+import { drawScene } from "./convolution_scene.js";
 
 const FLIGHT = 500; // milliseconds that a shuffle takes
 
@@ -126,7 +118,7 @@ export function convolutionStage(on) {
       places: flight.places,
       patch: patchImage(view, images.shade),
     };
-    for (const paint of [shelf, column, matrix, bars, output]) paint(scene);
+    drawScene(scene);
   };
 
   own.stop = watch(root, draw);
@@ -145,184 +137,4 @@ function picturesOf({ maps, tints, conv }, colors) {
     outputs: mapImages(outputs, all, shadeOut),
     matrix: imageOf(conv, colors),
   };
-}
-
-// A map as a parallelogram: its corner, its way along a row, and its way down a column.
-function leaning(ctx, image, corner, along, down, alpha = 1) {
-  ctx.save();
-  ctx.globalAlpha = alpha;
-  ctx.transform(
-    along[0] / image.width,
-    along[1] / image.width,
-    down[0] / image.height,
-    down[1] / image.height,
-    ...corner,
-  );
-  ctx.drawImage(image, 0, 0);
-  ctx.restore();
-}
-
-function outline(ctx, corner, along, down, color, wide = 1, fill = null) {
-  ctx.beginPath();
-  ctx.moveTo(...corner);
-  ctx.lineTo(corner[0] + along[0], corner[1] + along[1]);
-  ctx.lineTo(corner[0] + along[0] + down[0], corner[1] + along[1] + down[1]);
-  ctx.lineTo(corner[0] + down[0], corner[1] + down[1]);
-  ctx.closePath();
-  if (fill) {
-    ctx.fillStyle = fill;
-    ctx.fill();
-  }
-  ctx.strokeStyle = color;
-  ctx.lineWidth = wide;
-  ctx.stroke();
-}
-
-// The window in a map of h x w, k x k positions around (row, column): its corner and sides on the map's own.
-function windowOn({ view: { maps, row, column, conv } }, corner, along, down) {
-  const far = (conv.pattern.length - 1) / 2, { width, height } = maps;
-  const cut = (v, n) => Math.min(n, Math.max(0, v));
-  const [left, right] = [cut(column - far, width), cut(column + far + 1, width)];
-  const [top, bottom] = [cut(row - far, height), cut(row + far + 1, height)];
-  const go = (u, v) => [0, 1].map((i) => along[i] * u / width + down[i] * v / height);
-  const [x, y] = go(left, top);
-  return [[corner[0] + x, corner[1] + y], go(right - left, 0), go(0, bottom - top)];
-}
-
-function shelf(scene) {
-  const { ctx, at, view, images, colors, chosen, places } = scene;
-  const { ink, edge } = colors;
-  const order = places.map((_, c) => c).sort((a, b) => places[b] - places[a]); // the left one is in front
-  const few = view.maps.channels <= 8;
-  const stand = (c, up) => {
-    const corner = [at.shelf.left(places[c]), at.shelf.top - up];
-    if (up) outline(ctx, corner, at.shelf.along, at.shelf.down, colors.ink, 1.5, colors.page);
-    leaning(ctx, images.inputs[c], corner, at.shelf.along, at.shelf.down);
-    outline(ctx, corner, at.shelf.along, at.shelf.down, up || few ? ink : edge, up ? 1.5 : 0.75);
-    if (few || up) {
-      const seen = windowOn(scene, corner, at.shelf.along, at.shelf.down);
-      outline(ctx, ...seen, "#000", 4);
-      outline(ctx, ...seen, "#fff", 2);
-    }
-  };
-  for (const c of order) stand(c, !few && c === chosen ? at.shelf.lift : 0);
-  // what goes through all of them at the position
-  const first = at.shelf.point(0, view), last = at.shelf.point(view.maps.channels - 1, view);
-  ctx.strokeStyle = colors.accent;
-  ctx.lineWidth = 2.5;
-  ctx.beginPath();
-  ctx.moveTo(first[0] - 8, first[1]);
-  ctx.lineTo(last[0] + 10, last[1]);
-  ctx.stroke();
-}
-
-// The numbers at the position, one from each map, in a row over the matrix.
-function column(scene) {
-  const { ctx, at, view, colors, places, patch, chosen } = scene;
-  places.forEach((place, c) => {
-    const [x, y] = at.shelf.point(place, view), left = at.x(place);
-    ctx.strokeStyle = c === chosen ? colors.accent : colors.edge;
-    ctx.lineWidth = c === chosen ? 1.5 : 0.75;
-    ctx.beginPath();
-    ctx.moveTo(x, y);
-    ctx.bezierCurveTo(
-      x,
-      at.numbers.top - 20,
-      left + at.wide / 2,
-      at.shelf.bottom,
-      left + at.wide / 2,
-      at.numbers.top,
-    );
-    ctx.stroke();
-    const side = patch.side;
-    const [from, across] = at.tile(place, at.numbers.high, side);
-    ctx.drawImage(patch.image, c * side, 0, side, side, from, at.numbers.top, across, at.numbers.high);
-    ctx.strokeStyle = colors.edge;
-    ctx.strokeRect(left, at.numbers.top, at.wide, at.numbers.high);
-    if (at.wide > 40 && side === 1) {
-      const value = view.maps.values[c * view.maps.area + view.position];
-      label(ctx, String(Math.round(value)), left + at.wide / 2, at.numbers.top + at.numbers.high / 2, {
-        color: value > 140 ? "#000" : "#fff",
-        center: true,
-      });
-    }
-  });
-  const each = view.conv.pattern.length ** 2, n = places.length;
-  label(
-    ctx,
-    each > 1 ? `${n} x ${each} numbers` : `${n} numbers`,
-    at.notes,
-    at.numbers.top + at.numbers.high / 2,
-    {
-      color: colors.text,
-    },
-  );
-}
-
-function label(ctx, text, x, y, { color, center = false, bold = false }) {
-  ctx.font = `${bold ? "600 " : ""}12.5px system-ui, sans-serif`;
-  ctx.textAlign = center ? "center" : "left";
-  ctx.textBaseline = "middle";
-  ctx.fillStyle = color;
-  ctx.fillText(text, x, y);
-}
-
-function matrix(scene) {
-  const { ctx, at, view, images, colors, places, chosen } = scene;
-  const { top, bottom, high } = at.matrix, side = view.conv.pattern.length;
-  places.forEach((place, c) => {
-    const left = at.x(place);
-    const [from, across] = at.tile(place, high, side);
-    ctx.drawImage(images.matrix, c * side, 0, side, images.matrix.height, from, top, across, bottom - top);
-    if (at.wide > 40 && side === 1) {
-      view.conv.matrix.forEach((row, j) =>
-        label(ctx, row[c].toFixed(3), left + at.wide / 2, top + (j + 0.5) * high, {
-          color: colors.text,
-          center: true,
-        })
-      );
-    }
-  });
-  ctx.lineWidth = 1;
-  ctx.strokeStyle = colors.edge;
-  ctx.strokeRect(0, top, at.right, bottom - top);
-  ctx.lineWidth = 2;
-  ctx.strokeStyle = colors.ink;
-  ctx.strokeRect(0, top + view.output * high, at.right, high);
-  ctx.lineWidth = 1;
-  ctx.strokeRect(at.x(places[chosen]), at.numbers.top, at.wide, bottom - at.numbers.top);
-}
-
-// The sums, the maps that they make, and the one that is looked at, large.
-function output(scene) {
-  const { ctx, at, view, images, colors } = scene;
-  floors(scene, leaning, outline);
-  const { left, side } = at.large, { maps, row, column } = view;
-  const image = images.outputs[view.output], corner = [left, 0];
-  ctx.save();
-  ctx.globalAlpha = 0.22; // what is yet to come
-  ctx.drawImage(image, left, 0, side, side);
-  ctx.globalAlpha = 1;
-  const cell = side / maps.width;
-  if (row) ctx.drawImage(image, 0, 0, maps.width, row, left, 0, side, row * cell);
-  ctx.drawImage(image, 0, row, column + 1, 1, left, row * cell, (column + 1) * cell, cell);
-  ctx.restore();
-  outline(ctx, corner, [side, 0], [0, side], colors.ink);
-  const spot = [left + column * cell, row * cell];
-  for (const [color, wide] of [["#000", 4], ["#fff", 2]]) {
-    outline(ctx, spot, [cell, 0], [0, cell], color, wide);
-  }
-  // from the sum into its place
-  const y = at.matrix.top + (view.output + 0.5) * at.matrix.high,
-    [x, target] = [spot[0] + cell / 2, spot[1] + cell];
-  ctx.strokeStyle = colors.accent;
-  ctx.lineWidth = 2;
-  ctx.beginPath();
-  ctx.moveTo(at.sums.right, y);
-  ctx.bezierCurveTo(at.sums.right + 24, y, x, side + 60, x, target + 3);
-  ctx.stroke();
-  const names = view.conv.outputs.length > 1
-    ? `output ${view.output + 1} of ${view.conv.outputs.length}`
-    : "output";
-  label(ctx, names, left, side + 12, { color: colors.text });
 }
