@@ -96,6 +96,11 @@ def test_small_tables_multiply_to_what_the_library_counts(seed):
     for form in ("reduced", "naive"):
         assert total(table[form], "macs", s) == result[f"{form}_macs"]
         assert sum(s[name] for name in table["channels"][form]) == result[f"{form}_channels"]
+        row, macs = s, 0
+        for _ in range(s["stack"]):
+            macs += total(table[form], "macs", row)
+            row = row | {"c_in": sum(row[name] for name in table["channels"][form])}
+        assert (macs, row["c_in"]) == (result[f"{form}_stack_macs"], result[f"{form}_stack_channels"])
     s = drawn(PoolingWidget, rng)
     result, table = PoolingWidget(**s).result(), pooling.pooling_table()
     assert total(table["connected"], "weights", s) == result["connected_weights"]
@@ -135,6 +140,36 @@ def test_presets_are_the_modules_of_table_1():
         ]
         == 51_380_224
     )
+
+
+def test_what_a_reduction_keeps_is_what_was_recorded():
+    recorded = {row["path"]: row["pca"] for row in results.load("reductions_pca").outcome["kept"]}
+    for key in inception.PAPER_WIDTHS:
+        reduced, naive = InceptionWidget.of(key), InceptionWidget.of(key)
+        naive.form = "naive"
+        for branch in ("3x3", "5x5"):
+            kept = reduced.result()[f"kept_{branch}"]
+            assert kept == round(1e4 * recorded[f"inception_{key}/{branch}_reduce"])
+            assert naive.result()[f"kept_{branch}"] == 10_000
+    narrow = InceptionWidget(reduce3x3=1, reduce5x5=1).result()
+    assert narrow["reduced_macs"] < narrow["budget"] / 7 and narrow["kept_3x3"] < 2000  # it has its price
+    assert "kept_3x3" not in InceptionWidget(c_in=200).result()
+
+
+def test_in_a_row_only_the_naive_modules_swell():
+    found = InceptionWidget(stack=9).result()
+    assert found["reduced_stack_channels"] == 256 and found["naive_stack_channels"] == 192 + 9 * (
+        64 + 128 + 32
+    )
+    assert InceptionWidget().result()["naive_stack_macs"] == InceptionWidget().result()["naive_macs"]
+
+
+def test_the_module_is_there_without_records(tmp_path):
+    code = """
+from inception_lib.book.widgets import InceptionWidget
+print(InceptionWidget().table["curves"], "kept_3x3" in InceptionWidget().result())
+"""
+    assert run_python(code, INCEPTION_RESULTS=str(tmp_path)) == "{} False\n"
 
 
 def test_the_opening_example_is_the_papers_4a():
