@@ -23,6 +23,7 @@ from inception_lib.book.widgets import (
     HeadsWidget,
     InceptionWidget,
     LineageWidget,
+    MorphWidget,
     NetworkWidget,
     PoolingWidget,
     Quiz,
@@ -32,6 +33,7 @@ from inception_lib.book.widgets import (
     base,
     heads,
     inception,
+    morph,
     network,
     pooling,
     reduction,
@@ -49,6 +51,7 @@ ALL = (
     EnsembleWidget,
     LineageWidget,
     ComparisonWidget,
+    MorphWidget,
 )
 
 
@@ -438,3 +441,46 @@ def test_the_ensemble_widget_shows_the_papers_six_tests_and_says_what_is_not_the
         found = EnsembleWidget(crops=10, **settings).result()
         assert found == {"passes": 10 * settings.get("models", 1), "measured": 0}
     assert EnsembleWidget().result()["change1"] == 0
+
+
+def test_the_morphing_module_is_each_networks_own():
+    for depth, stops in morph.STOPS.items():
+        years = [history.NETWORKS[name].year for name, _ in stops]
+        assert years == sorted(years) and len(set(stops)) == 4
+        for stop, (name, module) in enumerate(stops, 1):
+            counts = count(history.NETWORKS[name].make())
+            widget = MorphWidget(depth=depth, stop=stop)
+            found, drawn = widget.result(), widget.table["stops"][depth][stop - 1]
+            assert found["macs"] == counts.groups[module].macs == sum(found[f"lane_{i}"] for i in range(1, 5))
+            convs = [row for row in counts.rows if row.path.startswith(f"{module}/") and row.kernel]
+            kernels = [gate["kernels"] for lane in drawn["lanes"] for gate in lane["gates"]]
+            assert [tuple(k) for gate in kernels for k in gate] == [row.kernel for row in convs]
+            outs = sum(lane["gates"][-1]["width"] for lane in drawn["lanes"])
+            assert outs == found["channels_out"] == counts.groups[module].out_shape[0]
+
+
+def test_what_is_said_of_the_morphing_modules_holds():
+    stops = {depth: [stop for stop in stops] for depth, stops in morph.morph_table()["stops"].items()}
+    texts = {
+        depth: [[lane["text"] for lane in stop["lanes"]] for stop in all] for depth, all in stops.items()
+    }
+    googlenet, bn, v3, v4 = texts["early"]
+    assert googlenet[2] == "1x1 32, 5x5 96" and bn[2] == "1x1 64, 3x3 96, 3x3 96"
+    assert v3[1] == "1x1 48, 5x5 64" and [v3[i] for i in (0, 2, 3)] == [bn[i] for i in (0, 2, 3)]
+    assert v4[1] == "1x1 64, 3x3 96" and all(text.endswith(" 96") for text in v4)
+    assert "max" in googlenet[3] and "average" in bn[3]
+    assert "18 weights" in stops["early"][1]["said"] and "with its 25" in stops["early"][1]["said"]
+    assert "14 weights" in stops["middle"][2]["said"] and "13x13" in stops["middle"][2]["said"]
+    shapes = [[re.findall(r"\d+x\d+", text) for text in stop] for stop in texts["middle"]]
+    assert [sorted(one) for one in shapes[2]] == [sorted(one) for one in shapes[3]]  # the same kernels
+    last = texts["late"]
+    assert "average" in texts["middle"][1][3] and "max" in last[1][3]
+    assert [stop["out"] for stop in stops["late"]] == [1024, 1024, 2048, 1536]
+    assert last[2][2] == "1x1 448, 3x3 384, (1x3 384 | 3x1 384)"
+    assert last[3][2] == "1x1 384, 3x1 448, 1x3 512, (1x3 256 | 3x1 256)"
+    assert [MorphWidget(depth="middle", stop=stop).result()["sees"] for stop in (1, 2, 3, 4)] == [
+        5,
+        5,
+        13,
+        13,
+    ]

@@ -18,10 +18,12 @@ from inception_lib.book.widgets import (
     HeadsWidget,
     InceptionWidget,
     LineageWidget,
+    MorphWidget,
     NetworkWidget,
     PoolingWidget,
     ReductionWidget,
     TrainingWidget,
+    morph,
 )
 
 #: Settings that random ones seldom meet, so that each form of each sentence is met.
@@ -86,6 +88,7 @@ CHOSEN = {
         {"right": "lenet5", "what": "parameters"},
         {"left": "vgg16", "right": "resnet50", "what": "depth", "stage": 1},
     ],
+    MorphWidget: [{"depth": depth, "stop": stop} for depth in morph.DEPTHS for stop in (1, 2, 3, 4)],
 }
 
 #: Parts of the sentences that have to be met, so that the settings are not too tame.
@@ -141,6 +144,7 @@ MET = {
         "layers deep",
         "thousand",
     ],
+    MorphWidget: ["2014, GoogLeNet, 3b. Four", "Two 3x3", "2015, Inception v3, Mixed_6e. Sq", "2016, Incep"],
 }
 
 

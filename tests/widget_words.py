@@ -18,6 +18,7 @@ from inception_lib.book.widgets import (
     HeadsWidget,
     InceptionWidget,
     LineageWidget,
+    MorphWidget,
     NetworkWidget,
     PoolingWidget,
     ReductionWidget,
@@ -25,6 +26,7 @@ from inception_lib.book.widgets import (
 )
 from inception_lib.book.widgets.ensemble import ensemble_table
 from inception_lib.book.widgets.inception import module_presets
+from inception_lib.book.widgets.morph import STOPS, module_of_network
 from inception_lib.book.widgets.network import table1_rows
 from inception_lib.counting import shape_text
 from inception_lib.errors import ArchitectureError
@@ -494,6 +496,31 @@ def compared(widget: ComparisonWidget) -> Said:
     return [verdict, *shown], f"{verdict} Stage {widget.stage}: {here}."
 
 
+def morphed(widget: MorphWidget) -> Said:
+    found, stops = widget.result(), STOPS[widget.depth]
+    network, key = stops[widget.stop - 1]
+    milestone = history.NETWORKS[network]
+    branches = module_of_network(network, key)[1].branches
+    texts = {branch.name: comparison.branch_text(branch) for branch in branches}
+    name = f"{milestone.year}, {milestone.title}, {key.removeprefix('inception_')}"
+    verdict = f"{name}. {widget.table['stops'][widget.depth][widget.stop - 1]['said']}"
+    facts = (
+        f"A map of {found['grid']}x{found['grid']}, {found['channels_in']:,} channels in and "
+        f"{found['channels_out']:,} out. An output sees up to {found['sees']} positions across, "
+        f"through at most {found['layers']} convolutions. {found['weights']:,} weights."
+    )
+    mark = MorphWidget(depth=widget.depth).result()["macs"]
+    shown = ["Where in the network", "First modules", "Middle", "Last module", "▶ Play", "Year"]
+    for other, _ in stops:
+        shown += [str(history.NETWORKS[other].year), history.NETWORKS[other].title]
+    shown.append(f"{name}: {' '.join(f'{branch}: {text}.' for branch, text in texts.items())}")
+    shown += ["MACs", short(found["macs"]), f"The mark is GoogLeNet's, {short(mark)}.", facts, verdict]
+    shown.append("Its branches, layer by layer")
+    for i, (branch, text) in enumerate(texts.items(), 1):
+        shown += [branch, f"{text}: {found[f'lane_{i}']:,} MACs"]
+    return shown, f"{verdict} {found['macs']:,} MACs. {facts}"
+
+
 WORDS: dict[type, Callable[..., Said]] = {
     ReductionWidget: reduction,
     InceptionWidget: inception,
@@ -505,4 +532,5 @@ WORDS: dict[type, Callable[..., Said]] = {
     EnsembleWidget: ensemble,
     LineageWidget: lineage,
     ComparisonWidget: compared,
+    MorphWidget: morphed,
 }

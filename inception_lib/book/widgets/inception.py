@@ -55,8 +55,8 @@ class InceptionWidget(Widget):
     def result(self) -> dict[str, Any]:
         """For both forms MACs, weights and channels out, MACs by branch, and MACs and channels out of as many
         modules as are in the row; and the budget, in MACs. `kept_3x3` and `kept_5x5`, where recorded for such
-        an input: the share of its variance that a reduction to that many channels keeps at most, in hundredths
-        of a percent."""
+        an input: what a reduction to that many channels keeps of its variance at most, in hundredths of a
+        percent."""
         settings = self.settings
         module, drawn, stack = (settings.pop(name) for name in ("module", "form", "stack"))
         found: dict[str, Any] = {"budget": module_counts("reduced", **module_presets()[module]).macs}
@@ -98,8 +98,10 @@ def module_presets() -> dict[str, dict[str, int]]:
 
 @cache
 def module_curves() -> dict[str, list[int]]:
-    """Of each module of Table 1 what the first 0, 1, ... principal components keep of its input's variance, in
-    hundredths of a percent; empty in an installed library, which has no records."""
+    """Of each module of Table 1 what the first 0, 1, ... principal components keep of its input's variance.
+
+    In hundredths of a percent; empty in an installed library, which has no records.
+    """
     try:
         curves = recorded(REDUCTIONS)["curves"]
     except InceptionError:

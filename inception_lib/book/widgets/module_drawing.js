@@ -5,13 +5,14 @@ import { glide } from "./module_glide.js";
 import { course, plan, ribbon, stackedOutputs } from "./module_lanes.js";
 
 const NARROW = 520; // pixels: below, the module flows downward
+const CROWDED = 50; // pixels between two gates: below, MACs are not written beside them
 const MILLION = 1e6;
 
 export const millions = (macs) => `${(macs / MILLION).toFixed(macs < 10 * MILLION ? 1 : 0)}M`;
 
 // { root, show(picture, smooth, words) }.  Each of `grips` is { lane, gate, label, min, max, now, set } and
 // makes an edge a slider: of that lane after that gate, or of the input where there is no lane.
-export function moduleDrawing(grips = []) {
+export function moduleDrawing(grips = [], { tall = 430 } = {}) {
   const art = make("g", { "aria-hidden": "true" });
   const svg = make("svg", { class: "iw-module", role: "group" }, art);
   let picture = null, planned = null, held = null;
@@ -55,7 +56,7 @@ export function moduleDrawing(grips = []) {
   const draw = (shown) => {
     picture = shown;
     const width = Math.max(280, svg.clientWidth || 640), upright = width < NARROW;
-    const height = upright ? 430 : Math.min(400, Math.max(300, 0.52 * width));
+    const height = upright ? tall : Math.min(400, Math.max(300, 0.52 * width));
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.style.height = `${height}px`;
     planned = plan(shown, {
@@ -141,7 +142,7 @@ const label = (x, y, text, anchor = "middle", kind = "") =>
   make("text", { x: x.toFixed(1), y: y.toFixed(1), "text-anchor": anchor, class: kind || null }, text);
 
 // Of one lane: its name, its glyphs with their MACs, and the channels between them.
-function marksOf(at, lane, { begin, end, cell, upright }) {
+function marksOf(at, lane, { begin, end, cell, room, upright }) {
   const marks = [], { axis, gates, thick } = lane;
   const [x, y] = at(begin, axis);
   marks.push(
@@ -155,7 +156,9 @@ function marksOf(at, lane, { begin, end, cell, upright }) {
     const { shapes, high } = glyph(at(gate.along, axis), gate, cell, upright);
     marks.push(...shapes);
     const [gx, gy] = at(gate.along, axis);
-    if (gate.macs > 0) marks.push(label(gx, gy + high / 2 + 12, millions(gate.macs), "middle", "iw-macs"));
+    if (gate.macs > 0 && room > CROWDED) {
+      marks.push(label(gx, gy + high / 2 + 12, millions(gate.macs), "middle", "iw-macs"));
+    }
     const next = gates.slice(i + 1).find((one) => one.pool || one.macs > 0);
     const [nx, ny] = at(inside(gate, next, end), axis);
     const text = fmt(Math.round(gate.width));

@@ -40,6 +40,7 @@ export function plan(picture, { length, breadth, upright, fixed }) {
     upright,
     lanes: placed,
     middle: breadth / 2,
+    room,
     cell: cellOf(picture, room, widest),
   };
 }
@@ -85,15 +86,15 @@ export function course(at, lane, { begin, end }) {
     from = along;
     thick = next;
   };
-  for (const gate of lane.gates) {
-    const half = Math.min(HALF, Math.max(0, gate.along - from));
-    if (gate.along - half > from) go(gate.along - half, thick);
+  lane.gates.forEach((gate, i) => {
+    const last = lane.gates[i - 1]?.along ?? begin, next = lane.gates[i + 1]?.along ?? end;
+    const half = Math.max(0, Math.min(HALF, (gate.along - last) / 2, (next - gate.along) / 2));
+    go(gate.along - half, thick);
     shades.push([from, shade]);
     shade = gate.shade;
-    if (half) go(gate.along + half, gate.thick);
-    thick = gate.thick;
+    go(gate.along + half, gate.thick);
     shades.push([from, shade]);
-  }
+  });
   go(end, thick);
   return { outline: outline.join(""), shades };
 }
