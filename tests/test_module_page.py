@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from test_accessibility import serious_problems
 from widget_page import write_page
 
-from inception_lib.book.widgets import InceptionWidget, MorphWidget
+from inception_lib.book.widgets import ComparisonWidget, InceptionWidget, MorphWidget
 
 pytestmark = pytest.mark.book
 HEAD = "<style>:root { color-scheme: light dark; } body { max-width: 720px; margin: 8px auto; }</style>"
@@ -304,7 +304,9 @@ def test_the_years_go_by_slider_keys_and_play(opened):
     kernels = root.locator(".iw-kernel:not(.iw-pooled)").evaluate_all(
         "all => all.map((r) => r.getBBox()).map((b) => Math.log(b.width / b.height) / Math.log(7))"
     )
-    assert sorted(map(round, kernels)) == [-1] * 3 + [0] * 4 + [1] * 3  # 7x1, 1x1 and 1x7, as the tree has them
+    assert (
+        sorted(map(round, kernels)) == [-1] * 3 + [0] * 4 + [1] * 3
+    )  # 7x1, 1x1 and 1x7, as the tree has them
     root.get_by_role("button", name="Play").click()  # with less motion: to its end
     assert settings_of(root)["stop"] == 4
     assert re.search(r"morph\.stop=4", seen.page.evaluate("location.search"))
@@ -321,6 +323,18 @@ def test_one_module_becomes_the_other(opened):
     assert 320 < between < 480
     seen.page.wait_for_timeout(MORPHING)
     assert out.text_content() == "320 out"
+
+
+def test_a_stage_is_chosen_by_its_row(opened):
+    _, root = opened(ComparisonWidget())
+    row = root.locator("tr", has_text="1/16 of it")
+    assert root.locator("tr.iw-chosen").inner_text().startswith("4. 1/8 of it")
+    row.locator("td").first.click()
+    assert settings_of(root)["stage"] == 5 and "iw-chosen" in row.get_attribute("class")
+    assert int(root.get_attribute("data-left-units")) == ComparisonWidget(stage=5).result()["left_units"]
+    first = root.get_by_role("button", name="1. input's grid")
+    first.press("Enter")
+    assert settings_of(root)["stage"] == 1 and first.get_attribute("aria-pressed") == "true"
 
 
 @pytest.mark.parametrize("cls", [InceptionWidget, MorphWidget])

@@ -461,7 +461,7 @@ def compared(widget: ComparisonWidget) -> Said:
     titles = {side: history.NETWORKS[getattr(widget, side)].title for side in sides}
     shown = ["Stages, table"]
     caption = "Layers on the longest path" if what == "depth" else counted
-    shown += [f"{caption} by stage, and the grid and channels it hands on", *titles.values()]
+    shown += [f"{caption} by stage, and the output; choose a stage to list its layers", *titles.values()]
     places = ["input's grid", "1/2 of it", "1/4 of it", "1/8 of it", "1/16 of it", "1/32 of it", "no grid"]
     for i, place in enumerate(places):
         shown.append(f"{i + 1}. {place}")
