@@ -16,7 +16,7 @@ pytestmark = pytest.mark.book
 HEAD = "<style>:root { color-scheme: light dark; } body { max-width: 720px; margin: 8px auto; }</style>"
 # the drawing is told of a new width at the next frame
 FOLLOWED = """() => [...document.querySelectorAll("svg.iw-module")].every((svg) =>
-  !svg.clientWidth || svg.viewBox.baseVal.width === Math.max(280, svg.clientWidth))"""
+  !svg.clientWidth || Math.abs(svg.viewBox.baseVal.width - Math.max(280, svg.clientWidth)) < 1)"""
 MORPHING = 700 + 300  # milliseconds of a glide, and some
 
 

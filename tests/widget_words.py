@@ -121,8 +121,8 @@ def inception(widget: InceptionWidget) -> Said:
         out = found[f"{s['form']}_channels"]
         shown.append(f"{name}: {' '.join(lanes)} {out:,} channels out.")
         shown.append("Thickness: channels. Area of a kernel: its MACs. Drag an edge, or use its arrow keys.")
-        shown += ["MACs", short(found[f"{s['form']}_macs"])]
-        shown += [f"The mark is the budget, {short(found['budget'])}.", "Variance kept, at most"]
+        shown += ["MACs", f"{short(found[s['form'] + '_macs'])}, budget {short(found['budget'])}"]
+        shown.append("Variance kept, at most")
         if "kept_3x3" in found:
             for branch in ("3x3", "5x5"):
                 shown += [branch, percent(found[f"kept_{branch}"], 100, 1)]
@@ -514,7 +514,7 @@ def morphed(widget: MorphWidget) -> Said:
     for other, _ in stops:
         shown += [str(history.NETWORKS[other].year), history.NETWORKS[other].title]
     shown.append(f"{name}: {' '.join(f'{branch}: {text}.' for branch, text in texts.items())}")
-    shown += ["MACs", short(found["macs"]), f"The mark is GoogLeNet's, {short(mark)}.", facts, verdict]
+    shown += ["MACs", f"{short(found['macs'])}, GoogLeNet {short(mark)}", facts, verdict]
     shown.append("Its branches, layer by layer")
     for i, (branch, text) in enumerate(texts.items(), 1):
         shown += [branch, f"{text}: {found[f'lane_{i}']:,} MACs"]

@@ -32,7 +32,7 @@ function layout(results, { model, controls, set, table }) {
   const limits = Object.fromEntries(model.get("fields").map((field) => [field.name, field]));
   let s = null, before = null;
   const grip = (name, lane, gate) => ({
-    ...(lane === undefined ? {} : { lane, gate, branch: LANES[lane].branch }),
+    ...(lane === undefined ? {} : { lane, gate }),
     label: limits[name].label,
     min: limits[name].min,
     max: limits[name].max,
@@ -195,8 +195,8 @@ function pictureOf(table, s, preset) {
 function macsGauge(table, s, preset, data) {
   const most = Math.max(total(table.naive, "macs", preset), data[`${s.form}Macs`]);
   return {
-    figure: short(data[`${s.form}Macs`]),
-    note: `The mark is the budget, ${short(data.budget)}.`,
+    figure: `${short(data[`${s.form}Macs`])}, budget ${short(data.budget)}`,
+    note: "",
     tubes: [{
       parts: BRANCHES.map((branch) => [branchMacs(table[s.form], branch, s) / most, branch]),
       mark: data.budget / most,

@@ -30,7 +30,7 @@ class InceptionWidget(Widget):
     script = "inception.js"
     styles = (*Widget.styles, "module.css")
     key = "module"
-    title = "An Inception module, with reductions and without"
+    title = "An Inception module"
 
     module = choice(tuple(PAPER_WIDTHS), "3a", "Module of Table 1")
     form = choice(FORMS, "reduced", "Form", ("With reductions", "Naive"))

@@ -10,55 +10,50 @@ const MILLION = 1e6;
 
 export const millions = (macs) => `${(macs / MILLION).toFixed(macs < 10 * MILLION ? 1 : 0)}M`;
 
+// Tells how wide an element is, at first and whenever that changes: to ask it would cost a layout each time.
+export const onWidth = (el, told) =>
+  new ResizeObserver(([{ contentRect }]) => contentRect.width && told(Math.max(280, contentRect.width)))
+    .observe(el);
+
 // { root, show(picture, smooth, words) }.  Each of `grips` is { lane, gate, label, min, max, now, set } and
 // makes an edge a slider: of that lane after that gate, or of the input where there is no lane.
-export function moduleDrawing(grips = [], { tall = 430 } = {}) {
+export function moduleDrawing(grips = [], { tall = 380 } = {}) {
   const art = make("g", { "aria-hidden": "true" });
   const svg = make("svg", { class: "iw-module", role: "group" }, art);
-  let picture = null, planned = null, held = null;
+  let picture = null, planned = null, held = null, width = 640;
 
   const handles = grips.map((grip) => {
     const touch = make("rect", { class: "iw-touch" }), pill = make("rect", { class: "iw-grip", rx: 3 });
-    const el = make(
-      "g",
-      { class: `iw-edge${grip.lane === undefined ? "" : ` iw-${grip.branch}`}` },
-      touch,
-      pill,
-    );
-    const { axisOf } = handleGeometry;
-    const at = (event) => {
-      const box = svg.getBoundingClientRect(),
-        shown = planned.upright ? event.clientX - box.left : event.clientY - box.top;
-      const factor = planned.breadth / (planned.upright ? box.width : box.height);
-      return 2 * Math.abs(shown * factor - axisOf(planned, grip)) / planned.scale;
+    const el = make("g", { class: "iw-edge" }, touch, pill);
+    const at = ({ clientX, clientY }) => { // the viewBox is as large as the drawing, so pixels are its units
+      const { left, top } = svg.getBoundingClientRect();
+      return 2 * Math.abs((planned.upright ? clientX - left : clientY - top) - axisOf(planned, grip)) /
+        planned.scale;
     };
     const said = slider(el, { step: 8, page: 32, text: (n) => `${fmt(n)} channels`, ...grip, at });
     svg.append(el);
     return { grip, el, touch, pill, said };
   });
   // while an edge is held, the scale stands still: else the edge would run away from the finger
-  svg.addEventListener("pointerdown", (event) => {
-    if (event.target.closest(".iw-edge")) {
-      held = {
-        scale: planned.scale,
-        axes: planned.lanes.map(({ axis }) => axis),
-      };
-    }
+  svg.addEventListener("pointerdown", ({ target }) => {
+    if (!target.closest(".iw-edge")) return;
+    held = { scale: planned.scale, axes: planned.lanes.map(({ axis }) => axis) };
   }, true);
   for (const end of ["pointerup", "pointercancel"]) {
     svg.addEventListener(end, () => {
       if (!held) return;
       held = null;
-      to({ ...picture }, true);
+      draw(picture);
     });
   }
 
   const draw = (shown) => {
     picture = shown;
-    const width = Math.max(280, svg.clientWidth || 640), upright = width < NARROW;
+    const upright = width < NARROW;
     const height = upright ? tall : Math.min(400, Math.max(300, 0.52 * width));
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.style.height = `${height}px`;
+    svg.classList.toggle("iw-upright", upright);
     planned = plan(shown, {
       length: upright ? height : width,
       breadth: upright ? width : height,
@@ -66,10 +61,13 @@ export function moduleDrawing(grips = [], { tall = 430 } = {}) {
       fixed: held,
     });
     art.replaceChildren(...drawn(planned, shown));
-    for (const handle of handles) handleGeometry.place(planned, handle);
+    for (const handle of handles) placeEdge(planned, handle);
   };
   const to = glide(draw);
-  new ResizeObserver(() => picture && draw(picture)).observe(svg);
+  onWidth(svg, (found) => {
+    width = found;
+    if (picture) draw(picture);
+  });
 
   return {
     root: svg,
@@ -136,14 +134,15 @@ function ends({ upright, length, middle, lanes }, input, channels, total) {
 }
 
 // Where the channels between two gates are told, or those after the last.
-const inside = (gate, next, end) => (next ? (gate.along + next.along) / 2 : end - 14);
+const inside = (gate, next, { end, upright }) =>
+  next ? (gate.along + next.along) / 2 : end - (upright ? 8 : 14);
 
 const label = (x, y, text, anchor = "middle", kind = "") =>
   make("text", { x: x.toFixed(1), y: y.toFixed(1), "text-anchor": anchor, class: kind || null }, text);
 
 // Of one lane: its name, its glyphs with their MACs, and the channels between them.
-function marksOf(at, lane, { begin, end, cell, room, upright }) {
-  const marks = [], { axis, gates, thick } = lane;
+function marksOf(at, lane, planned) {
+  const { begin, cell, room, upright } = planned, { axis, gates, thick } = lane, marks = [];
   const [x, y] = at(begin, axis);
   marks.push(
     upright
@@ -160,7 +159,7 @@ function marksOf(at, lane, { begin, end, cell, room, upright }) {
       marks.push(label(gx, gy + high / 2 + 12, millions(gate.macs), "middle", "iw-macs"));
     }
     const next = gates.slice(i + 1).find((one) => one.pool || one.macs > 0);
-    const [nx, ny] = at(inside(gate, next, end), axis);
+    const [nx, ny] = at(inside(gate, next, planned), axis);
     const text = fmt(Math.round(gate.width));
     if (upright) {
       const roomy = gate.thick > 7 * text.length + 6;
@@ -201,22 +200,21 @@ function glyph([x, y], { kernels, macs, pool }, cell, upright) {
   return { shapes, high: upright ? Math.max(...high) : sum(high) };
 }
 
+// Across what an edge is measured: the middle of its lane, or that of the input.
+const axisOf = ({ lanes, middle }, { lane }) => (lane === undefined ? middle : lanes[lane].axis);
+
 // Where an edge can be taken: at the far side of its lane, between two gates.
-const handleGeometry = {
-  axisOf: ({ lanes, middle }, { lane }) => (lane === undefined ? middle : lanes[lane].axis),
-  place(planned, { grip, el, touch, pill }) {
-    const { lanes, upright, trunk, end, middle, scale } = planned;
-    const lane = lanes[grip.lane], gate = lane?.gates[grip.gate], next = lane?.gates[grip.gate + 1];
-    el.toggleAttribute("hidden", Boolean(gate && !gate.pool && !gate.macs));
-    const along = !gate ? trunk / 2 : inside(gate, next, end);
-    const thick = gate ? gate.thick : scale * grip.now(), edge = (gate ? lane.axis : middle) + thick / 2;
-    const boxes = [[touch, 34, 24], [pill, 22, 5]];
-    for (const [rect, long, deep] of boxes) {
-      const [x, y] = upright ? [edge - deep / 2, along - long / 2] : [along - long / 2, edge - deep / 2];
-      const size = upright ? { width: deep, height: long } : { width: long, height: deep };
-      for (const [name, value] of Object.entries({ x, y, ...size })) {
-        rect.setAttribute(name, value.toFixed(1));
-      }
+function placeEdge(planned, { grip, el, touch, pill }) {
+  const { lanes, upright, trunk, scale } = planned, { lane, gate: i } = grip;
+  const gate = lanes[lane]?.gates[i], next = lanes[lane]?.gates[i + 1];
+  el.toggleAttribute("hidden", Boolean(gate && !gate.macs));
+  const along = gate ? inside(gate, next, planned) : trunk / 2;
+  const edge = axisOf(planned, grip) + (gate ? gate.thick : scale * grip.now()) / 2;
+  for (const [rect, long, deep] of [[touch, 34, 24], [pill, 22, 5]]) {
+    const [x, y] = upright ? [edge - deep / 2, along - long / 2] : [along - long / 2, edge - deep / 2];
+    const [width, height] = upright ? [deep, long] : [long, deep];
+    for (const [name, value] of Object.entries({ x, y, width, height })) {
+      rect.setAttribute(name, value.toFixed(1));
     }
-  },
-};
+  }
+}

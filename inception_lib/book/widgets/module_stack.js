@@ -1,5 +1,6 @@
 // Modules in a row, as two rivers at one scale: with reductions one as wide as ever, naive one that swells.
 import { fmt, make, short } from "./common.js";
+import { onWidth } from "./module_drawing.js";
 import { ribbon } from "./module_lanes.js";
 
 const NARROW_ROW = 520, ROW_LENGTH = 9; // pixels; modules at most
@@ -11,9 +12,9 @@ const TITLES = { reduced: "With reductions", naive: "Naive" };
 // the first of which is the input, without bands; and `flood`, the channels that fill the drawing.
 export function stackDrawing() {
   const svg = make("svg", { class: "iw-module iw-row", role: "img" });
-  let shown = null;
+  let shown = null, width = 640;
   const draw = () => {
-    const width = Math.max(280, svg.clientWidth || 640), upright = width < NARROW_ROW;
+    const upright = width < NARROW_ROW;
     const height = upright ? 470 : Math.min(540, Math.max(320, 0.7 * width));
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.style.height = `${height}px`;
@@ -41,7 +42,10 @@ export function stackDrawing() {
       ]),
     );
   };
-  new ResizeObserver(() => shown && draw()).observe(svg);
+  onWidth(svg, (found) => {
+    width = found;
+    if (shown) draw();
+  });
   return {
     root: svg,
     show(rows, words) {

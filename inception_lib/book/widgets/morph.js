@@ -37,7 +37,7 @@ function layout(results, { model, controls, set, table }) {
     chip.addEventListener("click", () => set({ depth }));
     return chip;
   });
-  const drawing = moduleDrawing([], { tall: 460 }), macs = gauge("MACs");
+  const drawing = moduleDrawing([], { tall: 430 }), macs = gauge("MACs");
   const facts = make("p", { class: "iw-small" }), verdict = make("p", { class: "iw-verdict" });
   const list = make("dl", { class: "iw-layers-of" });
   results.append(
@@ -65,8 +65,8 @@ function layout(results, { model, controls, set, table }) {
     drawing.show(pictureOfStop(stops, stop), smooth, `${name}: ${stop.lanes.map(laneWords).join(" ")}`);
     const most = Math.max(...stops.map(allMacs));
     macs.show({
-      figure: short(sum),
-      note: `The mark is GoogLeNet's, ${short(allMacs(stops[0]))}.`,
+      figure: `${short(sum)}, GoogLeNet ${short(allMacs(stops[0]))}`,
+      note: "",
       tubes: [{
         parts: stop.lanes.map((lane, i) => [macsOf(lane) / most, COLORS[i]]),
         mark: allMacs(stops[0]) / most,
