@@ -18,6 +18,7 @@ from inception_lib.book.widgets import (
     HeadsWidget,
     InceptionWidget,
     LineageWidget,
+    MorphWidget,
     NetworkWidget,
     PoolingWidget,
     ReductionWidget,
@@ -35,6 +36,7 @@ PAGES = {
     CropWidget: "07_scales_squares_crops.html",
     EnsembleWidget: "08_ensembles_ablation.html",
     ComparisonWidget: "09_in_its_time_and_after.html",
+    MorphWidget: "09_in_its_time_and_after.html",
     TrainingWidget: "10_train.html",
 }
 SETTINGS = 200
@@ -57,7 +59,10 @@ def name(cls):
 
 
 def root_of(seen, cls):
-    return seen.page.locator(f'.inception-widget[data-widget="{cls.key}"]').first
+    """The widget, what is folded in it open: its exact numbers may be."""
+    root = seen.page.locator(f'.inception-widget[data-widget="{cls.key}"]').first
+    root.evaluate("root => root.querySelectorAll('details').forEach((fold) => (fold.open = true))")
+    return root
 
 
 @pytest.fixture

@@ -18,10 +18,12 @@ from inception_lib.book.widgets import (
     HeadsWidget,
     InceptionWidget,
     LineageWidget,
+    MorphWidget,
     NetworkWidget,
     PoolingWidget,
     ReductionWidget,
     TrainingWidget,
+    morph,
 )
 
 #: Settings that random ones seldom meet, so that each form of each sentence is met.
@@ -42,6 +44,10 @@ CHOSEN = {
         {"reduce5x5": 500},
         {"reduce3x3": 200, "reduce5x5": 192},
         {"n1x1": 32, "pool_proj": 64},
+        {"n3x3": 120, "n1x1": 72},
+        {"grid": 14},
+        {"form": "naive"},
+        {"stack": 9},
     ],
     PoolingWidget: [{}, {"grid": 1}],
     NetworkWidget: [
@@ -82,6 +88,7 @@ CHOSEN = {
         {"right": "lenet5", "what": "parameters"},
         {"left": "vgg16", "right": "resnet50", "what": "depth", "stage": 1},
     ],
+    MorphWidget: [{"depth": depth, "stop": stop} for depth in morph.DEPTHS for stop in (1, 2, 3, 4)],
 }
 
 #: Parts of the sentences that have to be met, so that the settings are not too tame.
@@ -98,7 +105,11 @@ MET = {
         "exactly that, with as many",
         "under it, with",
         "over it",
-        "channels more. Beaten.",
+        "channels more. The price: the 3x3 can see",
+        "as many channels. Beaten.",
+        "But the budget is for another input.",
+        "times the budget of",
+        "9 modules in a row.",
         "channels fewer.",
         "The 3x3 and the 5x5 reduction",
     ],
@@ -133,6 +144,7 @@ MET = {
         "layers deep",
         "thousand",
     ],
+    MorphWidget: ["2014, GoogLeNet, 3b. Four", "Two 3x3", "2015, Inception v3, Mixed_6e. Sq", "2016, Incep"],
 }
 
 
