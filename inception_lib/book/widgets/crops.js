@@ -182,11 +182,14 @@ function layout(results, { table, model, controls, set }) {
     place.textContent = `Crop ${index + 1} of ${most}, as the network gets it: ${nameOf(index)}.`;
     tally.replaceChildren(
       "First votes: ",
-      ...counted(laid.keys()).flatMap(([k, count], i) => [
-        i ? " " : "",
-        make("span", { class: `iw-swatch iw-${shadeOf(k)}` }),
-        `${classes[k]} ${count}`,
-      ]).filter((part) => part !== ""),
+      ...counted(laid.keys()).map(([k, count]) =>
+        make(
+          "span",
+          { class: "iw-vote" },
+          make("span", { class: `iw-swatch iw-${shadeOf(k)}` }),
+          `${classes[k]} ${count}`,
+        )
+      ),
     );
     here.head.textContent = `Crop ${index + 1} alone`;
     together.head.textContent = n > 1 ? `Average of the first ${n} crops` : "The first crop";

@@ -1,7 +1,7 @@
 // The photograph under its crops: dark where few have looked, the box of one crop, and a pixel to ask about.
 import { make } from "./common.js";
 
-const DARKEST = 0.86; // of what no crop holds
+const DARKEST = 0.84; // of what no crop holds
 const TRAIL = 7; // boxes laid last, while they are laid
 const STEP = 5, NEAR = 7; // pixels: of an arrow key; of a second tap, which lets the pixel go
 
