@@ -8,6 +8,7 @@ library; the tests hold the browser against it. Importing them loads no torch.
 from inception_lib.book.widgets.comparison import ComparisonWidget
 from inception_lib.book.widgets.crops import CropWidget
 from inception_lib.book.widgets.ensemble import EnsembleWidget
+from inception_lib.book.widgets.factors import FactorsWidget
 from inception_lib.book.widgets.heads import HeadsWidget
 from inception_lib.book.widgets.inception import InceptionWidget
 from inception_lib.book.widgets.lineage import LineageWidget
@@ -23,6 +24,7 @@ __all__ = [
     "ComparisonWidget",
     "CropWidget",
     "EnsembleWidget",
+    "FactorsWidget",
     "HeadsWidget",
     "InceptionWidget",
     "LineageWidget",

@@ -50,9 +50,9 @@ class CropWidget(Widget):
     def result(self) -> dict[str, int]:
         """Of the crop: its number, and its box in hundredths of the picture's pixels. The best five classes
         (places in the table's list) and their probabilities in millionths, of the crop and of the average.
-        How many of the averaged crops have the average's first class in the first place, how many of them hold
-        the pixels that most and that fewest hold, and how many hold the pixel asked of, also of those that
-        have that class in the first place."""
+        How many of the averaged crops have the average's first class in the first place, how many of them
+        hold the pixels that most and that fewest hold, and how many hold the pixel asked of, also of those
+        that have that class in the first place."""
         views = self.table["views"]
         wanted = {name: getattr(self, name) for name in ("scale", "square", "crop", "mirror")}
         place, view = next((i, v) for i, v in enumerate(views, 1) if wanted.items() <= v.items())

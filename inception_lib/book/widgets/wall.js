@@ -63,9 +63,10 @@ function layout(results, { table, model, controls, set, gone }) {
   const large = make("canvas", { width: LARGE, height: LARGE, role: "img" });
   const pen = large.getContext("2d");
   const name = make("p", { class: "iw-verdict" }), opinions = make("div", { class: "iw-opinions" });
-  const panel = make("div", { class: "iw-panel" }, large, make("div", {}, name, opinions), fields.image);
+  const panel = make("div", { class: "iw-panel" }, large, fields.image, make("div", {}, name, opinions));
   const legend = small(
-    "Under each image a mark for each network: short and gray, right; tall and orange, wrong.",
+    "Under each image a mark for each network: short and gray, right; tall and orange, wrong. Above, thin " +
+      "bars: as many as there would be if the networks' errors were independent.",
   );
   results.append(
     make("div", { class: "iw-top" }, verdict, button),
@@ -114,7 +115,7 @@ function layout(results, { table, model, controls, set, gone }) {
     tiles.forEach((one, i) => {
       one.root.hidden = k === 1 && i === 1;
       one.number.textContent = fmt(values[i]);
-      one.other.textContent = k > 1 ? `${fmt(chances[i])} if errors were independent` : "";
+      one.other.textContent = k > 1 ? `${fmt(chances[i])} if independent` : "";
       one.track.replaceChildren(
         bar(values[i] / labels.length, one.shade),
         ...(k > 1 ? [bar(chances[i] / labels.length, "muted")] : []),

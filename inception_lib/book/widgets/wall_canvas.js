@@ -5,7 +5,7 @@ import { calm } from "./hands.js";
 const FLIGHT = 900; // milliseconds
 const WRONG = "#d55e00", RIGHT = "#8a8a8a"; // the accent, and a gray that is seen on white and on black
 const HEADING = 26, MARKS = 7;
-const ROOM = { guess: 400, easy: 270 }; // pixels of height that are aimed at, where images can be small
+const ROOM = { guess: 400, none: 60, split: 170, easy: 150 }; // pixels of height that their images are fitted to
 
 // Rows of equal cells for some images, from a height on; gives the height below them.
 function hang(places, images, width, top, cell, marks) {
@@ -19,7 +19,7 @@ function hang(places, images, width, top, cell, marks) {
 const cellFor = (count, width, room, least, most) =>
   Math.min(most, Math.max(least, Math.floor(Math.sqrt(width * room / Math.max(1, count)))));
 
-// Where everything hangs: `groups` as pairs of heading and images, of which the last are many and small.
+// Where everything hangs: of each group its heading, images, and the room for them.
 function placesFor(groups, width) {
   const places = [], headings = [];
   let top = 0;
@@ -28,8 +28,9 @@ function placesFor(groups, width) {
       headings.push({ text, top });
       top += HEADING;
     }
-    const cell = room ? cellFor(images.length, width, room, 13, 28) : 28;
-    top = hang(places, images, width, top, cell, text ? MARKS : 0) + (i < groups.length - 1 ? 10 : 0);
+    const cell = cellFor(images.length, width, room, 12, 28);
+    const marks = text ? Math.round(MARKS * Math.min(1, cell / 24)) : 0;
+    top = hang(places, images, width, top, cell, marks) + (i < groups.length - 1 ? 10 : 0);
   });
   return { places, headings, height: top };
 }
@@ -82,6 +83,7 @@ export function wallOf({ sprite, thumb, across, count }, { choose, look, enter, 
     const { x, y, size } = hung.places[i];
     el.style.translate = `${x}px ${y}px`;
     el.style.width = el.style.height = `${size}px`;
+    el.style.fontSize = `${Math.min(12, size - 1)}px`;
   }
 
   function arrange(moving) {
@@ -185,10 +187,10 @@ export function groupsOf(view, wrong, asked) {
   const none = among((n) => n === asked),
     split = among((n) => n > 0 && n < asked),
     easy = among((n) => n === 0);
-  const groups = [[`All wrong: ${none.length}`, none], [`Split: ${split.length}`, split], [
-    `All right: ${easy.length}`,
-    easy,
-    ROOM.easy,
-  ]];
+  const groups = [
+    [`All wrong: ${none.length}`, none, ROOM.none],
+    [`Split: ${split.length}`, split, ROOM.split],
+    [`All right: ${easy.length}`, easy, ROOM.easy],
+  ];
   return asked > 1 ? groups : [groups[0], groups[2]];
 }
