@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import re
 
+import evidence_words
 import pytest
+import widget_words
 from test_widgets import drawn
 from widget_page import MOVE, TEXTS, write_page
-from widget_words import WORDS
 
 from inception_lib import history
 from inception_lib.book.widgets import (
@@ -25,6 +26,8 @@ from inception_lib.book.widgets import (
     TrainingWidget,
     WallWidget,
 )
+
+WORDS = widget_words.WORDS | evidence_words.WORDS
 
 #: Settings that random ones seldom meet, so that each form of each sentence is met.
 CHOSEN = {
