@@ -43,7 +43,7 @@ function layout(results, { table, model, controls, set, gone }) {
   };
   const tiles = [tile("All wrong", "accent"), tile("Split", "ink"), tile("All right", "muted")];
   const counted = make("div", { class: "iw-tiles" }, ...tiles.map(({ root }) => root));
-  const guessed = small();
+  const guessed = make("p", { class: "iw-small iw-guessed" });
   const guesses = () => GUESSES.map((name) => s[name] - 1).filter((i) => i >= 0);
   const guess = (image) => {
     const held = guesses().filter((i) => i !== image);

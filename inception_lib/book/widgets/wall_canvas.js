@@ -93,6 +93,7 @@ export function wallOf({ sprite, thumb, across, count }, { choose, look, enter, 
     from = moving && old && !calm() && !document.hidden ? old : null;
     begun = performance.now();
     const ratio = Math.min(3, globalThis.devicePixelRatio || 1);
+    canvas.style.width = `${width}px`;
     canvas.style.height = `${hung.height}px`;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(hung.height * ratio);
@@ -153,7 +154,9 @@ export function wallOf({ sprite, thumb, across, count }, { choose, look, enter, 
   });
   watch.observe(root);
 
+  // Marks fly with their images, and are where the reader pointed at once.
   function settle(moving) {
+    root.classList.toggle("iw-flying", moving);
     arrange(moving);
     place(mark, shown.image);
     guesses.forEach((el, i) => place(el, shown.guesses[i] ?? -1));
@@ -173,6 +176,7 @@ export function wallOf({ sprite, thumb, across, count }, { choose, look, enter, 
       width ||= Math.floor(root.getBoundingClientRect().width);
       if (!width) return;
       if (moved) return settle(Boolean(hung));
+      root.classList.remove("iw-flying");
       place(mark, next.image);
       guesses.forEach((el, i) => place(el, next.guesses[i] ?? -1));
     },
