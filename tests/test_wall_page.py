@@ -85,21 +85,21 @@ def test_switching_networks_sorts_the_wall_anew(opened):
 
 def test_images_fly_to_their_places_and_are_there_at_once_with_less_motion(opened):
     seen, root = opened()
-    picture = (
-        "canvas => { const p = canvas.getContext('2d'); return p.getImageData(0, 0, 400, 300).data.join(); }"
-    )
-    canvas = root.locator(".iw-wall canvas")
+    clock, canvas = seen.page.clock, root.locator(".iw-wall canvas")
+    clock.install(time=0)
+    clock.pause_at(1000)
+    picture = "canvas => canvas.getContext('2d').getImageData(0, 0, 400, 300).data.join()"
     root.get_by_role("button", name="Sort by the answers").click()
-    seen.page.evaluate(SETTLED)
-    flying = canvas.evaluate(picture)
-    seen.page.wait_for_timeout(1300)
-    there = canvas.evaluate(picture)
-    assert flying != there
+    found = []
+    for _ in range(4):
+        clock.run_for(400)
+        found.append(canvas.evaluate(picture))
+    assert len(set(found[:3])) == 3 and found[2] == found[3]  # it takes 0.9 seconds
     seen.page.emulate_media(reduced_motion="reduce")
     for name in ("Guess again", "Sort by the answers"):
         root.get_by_role("button", name=name).click()
-        seen.page.evaluate(SETTLED)
-    assert canvas.evaluate(picture) == there
+        clock.run_for(40)
+    assert canvas.evaluate(picture) == found[3]
 
 
 def test_a_flight_is_drawn_frame_by_frame_without_stalling(opened):
