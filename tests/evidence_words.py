@@ -151,7 +151,7 @@ def wall(widget: WallWidget) -> Said:
         for title, part in (("All wrong", "wrong"), ("Split", "split"), ("All right", "right")):
             if k == 1 and part == "split":
                 continue
-            shown += [title, f"{found['split' if part == 'split' else f'all_{part}']:,}"]
+            shown += [title, f"{found['split' if part == 'split' else f'every_{part}']:,}"]
             shown += [f"{found[f'independent_{part}']:,} if independent"] * (k > 1)
     told = ""
     if guesses:
@@ -179,10 +179,10 @@ def wall(widget: WallWidget) -> Said:
             "Under each image a mark for each network: short and gray, right; tall and orange, wrong. Above, "
             "thin bars: as many as there would be if the networks' errors were independent."
         )
-        shown.append(f"All wrong: {found['all_wrong']}")
+        shown.append(f"All wrong: {found['every_wrong']}")
         shown += [f"Split: {found['split']}"] * (k > 1)
-        shown.append(f"All right: {found['all_right']}")
-        sizes = ("all_wrong", "all wrong"), ("split", "split"), ("all_right", "all right")
+        shown.append(f"All right: {found['every_right']}")
+        sizes = ("every_wrong", "all wrong"), ("split", "split"), ("every_right", "all right")
         state = f", sorted: {', '.join(f'{found[key]} {text}' for key, text in sizes)}"
         says = (
             f" {k - found['wrong']} of {k} networks are right; their mean says {name(found['mean_class'])}, "

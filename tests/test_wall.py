@@ -49,31 +49,31 @@ def test_counts_are_those_of_asking_one_image_after_the_other():
         right = [sum(int(answers[n, i].argmax()) == labels[i] for n in asked) for i in range(1000)]
         found = WallWidget(**only(*(n + 1 for n in asked))).result()
         assert found["asked"] == len(asked)
-        assert found["all_right"] == right.count(len(asked)) and found["all_wrong"] == right.count(0)
-        assert found["all_right"] + found["split"] + found["all_wrong"] == 1000
+        assert found["every_right"] == right.count(len(asked)) and found["every_wrong"] == right.count(0)
+        assert found["every_right"] + found["split"] + found["every_wrong"] == 1000
         assert found["worst_alone"] <= sum(right) / len(asked) <= found["best_alone"]
 
 
 def test_one_network_alone_has_nothing_to_be_independent_of():
     found = WallWidget(**only(3)).result()
     assert found["split"] == found["independent_split"] == 0
-    assert (found["all_right"], found["all_wrong"]) == (
+    assert (found["every_right"], found["every_wrong"]) == (
         found["independent_right"],
         found["independent_wrong"],
     )
-    assert found["ensemble_right"] == found["all_right"] == found["best_alone"]
+    assert found["ensemble_right"] == found["every_right"] == found["best_alone"]
 
 
-def test_errors_that_agree_leave_more_images_all_right_and_all_wrong_than_chance():
+def test_errors_that_agree_leave_more_images_every_right_and_every_wrong_than_chance():
     found = WallWidget().result()
-    assert found["all_right"] > found["independent_right"] + 100
-    assert found["all_wrong"] > found["independent_wrong"] and found["split"] < found["independent_split"]
+    assert found["every_right"] > found["independent_right"] + 100
+    assert found["every_wrong"] > found["independent_wrong"] and found["split"] < found["independent_split"]
 
 
 def test_nobody_asked_is_nothing_counted():
     found = WallWidget(**only(), guess1=5).result()
     assert all(
-        found[name] == 0 for name in ("asked", "all_right", "split", "all_wrong", "guessed", "hardest")
+        found[name] == 0 for name in ("asked", "every_right", "split", "every_wrong", "guessed", "hardest")
     )
     assert found["mean_class"] == -1
 

@@ -60,7 +60,7 @@ def test_three_guesses_and_then_the_truth(opened):
     root.get_by_role("button", name="Sort by the answers").click()
     found = WallWidget(**settings_of(root)).result()
     text = root.inner_text()
-    assert f"All wrong: {found['all_wrong']}" in text and f"Split: {found['split']}" in text
+    assert f"All wrong: {found['every_wrong']}" in text and f"Split: {found['split']}" in text
     assert f"of 21; the three hardest got {found['hardest']} of 21." in text
     assert root.locator(".iw-opinion").count() == 8
     root.get_by_role("button", name="Guess again").click()
@@ -74,7 +74,7 @@ def test_switching_networks_sorts_the_wall_anew(opened):
         root.get_by_label(f"Network {n}").click()
         found = WallWidget(**settings_of(root)).result()
         text = root.inner_text()
-        for title, name in (("All wrong", "all_wrong"), ("Split", "split"), ("All right", "all_right")):
+        for title, name in (("All wrong", "every_wrong"), ("Split", "split"), ("All right", "every_right")):
             assert f"{title}: {found[name]}" in text
             assert int(root.get_attribute(f"data-{name.replace('_', '-')}")) == found[name]
     for n in (2, 4, 5, 7):

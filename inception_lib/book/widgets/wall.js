@@ -154,9 +154,9 @@ function layout(results, { table, model, controls, set, gone }) {
 
     const data = {
       asked: k,
-      allRight: known.right,
+      everyRight: known.right,
       split: known.split,
-      allWrong: known.none,
+      everyWrong: known.none,
       independentRight: known.expected[0],
       independentSplit: known.expected[1],
       independentWrong: known.expected[2],

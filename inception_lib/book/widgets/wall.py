@@ -80,9 +80,9 @@ class WallWidget(Widget):
         at = self.image - 1
         found = {
             "asked": len(asked),
-            "all_right": counts[0],
+            "every_right": counts[0],
             "split": images - sum(counts),
-            "all_wrong": counts[1],
+            "every_wrong": counts[1],
             "independent_right": expected[0],
             "independent_split": images - sum(expected),
             "independent_wrong": expected[1],
