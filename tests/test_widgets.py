@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 import traitlets
 
@@ -21,6 +22,7 @@ from inception_lib.book.widgets import (
     ConvolutionWidget,
     CropWidget,
     EnsembleWidget,
+    FactorsWidget,
     HeadsWidget,
     InceptionWidget,
     LineageWidget,
@@ -31,6 +33,7 @@ from inception_lib.book.widgets import (
     Quiz,
     ReductionWidget,
     TrainingWidget,
+    WallWidget,
     XrayWidget,
     base,
     heads,
@@ -40,6 +43,7 @@ from inception_lib.book.widgets import (
     pooling,
     reduction,
 )
+from inception_lib.book.widgets import crops as crop_widget
 from inception_lib.evaluation import plan as crops
 
 ALL = (
@@ -49,8 +53,10 @@ ALL = (
     NetworkWidget,
     TrainingWidget,
     CropWidget,
+    FactorsWidget,
     HeadsWidget,
     EnsembleWidget,
+    WallWidget,
     LineageWidget,
     ComparisonWidget,
     MorphWidget,
@@ -219,7 +225,8 @@ def test_each_widget_stands_alone(cls):
     network = r"^\s*import\s|import\(|fetch\(|XMLHttpRequest|https?://(?!www\.w3\.org)"
     assert not re.search(network, source, re.M)
     assert source.count("export ") == source.count("export default") == 1
-    assert len(json.dumps(widget.table)) < 150_000
+    most = 350_000 if cls is WallWidget else 150_000  # a thousand images
+    assert len(json.dumps(widget.table)) < most
     assert repr(widget) == repr(cls()) and repr(widget).startswith(f"{cls.__name__}(")
     labels = [field["label"] for field in widget.fields]
     assert labels and len(set(labels)) == len(labels)
@@ -275,9 +282,15 @@ for name in widgets.__all__:
         print(name, error)
 """
     said = run_python(code, INCEPTION_RESULTS=str(tmp_path)).splitlines()
-    assert [line.partition(" ")[0] for line in said] == ["CropWidget", "EnsembleWidget", "HeadsWidget"]
-    records = ("crops_chelsea", "ablation_shapes", "head_weight")
-    for line, record in zip(said, records, strict=True):
+    records = {
+        "CropWidget": "crops_chelsea",
+        "EnsembleWidget": "ablation_shapes",
+        "FactorsWidget": "crop_factors",
+        "HeadsWidget": "head_weight",
+        "WallWidget": "answers_shapes",
+    }
+    assert [line.partition(" ")[0] for line in said] == list(records)
+    for line, record in zip(said, records.values(), strict=True):
         assert f"{tmp_path}: does not hold {record}.json, the record that this widget shows" in line
         assert "checkout of the repository" in line and line.endswith(".")
 
@@ -336,6 +349,55 @@ def test_the_crop_widget_shows_the_plan_and_what_was_recorded():
     everything = CropWidget(averaged=144).result()
     first = [int(v["millionths"].split()[0]) for v in recorded["views"]]
     assert everything["mean_class1"] == 0 and everything["mean_p1"] == round(sum(first) / 144)
+
+
+def test_the_coverage_of_the_crops_is_that_of_counting_pixel_by_pixel():
+    views = CropWidget().table["views"]
+    for averaged in (1, 10, 77, 144):
+        chosen = [(v["box"], int(np.argmax(v["p"]))) for v in views[:averaged]]
+        counts = crop_widget.covered([box for box, _ in chosen], crop_widget.WIDTH, crop_widget.HEIGHT)
+        found = CropWidget(averaged=averaged, column=300, row=250).result()
+        assert (found["covered_most"], found["covered_least"]) == (counts.max(), counts.min())
+        rng = random.Random(averaged)
+        for column, row in [
+            (1, 1),
+            (451, 300),
+            *((rng.randint(1, 451), rng.randint(1, 300)) for _ in range(20)),
+        ]:
+            held = [
+                vote
+                for (left, top, right, bottom), vote in chosen
+                if left <= column - 0.5 < right and top <= row - 0.5 < bottom
+            ]
+            assert counts[row - 1, column - 1] == len(held)
+            one = CropWidget(averaged=averaged, column=column, row=row).result()
+            assert (one["held"], one["held_agree"]) == (len(held), held.count(one["mean_class1"]))
+    assert CropWidget(averaged=144, column=0, row=7).result()["held"] == 0  # no pixel
+
+
+def test_the_factors_are_those_of_the_record():
+    record = results.load("crop_factors").outcome
+    passes = {test["test"]: test["views"] for test in record["tests"]}
+    for start, group in (("1", "added"), ("144", "taken")):
+        claims = {claim["what"]: claim for claim in record["claims"] if claim["group"] == group}
+        rows = FactorsWidget().table["starts"][start]
+        assert {row["what"] for row in rows} == claims.keys()
+        assert [row["views"] for row in rows] == sorted(row["views"] for row in rows)
+        for measure in ("top1", "top5", "nats"):
+            clear = 0
+            for number, row in enumerate(rows, 1):
+                claim = claims[row["what"]]
+                found = FactorsWidget(start=start, measure=measure, row=number).result()
+                assert (found["before"], found["after"]) == (int(start), passes[claim["after"]])
+                for end in ("value", "low", "high", "low_together", "high_together"):
+                    assert found[end] / 1e4 == pytest.approx(claim[measure][end], abs=5.1e-5)
+                # the widget says better or worse where the record says that its claim is shown or refuted
+                beyond = found["low_together"] > 0 or found["high_together"] < 0
+                assert beyond == (claim[measure]["verdict"] != "not shown")
+                clear += beyond
+            assert found["better"] + found["worse"] == clear
+        assert FactorsWidget(start=start, row=11).result()["rows_drawn"] == len(rows) <= 11
+    assert len(FactorsWidget().table["starts"]["144"]) == 11
 
 
 def test_the_one_crop_is_the_prediction_that_was_recorded():

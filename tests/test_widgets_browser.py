@@ -15,6 +15,7 @@ from inception_lib.book.widgets import (
     ComparisonWidget,
     CropWidget,
     EnsembleWidget,
+    FactorsWidget,
     HeadsWidget,
     InceptionWidget,
     LineageWidget,
@@ -23,6 +24,7 @@ from inception_lib.book.widgets import (
     PoolingWidget,
     ReductionWidget,
     TrainingWidget,
+    WallWidget,
 )
 from inception_lib.errors import ArchitectureError
 
@@ -34,6 +36,8 @@ PAGES = {
     NetworkWidget: "05_whole_network.html",
     HeadsWidget: "06_auxiliary_classifiers.html",
     CropWidget: "07_scales_squares_crops.html",
+    FactorsWidget: "07_scales_squares_crops.html",
+    WallWidget: "08_ensembles_ablation.html",
     EnsembleWidget: "08_ensembles_ablation.html",
     ComparisonWidget: "09_in_its_time_and_after.html",
     MorphWidget: "09_in_its_time_and_after.html",
@@ -69,6 +73,7 @@ def root_of(seen, cls):
 def widget(served, cls):
     """A widget as its page opens, and the page: one for all tests of the widget, which is reset for each."""
     root = root_of(served.look(), cls)
+    root.evaluate("root => root.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
     root.get_by_role("button", name="Reset").click()
     assert json.loads(root.get_attribute("data-settings")) == cls().settings
     return served, root

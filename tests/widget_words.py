@@ -13,7 +13,6 @@ from inception_lib import history, paper
 from inception_lib.book import comparison, factors, results
 from inception_lib.book.widgets import (
     ComparisonWidget,
-    CropWidget,
     EnsembleWidget,
     HeadsWidget,
     InceptionWidget,
@@ -269,37 +268,6 @@ def training(widget: TrainingWidget) -> Said:
     return [text for line in lines.items() for text in line] + [verdict], verdict
 
 
-def crops(widget: CropWidget) -> Said:
-    found, table, n = widget.result(), widget.table, widget.averaged
-    name = table["classes"].__getitem__
-    left, top, right, bottom = (found[edge] / 100 for edge in ("left", "top", "right", "bottom"))
-    shown = [
-        f"The box: {fixed(left, 1)} to {fixed(right, 1)} across, {fixed(top, 1)} to {fixed(bottom, 1)} down, "
-        "of 451 x 300 pixels.",
-        f"The part of the photograph in the box{', mirrored' * widget.mirror}",
-        f"Crop {found['number']} of 144, as the network gets it.",
-    ]
-    for before, title in (
-        ("", "This crop"),
-        ("mean_", f"Average of the first {n} crops" if n > 1 else "The first crop"),
-    ):
-        shown.append(title)
-        for i in range(1, 6):
-            shown += [name(found[f"{before}class{i}"]), percent(found[f"{before}p{i}"], 10**4, 1)]
-    winner = f"{name(found['mean_class1'])}, {percent(found['mean_p1'], 10**4, 1)}."
-    verdict = f"The first crop alone: {winner}"
-    if n > 1:
-        verdict = f"Average of {n}: {winner} {found['agree']} of the {n} crops put it first."
-    totals = [sum(column) for column in zip(*(v["p"] for v in table["views"][:n]), strict=True)]
-    curves = [f"{name(k)} {percent((2 * totals[k] + n) // (2 * n), 10**4, 1)}" for k in table["mean_classes"]]
-    plot = (
-        "The average over the first crops, from 1 to 144, of the five best classes. "
-        f"At {n}: {', '.join(curves)}."
-    )
-    said = f"Crop {found['number']}: {name(found['class1'])}, {percent(found['p1'], 10**4, 1)}. {verdict}"
-    return [*shown, verdict, plot], said
-
-
 def heads(widget: HeadsWidget) -> Said:
     found, epoch, weight = widget.result(), widget.epoch, widget.weight
     names = {"main": "classifier", "aux1": "first head", "aux2": "second head"}
@@ -527,7 +495,6 @@ WORDS: dict[type, Callable[..., Said]] = {
     PoolingWidget: pooling,
     NetworkWidget: network,
     TrainingWidget: training,
-    CropWidget: crops,
     HeadsWidget: heads,
     EnsembleWidget: ensemble,
     LineageWidget: lineage,

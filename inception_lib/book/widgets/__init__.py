@@ -9,6 +9,7 @@ from inception_lib.book.widgets.comparison import ComparisonWidget
 from inception_lib.book.widgets.convolution import ConvolutionWidget
 from inception_lib.book.widgets.crops import CropWidget
 from inception_lib.book.widgets.ensemble import EnsembleWidget
+from inception_lib.book.widgets.factors import FactorsWidget
 from inception_lib.book.widgets.heads import HeadsWidget
 from inception_lib.book.widgets.inception import InceptionWidget
 from inception_lib.book.widgets.lineage import LineageWidget
@@ -19,6 +20,7 @@ from inception_lib.book.widgets.pooling import PoolingWidget
 from inception_lib.book.widgets.quiz import Quiz
 from inception_lib.book.widgets.reduction import ReductionWidget
 from inception_lib.book.widgets.training import TrainingWidget
+from inception_lib.book.widgets.wall import WallWidget
 from inception_lib.book.widgets.xray import XrayWidget
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "ConvolutionWidget",
     "CropWidget",
     "EnsembleWidget",
+    "FactorsWidget",
     "HeadsWidget",
     "InceptionWidget",
     "LineageWidget",
@@ -36,5 +39,6 @@ __all__ = [
     "Quiz",
     "ReductionWidget",
     "TrainingWidget",
+    "WallWidget",
     "XrayWidget",
 ]
