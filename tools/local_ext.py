@@ -10,6 +10,9 @@
   Colab; otherwise there are no such links, since none could work.
 - The library reference and the index of the widgets are made from the library, at each build.
 - The script with the engine and the network that pages run is written beside the pages.
+- The search's index has no mathematics in it.
+
+What is done to a page once it is written out is in finishing.py.
 """
 
 from __future__ import annotations
@@ -26,14 +29,23 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.errors import ConfigError
+from sphinx.search import WordCollector
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # Sphinx imports this file by its own name, without its package
-from tools import reference  # noqa: E402
+from tools import reference, shared_widgets  # noqa: E402
 
 GENERATED = ("library", "widgets")
 EXECUTED = ("inception_lib", "data", "constraints.txt")  # what a notebook's numbers come from
-DRAWN = ("book/_static", "tools/local_ext.py", "tools/reference.py")  # what a page looks like
+# what a page looks like, and how it loads
+DRAWN = (
+    "book/_static",
+    "inception_lib/book/widgets/static.js",
+    "tools/finishing.py",
+    "tools/local_ext.py",
+    "tools/reference.py",
+    "tools/shared_widgets.py",
+)
 DESCRIPTION_LENGTH = 155
 
 
@@ -190,7 +202,25 @@ def write_live_network(app, exception) -> None:
         page.write_scripts(Path(app.outdir) / "_static", load_weights(large) if large else None)
 
 
+def tidy(app, exception) -> None:
+    if exception is None and app.builder.format == "html":
+        shared_widgets.tidy(Path(app.outdir))
+
+
+# TeX is no word that anybody looks for
+def index_no_mathematics() -> None:
+    visit = WordCollector.dispatch_visit
+
+    def dispatch_visit(self, node) -> None:
+        if isinstance(node, nodes.math | nodes.math_block):
+            raise nodes.SkipNode
+        visit(self, node)
+
+    WordCollector.dispatch_visit = dispatch_visit
+
+
 def setup(app):
+    index_no_mathematics()
     app.connect("config-inited", remove_thebe)
     app.connect("config-inited", key_the_cache)
     app.connect("config-inited", publish)
@@ -201,4 +231,5 @@ def setup(app):
     app.connect("env-updated", bibliography_pages)
     app.connect("html-page-context", finish_page, priority=900)  # after the theme has made its buttons
     app.connect("build-finished", write_live_network)
+    app.connect("build-finished", tidy)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
