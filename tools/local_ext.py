@@ -8,7 +8,8 @@
 - What scrolls inside itself can be reached by the keyboard.
 - Where the environment says what the repository's public address is, chapters link to it, to Binder and to
   Colab; otherwise there are no such links, since none could work.
-- The library reference and the index of the widgets are made from the library, at each build.
+- The library reference, a page for each module, and the gallery of the widgets are made from the library, at
+  each build.
 - The script with the engine and the network that pages run is written beside the pages.
 - The search's index has no mathematics in it.
 
@@ -160,8 +161,23 @@ SCROLL_BY_KEYBOARD = """(() => {
 })()"""
 
 
+MODULES = "library/"  # the folder of the pages that describe the library's modules
+
+
+def write_library(app, config) -> None:
+    """Write the pages of the modules, which the table of contents does not name, where it has their index."""
+    if "library" not in config.external_site_map:
+        return
+    names = reference.write_library(Path(app.srcdir) / MODULES)
+    config.exclude_patterns = [p for p in config.exclude_patterns if not p.startswith(MODULES)]
+    for page in (Path(app.outdir) / MODULES).glob("*.html"):
+        if page.stem not in names:
+            page.unlink()
+
+
 def say(app, docname, source) -> None:
-    print(f"reading {docname}", flush=True)  # for tools/build.py: a chapter may take a minute
+    if not docname.startswith(MODULES):
+        print(f"reading {docname}", flush=True)  # for tools/build.py: a chapter may take a minute
     if docname in GENERATED:
         source[0] = reference.fill(source[0])
 
@@ -178,6 +194,8 @@ def bibliography_pages(app, env) -> set[str]:
 
 def finish_page(app, pagename, templatename, context, doctree) -> None:
     mend_launch_buttons(context)
+    if pagename == "widgets":  # no notebook, so that myst-nb does not do it
+        app.add_js_file("static.js")
     # docutils calls references a list, and each an entry of a bibliography, which no list may hold
     context["body"] = context.get("body", "").replace(
         '<div role="list" class="citation-list">', '<div class="citation-list">'
@@ -226,6 +244,7 @@ def setup(app):
     app.connect("config-inited", publish)
     app.add_js_file(None, body=THEME_AT_ONCE, priority=1)
     app.add_js_file(None, body=SCROLL_BY_KEYBOARD)
+    app.connect("config-inited", write_library, priority=950)  # after the table of contents is read
     app.connect("source-read", say)
     app.connect("env-get-outdated", generated_pages)
     app.connect("env-updated", bibliography_pages)

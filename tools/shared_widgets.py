@@ -63,6 +63,11 @@ def shared(page: str, site: Path, root: str = "") -> str:
     return f"{before}{chr(10).join(end)}\n{body}{after}"
 
 
+def late_view(view: str) -> str:
+    """The view of a widget that is mounted only when it comes into sight."""
+    return f'<script data-late type="{KIND}view+json">{view}</script>'
+
+
 def once(sheets: Iterable[str]) -> list[str]:
     """Each style sheet once; of one that begins with another, only what it adds."""
     kept: list[str] = []
