@@ -1,4 +1,4 @@
-"""Pages that are made from the library: its reference, a page for each module, and the gallery of the widgets.
+"""Pages that are made from the library: its reference, a page for each module, and the widgets' gallery.
 
 A line `% generated: library` or `% generated: widgets` in a page of the book is replaced by what is made
 here. Docstrings are Markdown. What a card of the gallery shows is the widget itself, small.
@@ -13,11 +13,13 @@ import pkgutil
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import nbformat
+import yaml
 from ipywidgets.embed import embed_data
 
 from tools import shared_widgets
@@ -187,14 +189,21 @@ def write_library(folder: Path) -> set[str]:
     return set(texts)
 
 
+@cache
+def chapters() -> dict[str, Any]:
+    """The chapters' notebooks by name, in the order of the table of contents."""
+    toc = yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
+    names = [entry["file"] for part in toc["parts"] if part.get("numbered") for entry in part["chapters"]]
+    return {name: nbformat.read(BOOK / f"{name}.ipynb", as_version=4) for name in names}
+
+
 def chapters_with(call: str) -> list[tuple[str, str]]:
-    """Name and title of the chapters that have a code cell with `call`."""
+    """Name of the chapters that have a code cell with `call`, and title with its number."""
     found = []
-    for path in sorted(BOOK.glob("[0-9]*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)
+    for number, (name, notebook) in enumerate(chapters().items(), 1):
         if any(c.cell_type == "code" and re.search(rf"\b{call}\b[.(]", c.source) for c in notebook.cells):
             title = re.search(r"^# +(.+)$", notebook.cells[0].source, re.M)
-            found.append((path.stem, title[1].strip()))
+            found.append((name, f"{number}. {title[1].strip()}"))
     return found
 
 
@@ -235,7 +244,7 @@ def _card(name: str, title: str, about: str, chapters: Sequence[tuple[str, str]]
     view = json.dumps({"version_major": 2, "version_minor": 0, "model_id": name})
     picture = f'<div class="widget-glance" inert>{shared_widgets.late_view(view)}</div>'
     link = f":link: {chapters[0][0]}\n:link-type: doc\n" if chapters else ""
-    names = ", ".join(title for _, title in chapters)
+    names = " · ".join(title for _, title in chapters)
     foot = f"\n\n:::{{card-footer}}\n{names}\n:::" if names else ""
     return f"::::{{grid-item-card}} {title}\n{link}\n{_raw(picture)}\n\n{about}{foot}\n::::"
 
