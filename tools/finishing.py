@@ -1,7 +1,7 @@
 """The last hand on each built page, so that its reader sees it soon and its widgets answer soon.
 
-What the theme loads and the book does not use goes. What the first view does not need waits for the page, and
-MathJax for the widgets. The theme's icons are drawn by `book/_static/page.css`, and no script.
+What the theme loads and the book does not use goes; the rest comes in few files. What the first view does not
+need waits for the page, and MathJax for the widgets. The theme's icons are drawn by `book/_static/page.css`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sphinx.jinja2glue import BuiltinTemplateLoader
 
-from tools import shared_widgets
+from tools import bundles, shared_widgets
 
 ICONS = re.compile(r'\s*<script[^>]* src="[^"]*/scripts/fontawesome\.js[^>]*></script>')  # half a megabyte
 # for a search while one types; the search has a page of its own
@@ -68,7 +68,7 @@ def finished(page: str, site: Path, *, is_search: bool = False) -> str:
         before, end, after = page.partition("</head>")
         page = EARLY.sub("<script defer", before) + end + after
     page = page.replace("</head>", f"{FONT.format(root)}{head}</head>", 1)
-    return shared_widgets.shared(page, site, root)
+    return bundles.bundled(shared_widgets.shared(page, site, root), root)
 
 
 class Finished(BuiltinTemplateLoader):

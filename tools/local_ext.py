@@ -34,7 +34,7 @@ from sphinx.search import WordCollector
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # Sphinx imports this file by its own name, without its package
-from tools import reference, shared_widgets  # noqa: E402
+from tools import bundles, reference, shared_widgets  # noqa: E402
 
 GENERATED = ("library", "widgets")
 EXECUTED = ("inception_lib", "data", "constraints.txt")  # what a notebook's numbers come from
@@ -42,6 +42,7 @@ EXECUTED = ("inception_lib", "data", "constraints.txt")  # what a notebook's num
 DRAWN = (
     "book/_static",
     "inception_lib/book/widgets/static.js",
+    "tools/bundles.py",
     "tools/finishing.py",
     "tools/local_ext.py",
     "tools/reference.py",
@@ -220,9 +221,10 @@ def write_live_network(app, exception) -> None:
         page.write_scripts(Path(app.outdir) / "_static", load_weights(large) if large else None)
 
 
-def tidy(app, exception) -> None:
+def share(app, exception) -> None:
     if exception is None and app.builder.format == "html":
         shared_widgets.tidy(Path(app.outdir))
+        bundles.write(Path(app.outdir))
 
 
 # TeX is no word that anybody looks for
@@ -250,5 +252,5 @@ def setup(app):
     app.connect("env-updated", bibliography_pages)
     app.connect("html-page-context", finish_page, priority=900)  # after the theme has made its buttons
     app.connect("build-finished", write_live_network)
-    app.connect("build-finished", tidy)
+    app.connect("build-finished", share, priority=900)  # after all static files are copied
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -203,7 +203,7 @@ def chapters_with(call: str) -> list[tuple[str, str]]:
     for number, (name, notebook) in enumerate(chapters().items(), 1):
         if any(c.cell_type == "code" and re.search(rf"\b{call}\b[.(]", c.source) for c in notebook.cells):
             title = re.search(r"^# +(.+)$", notebook.cells[0].source, re.M)
-            found.append((name, f"{number}. {title[1].strip()}"))
+            found.append((name, f"{number}\\. {title[1].strip()}"))  # a point that makes no list
     return found
 
 
@@ -244,7 +244,8 @@ def _card(name: str, title: str, about: str, chapters: Sequence[tuple[str, str]]
     view = json.dumps({"version_major": 2, "version_minor": 0, "model_id": name})
     picture = f'<div class="widget-glance" inert>{shared_widgets.late_view(view)}</div>'
     link = f":link: {chapters[0][0]}\n:link-type: doc\n" if chapters else ""
-    names = " · ".join(title for _, title in chapters)
+    titles = [title for _, title in chapters]
+    names = " · ".join(titles) if len(titles) < 3 else f"In {len(titles)} chapters"
     foot = f"\n\n:::{{card-footer}}\n{names}\n:::" if names else ""
     return f"::::{{grid-item-card}} {title}\n{link}\n{_raw(picture)}\n\n{about}{foot}\n::::"
 
