@@ -16,8 +16,11 @@ from tools import bundles, shared_widgets
 ICONS = re.compile(r'\s*<script[^>]* src="[^"]*/scripts/fontawesome\.js[^>]*></script>')  # half a megabyte
 # for a search while one types; the search has a page of its own
 SEARCH = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^>]*></script>')
-# scripts of the head set one constant at once, and else wait for the page anyway
-EARLY = re.compile(r"<script(?= )(?![^>]* defer)(?=[^>]* src=)(?![^>]*documentation_options)")
+# scripts of the head wait for the page in any case
+EARLY = re.compile(r"<script(?= )(?![^>]* defer)(?=[^>]* src=)")
+# for a switcher of versions, and to say that there is no search while one types
+SAID_EARLY = re.compile(r"\s*<script>DOCUMENTATION_OPTIONS\.\w+ = [^<]*</script>")
+TABS = re.compile(r'\s*<script[^>]* src="[^"]*design-tabs\.js[^>]*></script>')
 PRELOADED = re.compile(r'\s*<link rel="preload" as="script"[^>]*>')  # what comes last need not come first
 MATHJAX = re.compile(r'<script defer="defer" src="([^"]*/mathjax/[^"]*)"></script>')
 MATHEMATICS = re.compile(r'class="[^"]*\b(?:math|tex2jax_process)\b')
@@ -61,7 +64,8 @@ def finished(page: str, site: Path, *, is_search: bool = False) -> str:
         head = SEARCH_WITHOUT_TEX
     else:
         head = ""
-        page = PRELOADED.sub("", SEARCH.sub("", page))
+        for unused in (SEARCH, PRELOADED, SAID_EARLY, *(() if "sd-tab-set" in page else (TABS,))):
+            page = unused.sub("", page)
         event = "widgetsready" if shared_widgets.STATES.search(page) else "DOMContentLoaded"
         later = MATHJAX_LATER if MATHEMATICS.search(page) else ""
         page = MATHJAX.sub(lambda found: later.format(event=event, address=found[1]), page)
