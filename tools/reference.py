@@ -11,6 +11,7 @@ import inspect
 import json
 import pkgutil
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -151,16 +152,15 @@ def documented() -> Iterator[ModuleType]:
 
 def library() -> str:
     """The index of the reference: packages, their modules, and the names in each."""
-    pages = {module.__name__: module for module in documented()}
-    packages = [module for module in modules() if hasattr(module, "__path__")]
+    entries: dict[str, list[str]] = {}
+    for module in documented():
+        name = module.__name__
+        package = name if hasattr(module, "__path__") else name.rpartition(".")[0]
+        entries.setdefault(package, []).append(_entry(module))
     out = []
-    for package in packages:
-        of_it = package.__name__ if package.__name__ in pages else None
-        inner = [name for name in pages if name.rpartition(".")[0] == package.__name__]
-        if not of_it and not inner:
-            continue
-        out.append(f"## {breakable(package.__name__)}\n\n{docstring(package).partition(chr(10) * 2)[0]}")
-        out.append("\n".join(_entry(pages[name]) for name in ([of_it] if of_it else []) + inner))
+    for package, lines in sorted(entries.items()):
+        about = docstring(sys.modules[package]).partition("\n\n")[0]
+        out.append(f"## {breakable(package)}\n\n{about}\n\n" + "\n".join(lines))
     return "\n\n".join(out)
 
 
