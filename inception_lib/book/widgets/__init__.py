@@ -9,15 +9,18 @@ from inception_lib.book.widgets.comparison import ComparisonWidget
 from inception_lib.book.widgets.convolution import ConvolutionWidget
 from inception_lib.book.widgets.crops import CropWidget
 from inception_lib.book.widgets.ensemble import EnsembleWidget
+from inception_lib.book.widgets.factors import FactorsWidget
 from inception_lib.book.widgets.heads import HeadsWidget
 from inception_lib.book.widgets.inception import InceptionWidget
 from inception_lib.book.widgets.lineage import LineageWidget
 from inception_lib.book.widgets.lowrank import LowRankWidget
+from inception_lib.book.widgets.morph import MorphWidget
 from inception_lib.book.widgets.network import NetworkWidget
 from inception_lib.book.widgets.pooling import PoolingWidget
 from inception_lib.book.widgets.quiz import Quiz
 from inception_lib.book.widgets.reduction import ReductionWidget
 from inception_lib.book.widgets.training import TrainingWidget
+from inception_lib.book.widgets.wall import WallWidget
 from inception_lib.book.widgets.xray import XrayWidget
 
 __all__ = [
@@ -25,14 +28,17 @@ __all__ = [
     "ConvolutionWidget",
     "CropWidget",
     "EnsembleWidget",
+    "FactorsWidget",
     "HeadsWidget",
     "InceptionWidget",
     "LineageWidget",
     "LowRankWidget",
+    "MorphWidget",
     "NetworkWidget",
     "PoolingWidget",
     "Quiz",
     "ReductionWidget",
     "TrainingWidget",
+    "WallWidget",
     "XrayWidget",
 ]

@@ -17,7 +17,9 @@ export const product = (factors, values) =>
   factors.length ? factors.reduce((p, f) => p * (typeof f === "number" ? f : values[f]), 1) : 0;
 export const total = (rows, what, values) => rows.reduce((sum, row) => sum + product(row[what], values), 0);
 
-const SVG = "svg g rect line path circle ellipse polygon polyline text tspan image defs clipPath".split(" ");
+const SVG =
+  "svg g rect line path circle ellipse polygon polyline text tspan image defs clipPath linearGradient stop"
+    .split(" ");
 
 export function make(tag, attributes = {}, ...children) {
   const svg = SVG.includes(tag);
