@@ -377,9 +377,8 @@ def colors_named(tree):
     words = {node: node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     found = {word for word in words.values() if word in ("1x1", "3x3", "5x5")}
     for node in ast.walk(tree):
-        inside = [words[n] for n in ast.walk(node) if isinstance(words.get(n), str)]
-        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("COLORS"):
-            found |= set(inside)
-        elif isinstance(node, ast.Tuple | ast.List) and set(inside) <= {*figures.COLORS, "ink"}:
-            found |= set(inside)
+        inside = {words[n] for n in ast.walk(node) if isinstance(words.get(n), str)}
+        taken = isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("COLORS")
+        if taken or (isinstance(node, ast.Tuple | ast.List) and inside <= {*figures.COLORS, "ink"}):
+            found |= inside
     return found
