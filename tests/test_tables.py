@@ -73,6 +73,18 @@ def test_numbers_are_to_the_right_with_thousands_apart_and_words_to_the_left():
     ]
 
 
+def test_a_single_row_is_written_alike():
+    frame = pandas.DataFrame({"a": [4.5], "b": [3.0], "n": [7]}, index=["error"])
+    assert texts(frame)[1] == ["error", "4.5", "3.0", "7"]
+
+
+def test_a_number_may_have_its_unit():
+    assert [a for _, a in cells(pandas.DataFrame({"x": ["2.7K", "1,018.0K"], "y": ["34M", "56x56"]}))[1]] == [
+        "right",
+        "left",
+    ]
+
+
 def test_a_year_is_no_number_of_things():
     frame = pandas.DataFrame({"year": [2014], "error": [6.67]}, index=pandas.Index([2014], name="year"))
     assert texts(frame) == [["year", "year", "error"], ["2014", "2014", "6.67"]]

@@ -29,7 +29,7 @@ NAMES = {
     "equivalent": "components worth as much",
 }
 MISSING = "–"
-_NUMBER = re.compile(r"[-+−]?\d[\d,]*(\.\d+)?\s?%?")
+_NUMBER = re.compile(r"[-+−]?\d[\d,]*(\.\d+)?\s?[%KM]?")
 
 
 def table(data: pandas.DataFrame | pandas.Series, *, caption: str = "") -> str:
@@ -54,8 +54,9 @@ def table(data: pandas.DataFrame | pandas.Series, *, caption: str = "") -> str:
         caption = caption or across
     else:
         names[0] = across
+    alike = list(frame.iloc[0]) if len(frame) == 1 else None  # of one row all floats are written alike
     columns = [
-        (_words(name), _texts(frame.iloc[:, i], separated="year" not in str(name)))
+        (_words(name), _texts(frame.iloc[:, i], separated="year" not in str(name), alike=alike))
         for i, name in enumerate(frame.columns)
     ]
     right = [all(_NUMBER.fullmatch(text) or text in ("", MISSING) for text in texts) for _, texts in columns]
@@ -93,10 +94,10 @@ def _words(name: Any) -> str:
     return ", ".join(NAMES.get(str(part), str(part).replace("_", " ")) for part in parts if str(part))
 
 
-def _texts(values: Iterable[Any], *, separated: bool) -> list[str]:
-    """The values of one column or index, floats with as many decimals as the longest of them needs."""
+def _texts(values: Iterable[Any], *, separated: bool, alike: Sequence[Any] | None = None) -> list[str]:
+    """The values of one column or index, floats with as many decimals as the longest of `alike` needs."""
     found = list(values)
-    return [_text(value, _decimals(found), "," if separated else "") for value in found]
+    return [_text(value, _decimals(alike or found), "," if separated else "") for value in found]
 
 
 def _decimals(values: Sequence[Any]) -> int:
