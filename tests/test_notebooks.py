@@ -19,8 +19,6 @@ BOOK = Path(__file__).resolve().parents[1] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if re.match(r"\d\d_", path.name)]
 SHAPE = [
-    "Objectives",
-    "Where this stands in the paper",
     "Predict first",
     "Try it",
     "Derive",
@@ -31,6 +29,10 @@ SHAPE = [
     "Exercises",
     "Sources",
 ]
+
+AIMS = '<details class="aims"><summary>'
+MAKES_WIDE = r"figures\.(WIDE|plot_training\(|plot_audit\(|picture_grid\()"  # what leaves the text's column
+LINE = 78  # characters that a box of code shows
 
 WIDGET = r"\b\w+Widget(?:\.of)?\("
 QUIZ = r'\bQuiz\("(\w+)"\)'
@@ -129,6 +131,54 @@ def test_shape_of_the_chapter(path):
 
 
 @every_chapter
+def test_aims_and_place_in_the_paper_are_one_fold_before_the_first_section(path):
+    before = markdown(path).partition("\n## ")[0]
+    assert before.count(AIMS) == 1 and before.rstrip().endswith("</details>")
+    fold = before.partition(AIMS)[2]
+    assert "\nAfter this chapter you can\n" in fold and "{cite:t}`szegedy2015going`" in fold
+
+
+@every_notebook
+def test_what_only_sets_up_is_not_on_the_page(path):
+    """Imports, and the one line that shows a widget or a quiz: for those who run the notebook."""
+    for cell in code_cells(path):
+        if calls(cell.source, "figures.use_style"):
+            assert "remove-cell" in tags(cell), cell.id
+        elif re.fullmatch(rf"{QUIZ}|(\w+ = )?{WIDGET}[^\n]*(\n\w+)?", cell.source.strip()):
+            assert "remove-input" in tags(cell), cell.id
+
+
+@every_notebook
+def test_folds_say_what_they_hold(path):
+    for cell in code_cells(path):
+        if {"hide-input", "hide-cell"} & set(tags(cell)):
+            said = cell.metadata.get("mystnb", {})
+            assert said.get("code_prompt_show") and said.get("code_prompt_hide"), cell.id
+
+
+@every_notebook
+def test_code_in_view_fits_its_box(path):
+    for cell in code_cells(path):
+        if not any(tag.startswith(("hide-", "remove-")) for tag in tags(cell)):
+            long = [line for line in cell.source.splitlines() if len(line) > LINE]
+            assert not long, f"{cell.id}: {long[0]}"
+
+
+@every_notebook
+def test_wide_figures_and_widgets_leave_the_column(path):
+    for cell in code_cells(path):
+        shown = re.search(rf"^(\w+ = )?{WIDGET}", cell.source) and "solution" not in tags(cell)
+        if shown or re.search(MAKES_WIDE, cell.source):
+            assert "full-width" in tags(cell), cell.id
+
+
+@every_notebook
+def test_where_a_record_is_from_is_a_fold(path):
+    for cell in code_cells(path):
+        assert ".source()" not in cell.source, f"{cell.id}: five lines of provenance; use .note()"
+
+
+@every_chapter
 def test_a_widget_stands_under_try_it(path):
     section, found = None, set()
     for cell in read(path).cells:
@@ -154,8 +204,14 @@ def test_the_chapters_quiz_ends_the_summary(path):
 @every_chapter
 def test_exercises_have_folded_solutions_that_check_themselves(path):
     solutions = [cell for cell in code_cells(path) if "solution" in tags(cell)]
+    in_words = False
+    for cell in read(path).cells:
+        exercise = re.split(r"^\*\*\d+\. ", cell.source, flags=re.M)
+        if cell.cell_type == "markdown" and len(exercise) > 1:
+            in_words = "<summary>Solution</summary>" in exercise[-1]
+        elif "solution" in tags(cell):  # one toggle for an exercise: the words, or else the code
+            assert ("remove-cell" if in_words else "hide-cell") in tags(cell), cell.id
     for cell in solutions:
-        assert "hide-cell" in tags(cell), f"{cell.id}: a solution in plain sight"
         asserts = any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(cell.source)))
         assert asserts or calls(cell.source, "torch.testing.assert_close"), (
             f"{cell.id}: a solution that asserts nothing"
