@@ -15,8 +15,8 @@ def questions() -> list[Question]:
     left = [0.4 + 0.6 * share for share in (reduced / direct, five / direct, 1 / 25)]
     return [
         ask(
-            "In a profile, 60% of a network's MACs are in one 5x5 convolution from 480 to 48 channels. You put a "
-            "reduction to 16 channels in front of it. How many of the network's MACs are left?",
+            "In a profile, 60% of a network's MACs are in one 5x5 convolution from 480 to 48 channels. You "
+            "put a reduction to 16 channels in front of it. How many of the network's MACs are left?",
             (
                 f"About {percent(left[0])}",
                 f"The branch goes from {direct:,} to {reduced:,} MACs, {direct / reduced:.1f} times fewer. "
@@ -32,11 +32,12 @@ def questions() -> list[Question]:
             ),
         ),
         ask(
-            "A colleague deletes the ReLU between a reduction and its 5x5 convolution. What is true of the new pair?",
+            "A colleague deletes the ReLU between a reduction and its 5x5 convolution. What is true of the "
+            "new pair?",
             ("It equals one 5x5 convolution of low rank", "Two linear maps in a row are one linear map."),
             (
                 "It can learn any 5x5 convolution, at a lower cost",
-                "Everything still passes through 16 numbers, so all pixels of the kernel see the same 16 mixtures.",
+                "Everything still passes through 16 numbers: all pixels of the kernel see the same mixtures.",
             ),
             (
                 "It equals one 1x1 convolution",
@@ -44,8 +45,8 @@ def questions() -> list[Question]:
             ),
         ),
         ask(
-            "Your feature maps become twice as wide and twice as high. What should you do about the widths of the "
-            "reductions, to save the same factor?",
+            "Your feature maps become twice as wide and twice as high. What should you do about the widths "
+            "of the reductions, to save the same factor?",
             (
                 "Nothing",
                 "Both costs are multiplied by the number of positions, which cancels in their ratio.",
@@ -57,8 +58,8 @@ def questions() -> list[Question]:
             ),
         ),
         ask(
-            "Somebody proposes to replace trained reductions by principal components, because these keep more "
-            "variance. What would you do first?",
+            "Somebody proposes to replace trained reductions by principal components, because these keep "
+            "more variance. What would you do first?",
             (
                 "Measure the accuracy",
                 "Explained variance is not what a classifier is trained for; only accuracy decides.",
