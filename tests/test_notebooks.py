@@ -30,7 +30,7 @@ OLD_SHAPE = [
     "What the paper leaves out",
     *LAST,
 ]
-OLD = {"01", "04", "05", "06", "07", "08", "09", "10"}  #: chapters that are not rewritten yet
+OLD = {"01", "04", "06", "07", "08", "09", "10"}  #: chapters that are not rewritten yet
 
 WIDGET = r"\b\w+Widget(?:\.of)?\("
 ASKED = r"\b(?:Guess|Answer)\("
