@@ -14,6 +14,7 @@ from widget_page import write_page
 
 from inception_lib.book.widgets import (
     InceptionWidget,
+    LowRankWidget,
     NetworkWidget,
     PoolingWidget,
     Quiz,
@@ -188,7 +189,7 @@ VIEW = '<meta name="viewport" content="width=device-width">'
 
 
 def test_control_and_result_are_seen_together(visit, tmp_path):
-    seen = visit(write_page(tmp_path / "page.html", [ReductionWidget(), InceptionWidget()], head=VIEW))
+    seen = visit(write_page(tmp_path / "page.html", [ReductionWidget(), LowRankWidget()], head=VIEW))
     page = seen.page
     for width, height in ((1280, 720), (720, 720), (390, 844), (640, 360)):  # the last is 1280 at 200 %
         page.set_viewport_size({"width": width, "height": height})

@@ -151,7 +151,7 @@ function output(scene) {
 
 // What each channel adds to the sum, over the baseline or under it.
 function bars({ ctx, at, view, colors, places, chosen }) {
-  const { products, sum, bias } = view.sum, { top, high } = at.bars;
+  const { products, sum } = view.sum, { top, high } = at.bars;
   const most = Math.max(...products.map(Math.abs), 1e-9);
   const negative = products.some((p) => p < 0), zero = top + high * (negative ? 0.5 : 1);
   const unit = high * (negative ? 0.5 : 1) / most;
@@ -164,9 +164,9 @@ function bars({ ctx, at, view, colors, places, chosen }) {
   ctx.globalAlpha = 1;
   ctx.fillStyle = colors.edge;
   ctx.fillRect(0, zero, at.right, 1);
-  const middle = top + high / 2, added = bias ? "sum with bias" : "sum";
+  const middle = top + high / 2, text = sum.toFixed(view.tints ? 1 : 2).replace("-", "−");
   label(ctx, "products;", at.notes, middle - 8, { color: colors.text });
-  label(ctx, `${added}: ${sum.toFixed(bias ? 2 : 1)}`, at.notes, middle + 8, { color: colors.text });
+  label(ctx, `sum: ${text}`, at.notes, middle + 8, { color: colors.text });
 }
 
 // The sums beside the rows of the matrix, and the output maps, flat, one under the other.
