@@ -10,6 +10,7 @@
   Colab; otherwise there are no such links, since none could work.
 - The library reference and the index of the widgets are made from the library, at each build.
 - The script with the engine and the network that pages run is written beside the pages.
+- Each chapter has the map of the network under its title.
 """
 
 from __future__ import annotations
@@ -190,6 +191,18 @@ def write_live_network(app, exception) -> None:
         page.write_scripts(Path(app.outdir) / "_static", load_weights(large) if large else None)
 
 
+# Each chapter has the map of the network under its title.
+DRAWN += ("inception_lib/book/map.py", "inception_lib/book/slim_map.py")
+
+
+def add_slim_map(app, pagename, templatename, context, doctree) -> None:
+    from inception_lib.book.slim_map import slim_map
+
+    before, title, after = context.get("body", "").partition("</h1>")
+    if title:
+        context["body"] = f"{before}{title}\n{slim_map(pagename)}{after}"
+
+
 def setup(app):
     app.connect("config-inited", remove_thebe)
     app.connect("config-inited", key_the_cache)
@@ -200,5 +213,6 @@ def setup(app):
     app.connect("env-get-outdated", generated_pages)
     app.connect("env-updated", bibliography_pages)
     app.connect("html-page-context", finish_page, priority=900)  # after the theme has made its buttons
+    app.connect("html-page-context", add_slim_map)
     app.connect("build-finished", write_live_network)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

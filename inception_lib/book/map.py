@@ -22,6 +22,9 @@ INPUT = "input"
 _NO_BLOCK = ("lrn", "dropout")  #: leave the shape as it is, and have no MACs and no weights
 
 
+_ALL = ("*",)
+
+
 class Chapter(NamedTuple):
     """A chapter of the book.
 
@@ -29,27 +32,53 @@ class Chapter(NamedTuple):
         page: its file's name, without the ending.
         title: what the map calls it.
         about: what of the network it is about: patterns for the paths of parts.
+        here: the same in words.
         pins: blocks on which its number stands on the map; none where it is about the whole network.
     """
 
     page: str
     title: str
     about: tuple[str, ...]
+    here: str = "the whole network"
     pins: tuple[str, ...] = ()
 
+    @property
+    def whole(self) -> bool:
+        """Whether it is about all of the network."""
+        return self.about == _ALL
 
-_ALL = ("*",)
+
 _ONE_BY_ONE = ("conv2_reduce", "inception_*/1x1", "inception_*/pool_proj")
 #: The book's chapters in order. A test holds them against its table of contents.
 CHAPTERS = (
     Chapter("01_from_lenet_to_googlenet", "From LeNet to GoogLeNet", _ALL),
-    Chapter("02_one_by_one_convolution", "The 1x1 convolution", _ONE_BY_ONE, ("conv2_reduce",)),
-    Chapter("03_inception_module", "The Inception module", ("inception_*",), ("inception_3a",)),
-    Chapter("04_global_average_pooling", "Global average pooling", ("pool5", "classifier"), ("pool5",)),
+    Chapter(
+        "02_one_by_one_convolution",
+        "The 1x1 convolution",
+        _ONE_BY_ONE,
+        "the 1x1 convolutions",
+        ("conv2_reduce",),
+    ),
+    Chapter(
+        "03_inception_module",
+        "The Inception module",
+        ("inception_*",),
+        "the Inception modules",
+        ("inception_3a",),
+    ),
+    Chapter(
+        "04_global_average_pooling",
+        "Global average pooling",
+        ("pool5", "classifier"),
+        "the average and the classifier",
+        ("pool5",),
+    ),
     Chapter("05_whole_network", "The whole network", _ALL),
-    Chapter("06_auxiliary_classifiers", "Auxiliary classifiers", ("aux*",), ("aux1", "aux2")),
-    Chapter("07_scales_squares_crops", "Scales, squares, crops", (INPUT,), (INPUT,)),
-    Chapter("08_ensembles_ablation", "Ensembles", ("classifier",), ("classifier",)),
+    Chapter(
+        "06_auxiliary_classifiers", "Auxiliary classifiers", ("aux*",), "the two heads", ("aux1", "aux2")
+    ),
+    Chapter("07_scales_squares_crops", "Scales, squares, crops", (INPUT,), "the image", (INPUT,)),
+    Chapter("08_ensembles_ablation", "Ensembles", ("classifier",), "the answer", ("classifier",)),
     Chapter("09_in_its_time_and_after", "In its time and after", _ALL),
     Chapter("10_train", "Train it", _ALL),
 )
@@ -180,7 +209,7 @@ def is_about(chapter: Chapter, path: str) -> bool:
 
 def opens(block: Block) -> Chapter:
     """The chapter that explains a block: the first about all of it in particular, or that on the network."""
-    special = (c for c in CHAPTERS if c.about != _ALL and all(is_about(c, p.path) for p in block.parts))
+    special = (c for c in CHAPTERS if not c.whole and all(is_about(c, p.path) for p in block.parts))
     return next(special, None) or chapter(WHOLE)
 
 
@@ -278,7 +307,9 @@ class Plan:
 
     def rects(self, view: View) -> dict[str, Rect]:
         """Of each part by its path where it is drawn."""
-        slots, found, tops = self.slots(view), {}, {}
+        slots = self.slots(view)
+        found: dict[str, Rect] = {}
+        tops: dict[str, float] = {}
         for block in blocks():
             start, size = slots[block.after or block.name]
             base = tops[block.after] + self.stalk if block.after else 0.0

@@ -67,7 +67,7 @@ def map_table() -> dict[str, Any]:
     return {
         "blocks": [_block(block) for block in network.blocks()],
         "chapters": [
-            {"page": one.page, "title": one.title, "pins": one.pins, "all": one.about == ("*",)}
+            {"page": one.page, "title": one.title, "pins": one.pins, "all": one.whole}
             for one in network.CHAPTERS
         ],
         "sides": [
@@ -114,7 +114,7 @@ def _plan(plan: Plan, margins: tuple[int, int, int, int]) -> dict[str, Any]:
 
 
 def _view(plan: Plan, view: View, left: int, top: int) -> dict[str, Any]:
-    """Rectangles [x, y, width, height] of the parts, and of each block in the trunk its [start, size] along."""
+    """Of the parts their [x, y, width, height], and of each block in the trunk its [start, size] along."""
 
     def place(rect: network.Rect) -> list[float]:
         start, size, base, length = rect
