@@ -335,7 +335,7 @@ class Plan:
         size = self.position * block.side if view == "shape" else self._column(block, view)
         between = self.apart / 2 if view == "sees" else 0.0
         length = self._length(block, view)
-        for part in reversed(block.parts) if self.upward else block.parts:
+        for part in reversed(block.parts) if self.upward and not block.after else block.parts:
             yield part.path, Rect(center - size / 2, size, base, length(part))
             base += length(part) + between
 

@@ -114,7 +114,7 @@ def _plan(plan: Plan, margins: tuple[int, int, int, int]) -> dict[str, Any]:
 
 
 def _view(plan: Plan, view: View, left: int, top: int) -> dict[str, Any]:
-    """Of the parts their [x, y, width, height], and of each block in the trunk its [start, size] along."""
+    """In order, of the parts their [x, y, width, height], of the trunk's blocks their [start, size] along."""
 
     def place(rect: network.Rect) -> list[float]:
         start, size, base, length = rect
@@ -123,10 +123,11 @@ def _view(plan: Plan, view: View, left: int, top: int) -> dict[str, Any]:
             if plan.upward
             else (left + base, top + start, length, size)
         )
-        return [round(value, 3) for value in (x, y, wide, high)]
+        return [round(value, 2) for value in (x, y, wide, high)]
 
+    rects = plan.rects(view)
     first = left if plan.upward else top
     return {
-        "rects": {path: place(rect) for path, rect in plan.rects(view).items()},
-        "slots": {name: [round(first + at, 2), size] for name, (at, size) in plan.slots(view).items()},
+        "rects": [place(rects[part.path]) for block in network.blocks() for part in block.parts],
+        "slots": [[round(first + at, 2), round(size, 2)] for at, size in plan.slots(view).values()],
     }

@@ -82,7 +82,7 @@ export function drawingOf(table, { choose, look, drag, address }) {
     plan = table.plans[narrow ? "tall" : "wide"];
     root.classList.toggle("iw-map-tall", narrow);
     root.style.aspectRatio = plan.size.join(" / ");
-    const { rects, slots } = plan.views[view];
+    const { rects, slots } = byName(plan.views[view]);
     for (const [path, canvas] of parts) put(canvas, rects[path]);
     const bounds = new Map(
       table.blocks.map((block) => [block.name, boundsOf(block.parts.map((p) => rects[p.path]))]),
@@ -104,6 +104,12 @@ export function drawingOf(table, { choose, look, drag, address }) {
     if (jumps) requestAnimationFrame(() => root.classList.remove("iw-map-still"));
   };
 
+  // Of each part by its path, and of each block in the trunk by its name.
+  const trunk = table.blocks.filter(({ after }) => !after).map(({ name }) => name);
+  const byName = ({ rects, slots }) => ({
+    rects: Object.fromEntries([...parts.keys()].map((path, i) => [path, rects[i]])),
+    slots: Object.fromEntries(trunk.map((name, i) => [name, slots[i]])),
+  });
   const put = ({ style }, [x, y, width, height]) => {
     const [wide, high] = plan.size;
     style.left = `${100 * x / wide}%`;
