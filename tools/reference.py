@@ -141,8 +141,11 @@ def library() -> str:
 
 
 def chapters_with(call: str) -> list[tuple[str, str]]:
-    """Name and title of the chapters that have a code cell with `call`."""
+    """Name and title of the chapters, and of the front page, that have a code cell with `call`."""
     found = []
+    front = (BOOK / "intro.md").read_text(encoding="utf-8")
+    if re.search(rf"^{call}\(", front, re.M):
+        found.append(("intro", re.search(r"^# +(.+)$", front, re.M)[1].strip()))
     for path in sorted(BOOK.glob("[0-9]*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         if any(c.cell_type == "code" and re.search(rf"\b{call}\b[.(]", c.source) for c in notebook.cells):
