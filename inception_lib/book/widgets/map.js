@@ -99,7 +99,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
       painted = null;
       answers.replaceChildren();
     }
-    const words = describe(facts, block, table, address, sees ? seer.chosen : null);
+    const words = describe(facts, block, table, address, sees && seer.chosen, drawing.parts);
     note.replaceChildren(...legend(), captionOf(s.view, table.total));
     const chosen = byName.get(s.block);
     return {
@@ -118,7 +118,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
 }
 
 // What a block is and costs, on the card; gives it in words.
-function describe(into, block, { chapters, total }, address, chosen) {
+function describe(into, block, { chapters, total }, address, chosen, canvases) {
   const { label, kind, shape, parts, after } = block;
   const lines = [["MACs", block.macs, total.macs], ["weights", block.weights, total.weights]];
   const shareText = (value, all) =>
@@ -144,16 +144,15 @@ function describe(into, block, { chapters, total }, address, chosen) {
     : [];
   const chapter = chapters[block.chapter], to = address(chapter);
   const text = `Chapter ${block.chapter + 1}: ${chapter.title}`;
-  const live = chosen && parts.some(({ path }) => path in chosen)
-    ? `Shown: ${
-      parts.map(({ path, branch }) => `${branch ? `${branch} ` : ""}channel ${chosen[path] + 1}`).join(", ")
-    }.`
-    : "";
+  const seen = chosen ? parts.filter(({ path }) => path in chosen) : [];
+  const nameOf = ({ path, branch }) => `${branch ? `${branch}, ` : ""}channel ${chosen[path] + 1}`;
+  const live = seen.length ? `Shown: ${seen.map(nameOf).join("; ")}.` : "";
+  const costsOf = () => block.name === "input" ? [] : [make("div", { class: "iw-map-costs" }, ...rows)];
+  const large = () => seen.map((part) => enlarged(canvases.get(part.path), nameOf(part), part.branch));
   into.replaceChildren(
     make("p", { class: "iw-map-name" }, make("strong", {}, cap(label)), ` ${kind}, ${shapeText(shape)}`),
     make("div", { class: "iw-map-widths" }, ...widths),
-    ...(block.name === "input" ? [] : [make("div", { class: "iw-map-costs" }, ...rows)]),
-    ...(live ? [make("p", { class: "iw-small iw-map-live" }, live)] : []),
+    ...(seen.length ? [make("div", { class: "iw-map-large" }, ...large())] : costsOf()),
     to
       ? make("a", { class: "iw-map-open", href: to }, `${text} →`)
       : make("span", { class: "iw-small" }, text),
@@ -165,6 +164,13 @@ function describe(into, block, { chapters, total }, address, chosen) {
     "  ",
     " ",
   );
+}
+
+// A map once more, so large that one sees its positions.
+function enlarged(from, name, branch) {
+  const canvas = make("canvas", { width: from.width, height: from.height, "aria-hidden": "true" });
+  canvas.getContext("2d").drawImage(from, 0, 0);
+  return make("figure", { class: branch ? `iw-${branch}` : "" }, canvas, make("figcaption", {}, name));
 }
 
 // The network's best classes; gives its first in words.

@@ -15,7 +15,7 @@ export function drawingOf(table, { choose, look, drag, address }) {
     make("span", { class: "iw-map-side" }, side > 1 ? `${side}²` : "1")
   );
   root.append(...sides);
-  for (const block of table.blocks) {
+  for (const [i, block] of table.blocks.entries()) {
     if (block.after) {
       stalks.set(block.name, root.appendChild(make("div", { class: "iw-map-stalk" })));
     }
@@ -23,6 +23,7 @@ export function drawingOf(table, { choose, look, drag, address }) {
       const kind = branch ? `iw-${branch}` : block.after ? "iw-map-head" : block.macs ? "" : "iw-map-pool";
       const canvas = make("canvas", { class: `iw-map-part ${kind}`, width: 1, height: 1 });
       canvas.dataset.path = path;
+      canvas.style.setProperty("--iw-turn", i); // they rise one after the other
       parts.set(path, root.appendChild(canvas));
     }
   }
