@@ -2,7 +2,7 @@
 // Python says where the parts are, in pixels of a plan; here they are percentages, so that text keeps its size.
 import { fmt, make } from "./common.js";
 
-const NARROW = 560; // pixels: below, the network runs from top to bottom
+const NARROW = 576; // pixels, map.css's 36rem: below, the network runs from top to bottom
 const KEYS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
 
 // Makes the drawing: `choose(name)` a block, `look(name or null)` at one while the mouse is over it, `drag(event,
