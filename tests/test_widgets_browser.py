@@ -140,7 +140,7 @@ def test_the_keyboard_alone_moves_everything(widget):
             break
         reached.add(kind)
         before = root.get_attribute("data-settings")
-        if kind in ("range", "number"):
+        if kind == "number":
             page.keyboard.press("ArrowUp")
             if root.get_attribute("data-settings") == before:
                 page.keyboard.press("ArrowDown")
@@ -151,7 +151,7 @@ def test_the_keyboard_alone_moves_everything(widget):
         if root.get_attribute("data-settings") != before:
             moved.add(kind)
         page.keyboard.press("Tab")
-    assert {"range", "number", "button"} <= reached
+    assert {"number", "button"} <= reached and "range" not in reached  # one tab stop a setting
     assert moved == reached - {"button"} - {None, ""}
 
 
@@ -161,9 +161,9 @@ def test_box_and_slider_move_together(widget):
         slider = box.locator('xpath=../input[@type="range"]')
         slider.focus()
         slider.press("ArrowRight")
-        assert float(slider.input_value()) == float(box.input_value())
+        assert slider.get_attribute("aria-valuetext").replace(",", "") == box.input_value()
         box.fill(box.get_attribute("max"))
-        assert float(slider.input_value()) == float(box.get_attribute("max"))
+        assert slider.input_value() == slider.get_attribute("max")
 
 
 def test_settings_live_in_the_address(widget, visit, cls):

@@ -6,11 +6,13 @@ library; the tests hold the browser against it. Importing them loads no torch.
 """
 
 from inception_lib.book.widgets.comparison import ComparisonWidget
+from inception_lib.book.widgets.convolution import ConvolutionWidget
 from inception_lib.book.widgets.crops import CropWidget
 from inception_lib.book.widgets.ensemble import EnsembleWidget
 from inception_lib.book.widgets.heads import HeadsWidget
 from inception_lib.book.widgets.inception import InceptionWidget
 from inception_lib.book.widgets.lineage import LineageWidget
+from inception_lib.book.widgets.lowrank import LowRankWidget
 from inception_lib.book.widgets.map import MapWidget
 from inception_lib.book.widgets.network import NetworkWidget
 from inception_lib.book.widgets.pooling import PoolingWidget
@@ -21,11 +23,13 @@ from inception_lib.book.widgets.xray import XrayWidget
 
 __all__ = [
     "ComparisonWidget",
+    "ConvolutionWidget",
     "CropWidget",
     "EnsembleWidget",
     "HeadsWidget",
     "InceptionWidget",
     "LineageWidget",
+    "LowRankWidget",
     "MapWidget",
     "NetworkWidget",
     "PoolingWidget",
