@@ -166,11 +166,14 @@ function draw(plot, s, shown, chosen, choose) {
     const dot = make(
       "g",
       { class: "iw-pick" },
-      make("circle", { class: "iw-reach", cx: at[0], cy: at[1], r: 12 }), // what a finger hits
       make("circle", { class: own ? "iw-here" : "iw-dot iw-violet", cx: at[0], cy: at[1], r: own ? 6 : 4.5 }),
       text(at[0] + spot[0], at[1] + spot[1], network.title, spot[2], own ? { "font-weight": "700" } : {}),
     );
-    dot.addEventListener("click", () => choose(network)); // by keys its name is chosen in the field
+    // what a finger hits: under all dots, so that it takes no neighbor's place
+    const reach = make("circle", { class: "iw-reach", cx: at[0], cy: at[1], r: 12 });
+    // by keys the name is chosen in the field
+    for (const one of [dot, reach]) one.addEventListener("click", () => choose(network));
+    parts.unshift(reach);
     parts.push(dot);
   });
   plot.replaceChildren(...parts);
