@@ -27,6 +27,7 @@ from inception_lib.book.widgets import (
     InceptionWidget,
     LineageWidget,
     LowRankWidget,
+    MapWidget,
     MorphWidget,
     NetworkWidget,
     PoolingWidget,
@@ -62,7 +63,7 @@ ALL = (
     MorphWidget,
 )
 #: Those that run a network in the page, or need no counts: each has tests of its own.
-LIVE = (ConvolutionWidget, LowRankWidget, XrayWidget)
+LIVE = (ConvolutionWidget, LowRankWidget, MapWidget, XrayWidget)
 
 
 def total(rows, what, values):

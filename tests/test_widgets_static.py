@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from urllib.parse import parse_qs
 
 import anywidget
@@ -12,8 +13,10 @@ import traitlets as t
 from playwright.sync_api import expect
 from widget_page import write_page
 
+from inception_lib import history
 from inception_lib.book.widgets import (
     InceptionWidget,
+    LineageWidget,
     LowRankWidget,
     NetworkWidget,
     PoolingWidget,
@@ -300,3 +303,31 @@ def test_copying_a_link_says_whether_it_did(shown, clipboard, sentence):
     page.evaluate(f"Object.defineProperty(navigator, 'clipboard', {{ value: {{ writeText: {clipboard} }} }})")
     root.get_by_role("button", name="Copy link to these settings").click()
     expect(root.get_by_role("status")).to_have_text(sentence)
+
+
+def test_a_dot_of_the_lineage_is_chosen_by_a_click_and_a_network_by_its_name(shown):
+    _, (root,) = shown(LineageWidget())
+    titles = [milestone.title for milestone in history.NETWORKS.values()]
+    dots = root.locator(".iw-pick")
+    for title in (dots.first.text_content(), dots.last.text_content()):
+        root.locator(".iw-pick").filter(has_text=re.compile(f"^{re.escape(title)}$")).locator(
+            ".iw-dot"
+        ).click()
+        assert settings_of(root)["network"] == 1 + titles.index(title)
+        assert root.locator(".iw-verdict").inner_text().startswith(f"{title}: ")
+    root.get_by_label("Network", exact=True).select_option("LeNet-5")
+    assert settings_of(root)["network"] == 1 + titles.index("LeNet-5")
+
+
+def test_where_there_is_no_network_its_table_stays_and_the_row_that_fails_is_marked(shown):
+    _, (root,) = shown(NetworkWidget())
+    before = root.bounding_box()["height"]
+    size = root.get_by_label("Input, pixels a side", exact=True)
+    size.fill("32")
+    assert root.locator(".iw-fails").inner_text().split()[:3] == ["pool4", "ends", "here"]
+    assert root.bounding_box()["height"] == pytest.approx(before, abs=40)  # a line of words more or less
+    root.get_by_label("Auxiliary heads").check()
+    size.fill("64")
+    assert root.locator(".iw-fails").inner_text().split()[0] == "aux1"
+    size.fill("224")
+    assert root.locator(".iw-fails").count() == 0 and "iw-impossible" not in root.get_attribute("class")

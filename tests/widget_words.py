@@ -215,23 +215,28 @@ def pooling(widget: PoolingWidget) -> Said:
 
 
 def network(widget: NetworkWidget) -> Said:
-    try:
-        counts, found = widget.counts(), widget.result()
-    except ArchitectureError as error:
-        verdict = f"There is no such network. {error}"
-        return [verdict], verdict
     s = widget.settings
-    same = (s["size"], s["width"], s["variant"]) == (224, 1, "paper")
-    verdict = f"{found['macs']:,} MACs, {found['weights']:,} weights, "
-    verdict += f"{found['parameters']:,} parameters with biases"
-    verdict += " and batch normalization." if s["variant"] == "torchvision" else "."
-    if not same:
-        verdict += " The printed figures are for another network than this one."
+    try:
+        counts, found, fails = widget.counts(), widget.result(), ""
+    except ArchitectureError as error:
+        verdict, fails = f"There is no such network. {error}", str(error).partition(":")[0]
+        # what has the same rows, and is there
+        counts = NetworkWidget(**s | {"size": 224}).counts()
+        found = {}
+    else:
+        same = (s["size"], s["width"], s["variant"]) == (224, 1, "paper")
+        verdict = f"{found['macs']:,} MACs, {found['weights']:,} weights, "
+        verdict += f"{found['parameters']:,} parameters with biases"
+        verdict += " and batch normalization." if s["variant"] == "torchvision" else "."
+        if not same:
+            verdict += " The printed figures are for another network than this one."
     shown = [verdict, "Counted, beside what the paper prints for 224 pixels and width 1", "Table 1, counted"]
     shown += ["row", "output", "MACs", "printed", "weights", "printed"]
     belongs = table1_rows(counts)
     outputs = {belongs[row.path]: shape_text(row.out_shape) for row in counts.rows}
     outputs = {name: text if "x" in text else f"{int(text):,}" for name, text in outputs.items()}
+    if fails:
+        outputs = {name: "ends here" if name == belongs[fails] else "–" for name in outputs}
     printed = {row.name: row for row in paper.TABLE1}
     names = list(printed)
     names.insert(names.index("pool1") + 1, "norm1")
@@ -239,7 +244,7 @@ def network(widget: NetworkWidget) -> Said:
     for name in (*names, "aux1", "aux2"):
         if name not in outputs:
             continue
-        macs, weights = found["rows"][name]["macs"], found["rows"][name]["weights"]
+        macs, weights = (found["rows"][name][what] if found else 0 for what in ("macs", "weights"))
         ops, params = (printed[name].ops, printed[name].params) if name in printed else (None, None)
         row = [name.removeprefix("inception_"), outputs[name], f"{macs:,}" if macs else "–", ops]
         shown += [text for text in (*row, f"{weights:,}" if weights else "–", params) if text]

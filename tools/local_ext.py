@@ -12,6 +12,7 @@
   each build.
 - The script with the engine and the network that pages run is written beside the pages.
 - The search's index has no mathematics in it.
+- Each chapter has the map of the network under its title.
 
 What is done to a page once it is written out is in finishing.py.
 """
@@ -240,6 +241,18 @@ def index_no_mathematics() -> None:
     WordCollector.dispatch_visit = dispatch_visit
 
 
+# Each chapter has the map of the network under its title.
+DRAWN += ("inception_lib/book/map.py", "inception_lib/book/slim_map.py")
+
+
+def add_slim_map(app, pagename, templatename, context, doctree) -> None:
+    from inception_lib.book.slim_map import slim_map
+
+    before, title, after = context.get("body", "").partition("</h1>")
+    if title:
+        context["body"] = f"{before}{title}\n{slim_map(pagename)}{after}"
+
+
 def setup(app):
     index_no_mathematics()
     app.connect("config-inited", remove_thebe)
@@ -252,6 +265,7 @@ def setup(app):
     app.connect("env-get-outdated", generated_pages)
     app.connect("env-updated", bibliography_pages)
     app.connect("html-page-context", finish_page, priority=900)  # after the theme has made its buttons
+    app.connect("html-page-context", add_slim_map)
     app.connect("build-finished", write_live_network)
     app.connect("build-finished", share, priority=900)  # after all static files are copied
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -198,8 +198,11 @@ def chapters() -> dict[str, Any]:
 
 
 def chapters_with(call: str) -> list[tuple[str, str]]:
-    """Name of the chapters that have a code cell with `call`, and title with its number."""
+    """The front page and the chapters that have a code cell with `call`: name, and title with its number."""
     found = []
+    front = (BOOK / "intro.md").read_text(encoding="utf-8")
+    if re.search(rf"^{call}\(", front, re.M):
+        found.append(("intro", re.search(r"^# +(.+)$", front, re.M)[1].strip()))
     for number, (name, notebook) in enumerate(chapters().items(), 1):
         if any(c.cell_type == "code" and re.search(rf"\b{call}\b[.(]", c.source) for c in notebook.cells):
             title = re.search(r"^# +(.+)$", notebook.cells[0].source, re.M)

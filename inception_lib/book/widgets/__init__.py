@@ -16,6 +16,7 @@ from inception_lib.book.widgets.heads import HeadsWidget
 from inception_lib.book.widgets.inception import InceptionWidget
 from inception_lib.book.widgets.lineage import LineageWidget
 from inception_lib.book.widgets.lowrank import LowRankWidget
+from inception_lib.book.widgets.map import MapWidget
 from inception_lib.book.widgets.morph import MorphWidget
 from inception_lib.book.widgets.network import NetworkWidget
 from inception_lib.book.widgets.pooling import PoolingWidget
@@ -37,6 +38,7 @@ __all__ = [
     "InceptionWidget",
     "LineageWidget",
     "LowRankWidget",
+    "MapWidget",
     "MorphWidget",
     "NetworkWidget",
     "PoolingWidget",

@@ -99,11 +99,12 @@ function river(at, modules, { scale, top, from, step, breadth, upright }) {
     }
     // where the river has left the drawing, its number stays at the edge
     const past = top + thick > breadth - (upright ? 40 : 16);
+    const first = !upright && !bands; // nothing is left of it
     const [x, y] = at(
-      along + (upright ? bar - 2 : bar + 3),
+      along + (upright ? bar - 2 : first ? 0 : bar + 3),
       past ? breadth - 4 : top + thick + (upright ? 4 : 13),
     );
-    const anchor = upright && !past ? "start" : "end";
+    const anchor = first || (upright && !past) ? "start" : "end";
     numbers.push(make("text", { x: x.toFixed(1), y: y.toFixed(1), "text-anchor": anchor }, fmt(channels)));
   });
   return [...flows, ...bars, ...numbers];
