@@ -39,7 +39,7 @@ def tap(root, image: int) -> None:
     """Click on an image where its mark would be: choose it by its number, and click on the mark."""
     box = root.get_by_label("Image", exact=True)
     box.fill(str(image))
-    mark = root.locator(".iw-wall .iw-mark").bounding_box()
+    mark = root.locator(".iw-images .iw-mark").bounding_box()
     root.page.mouse.click(mark["x"] + mark["width"] / 2, mark["y"] + mark["height"] / 2)
 
 
@@ -85,7 +85,7 @@ def test_switching_networks_sorts_the_wall_anew(opened):
 
 def test_images_fly_to_their_places_and_are_there_at_once_with_less_motion(opened):
     seen, root = opened()
-    clock, canvas = seen.page.clock, root.locator(".iw-wall canvas")
+    clock, canvas = seen.page.clock, root.locator(".iw-images canvas")
     clock.install(time=0)
     clock.pause_at(1000)
     picture = "canvas => canvas.getContext('2d').getImageData(0, 0, 400, 300).data.join()"
@@ -203,7 +203,7 @@ def test_it_fits_and_has_no_accessibility_problem(opened, view, width, scheme):
     for now in (width - 30, width):  # the wall follows the window
         seen.page.set_viewport_size({"width": now, "height": 800})
         seen.page.evaluate(SETTLED)
-        drawn, room = root.locator(".iw-wall canvas").evaluate("c => [c.width, c.clientWidth]")
+        drawn, room = root.locator(".iw-images canvas").evaluate("c => [c.width, c.clientWidth]")
         assert drawn == room
     assert serious_problems(seen.page) == []
     assert json.loads(root.get_attribute("data-settings"))["guess1"] == 7

@@ -38,11 +38,11 @@ function layout(results, { table, model, controls, set, gone }) {
   );
   const tile = (name, shade) => {
     const number = make("strong"), other = make("span", { class: "iw-small" }), track = make("div");
-    const root = make("div", { class: "iw-tile" }, make("span", {}, name), number, track, other);
+    const root = make("div", { class: "iw-count" }, make("span", {}, name), number, track, other);
     return { root, number, other, track, shade };
   };
   const tiles = [tile("All wrong", "accent"), tile("Split", "ink"), tile("All right", "muted")];
-  const counted = make("div", { class: "iw-tiles" }, ...tiles.map(({ root }) => root));
+  const counted = make("div", { class: "iw-counts" }, ...tiles.map(({ root }) => root));
   const guessed = make("p", { class: "iw-small iw-guessed" });
   const guesses = () => GUESSES.map((name) => s[name] - 1).filter((i) => i >= 0);
   const guess = (image) => {

@@ -42,7 +42,7 @@ export function wallOf({ sprite, thumb, across, count }, { choose, look, enter, 
   const mark = make("div", { class: "iw-mark" });
   const guesses = Array.from({ length: 3 }, (_, i) => make("div", { class: "iw-guess" }, String(i + 1)));
   const heads = make("div", { class: "iw-heads" });
-  const root = make("div", { class: "iw-wall" }, heads, canvas, mark, ...guesses);
+  const root = make("div", { class: "iw-images" }, heads, canvas, mark, ...guesses);
   const pen = canvas.getContext("2d"), image = new Image();
   let hung = null, from = null, begun = 0, frame = 0, shown = null, width = 0;
 
