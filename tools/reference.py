@@ -40,7 +40,12 @@ INNER = {
     "inception_lib.cli.train",
 }
 WIDTH = 88
-EXAMPLES = {"Quiz": ("reduction",)}  # what a widget that cannot be made without is made of, in the gallery
+# what a widget that cannot be made without is made of, in the gallery
+EXAMPLES: dict[str, tuple[tuple, dict[str, Any]]] = {
+    "Answer": (("Each side is halved.",), {"side_of_the_map": 14}),
+    "Guess": (("How many layers with weights are on GoogLeNet's longest path?", 22), {"low": 1, "high": 100}),
+    "Quiz": (("reduction",), {}),
+}
 SECTION = re.compile(r"^(Args|Raises|Returns):\n((?: {4}.*(?:\n|\Z))+)", re.M)  # of a docstring
 
 
@@ -219,7 +224,8 @@ def widgets() -> str:
         cls = getattr(package, name)
         first, _, rest = docstring(cls).partition("\n\n")
         chapters = chapters_with(name)
-        widget = cls(*EXAMPLES.get(name, ()))
+        arguments, named = EXAMPLES.get(name, ((), {}))
+        widget = cls(*arguments, **named)
         states[name] = _state(widget)
         cards.append(_card(name, getattr(cls, "title", name), first, chapters))
         links = ", ".join(f"[{title}]({stem})" for stem, title in chapters)
