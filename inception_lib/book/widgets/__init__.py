@@ -16,6 +16,7 @@ from inception_lib.book.widgets.pooling import PoolingWidget
 from inception_lib.book.widgets.quiz import Quiz
 from inception_lib.book.widgets.reduction import ReductionWidget
 from inception_lib.book.widgets.training import TrainingWidget
+from inception_lib.book.widgets.votes import VotesWidget
 from inception_lib.book.widgets.xray import XrayWidget
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "Quiz",
     "ReductionWidget",
     "TrainingWidget",
+    "VotesWidget",
     "XrayWidget",
 ]
