@@ -11,6 +11,7 @@ from inception_lib.book.widgets.ensemble import EnsembleWidget
 from inception_lib.book.widgets.heads import HeadsWidget
 from inception_lib.book.widgets.inception import InceptionWidget
 from inception_lib.book.widgets.lineage import LineageWidget
+from inception_lib.book.widgets.losses import ThreeLossesWidget
 from inception_lib.book.widgets.network import NetworkWidget
 from inception_lib.book.widgets.pooling import PoolingWidget
 from inception_lib.book.widgets.quiz import Quiz
@@ -30,6 +31,7 @@ __all__ = [
     "PoolingWidget",
     "Quiz",
     "ReductionWidget",
+    "ThreeLossesWidget",
     "TrainingWidget",
     "VotesWidget",
     "XrayWidget",

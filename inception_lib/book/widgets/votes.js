@@ -1,7 +1,7 @@
 // Each position of the last map votes for the classes; the mean of the votes is the network's answer.
-import { Live, parts } from "../live/client.js";
 import { softmax } from "../live/explain.js";
 import { bar, make, run } from "./common.js";
+import { running } from "./running.js";
 import { boardOf, sceneOf } from "./votes_board.js";
 import { connectedTo, meansOf, orderOf, unpacked, votesOf } from "./votes_numbers.js";
 
@@ -9,41 +9,6 @@ const LAST = "inception_5b", CLASSIFIER = "classifier";
 const signed = (v, n) => v.toFixed(n).replace(/^-(0\.?0*)$/, "$1").replace("-", "−");
 const percent = (p) => `${(100 * p).toFixed(1)}%`;
 const best = (values) => values.indexOf(Math.max(...values));
-
-// The network, which answers the newest image; `changed` is called when there is an answer.
-function network(model, gone, changed) {
-  const own = { answer: null, failed: null };
-  let asking = false, wanted = null, live = null;
-  const fail = (error) => {
-    own.failed = error.message;
-    changed();
-  };
-  const start = async () => {
-    const all = await parts(model), opened = new Live(all);
-    await opened.open(all.networks["shapes-1"]);
-    return { opened, filters: await opened.filters(CLASSIFIER) };
-  };
-  gone.push(() => live?.then(({ opened }) => opened.close(), () => {}));
-  own.ask = async (image, key) => {
-    wanted = { image, key };
-    if (asking || own.failed) return;
-    asking = true;
-    try {
-      live ??= start();
-      const { opened, filters } = await live;
-      while (own.answer?.key !== wanted.key) {
-        const { image, key } = wanted;
-        const { logits, kept } = await opened.run({ image, keep: [LAST], wait: true });
-        own.answer = { key, logits, maps: kept[LAST], votes: votesOf(kept[LAST], filters) };
-        changed();
-      }
-    } catch (error) {
-      fail(error);
-    }
-    asking = false;
-  };
-  return own;
-}
 
 function layout(results, { model, controls, set, repaint, table, gone }) {
   const { side, chelsea } = table, layer = unpacked(table.connected);
@@ -55,7 +20,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
   fold.append(numbers);
 
   let s = null;
-  const drawScene = sceneOf(side), live = network(model, gone, repaint);
+  const drawScene = sceneOf(side), live = running(model, gone, { keep: [LAST], weights: [CLASSIFIER] }, repaint);
   const canvas = make("canvas", { width: side, height: side });
   const photograph = make("img", { src: chelsea.src });
   let loaded = false;
@@ -73,8 +38,8 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     made.addEventListener("click", does);
     return made;
   };
-  const shuffle = button("Shuffle the positions", () => set({ order: s.order % 999 + 1 }));
-  const back = button("Put them back", () => set({ order: 0 }));
+  const shuffle = button("Shuffle", () => set({ order: s.order % 999 + 1 }));
+  const back = button("Put back", () => set({ order: 0 }));
   const repaintIt = button("Repaint", () => set({ colors: s.colors % 999 + 1 }));
   const scale = make("p", { class: "iw-small iw-ramp" });
   const ballot = make("div", { class: "iw-ballot" });
@@ -84,7 +49,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
       "div",
       { class: "iw-votes" },
       make("div", {}, board, scale, make("div", { class: "iw-actions" }, shuffle, back, repaintIt)),
-      make("div", {}, ballot, verdict, aside),
+      make("div", {}, verdict, ballot, aside),
     ),
     fold,
   );
@@ -101,9 +66,12 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
         share: (means, k) => Math.exp(means[k] - of.log_sum),
       };
     }
-    const { answer } = live;
+    const { answer, filters } = live;
     return answer && {
-      ...answer,
+      key: answer.key,
+      logits: answer.logits,
+      maps: answer.kept[LAST],
+      votes: votesOf(answer.kept[LAST], filters[CLASSIFIER]),
       classes: table.classes,
       share: (means, k) => softmax(means)[k],
     };
@@ -155,7 +123,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
       make("span", { class: "iw-gradient", "aria-hidden": "true" }),
       ` clear: ${signed(most, 1)}, the highest vote`,
     );
-    lines({ classes, here: votes.map((each) => each[at]), means, connected, shown, place, count });
+    lines({ shuffled: s.order > 0, classes, here: votes.map((each) => each[at]), means, connected, shown, place, count });
     const said = verdictOf({ classes, means, connected, share, first, shuffled: s.order > 0 });
     verdict.textContent = said;
     const winner = best(votes.map((each) => each[at]));
@@ -187,7 +155,7 @@ function linesOf(ballot, choose) {
   const body = make("tbody");
   ballot.append(make("table", { class: "iw-table" }, make("thead", {}, make("tr", {}, ...head)), body));
   let known = null, rows = [];
-  return ({ classes, here, means, connected, shown, place, count }) => {
+  return ({ shuffled, classes, here, means, connected, shown, place, count }) => {
     if (known !== classes) {
       known = classes;
       rows = classes.map((name, k) => {
@@ -210,7 +178,7 @@ function linesOf(ballot, choose) {
       columns.forEach(([values, before], i) => {
         const most = Math.max(...values, ...before), winner = best(values) === k;
         const track = bar(Math.max(0, values[k] / most), winner ? "accent" : "muted");
-        if (before !== values) {
+        if (before !== values && shuffled) {
           const mark = make("div", { class: "iw-before" });
           mark.style.left = `${Math.min(100, Math.max(0, 100 * before[k] / most))}%`;
           track.append(mark);

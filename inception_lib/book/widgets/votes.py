@@ -37,9 +37,9 @@ class VotesWidget(Living, Widget):
 
     image = choice(IMAGES, "shapes", "Image", ("two objects, live", "a cat, 7x7", "a cat, 14x14"))
     shape = choice(CLASSES, "star", "Object")
-    second = choice(("none", *CLASSES), "ring", "Second object")
+    second = choice(("none", *CLASSES), "dotted disc", "Second object")
     radius = number(15, 6, 24, "Radius, % of the image")
-    colors = number(8, 1, 999, "Colors, by number")
+    colors = number(15, 1, 999, "Colors, by number")
     x = number(28, 0, 100, "Object, % from the left")
     y = number(32, 0, 100, "Object, % from the top")
     x2 = number(72, 0, 100, "Second object, % from the left")
