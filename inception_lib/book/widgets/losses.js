@@ -8,9 +8,9 @@ import { stageOf } from "./xray_stage.js";
 
 const NAMES = { aux1: "First head", aux2: "Second head", main: "Classifier" };
 const LOSSES = { main: "the main loss", aux1: "the first head's loss", aux2: "the second head's loss" };
-const SHOWN = 3; // classes of each answer
-const percent = (p) => `${(100 * p).toFixed(1)}%`;
-const size = (norm) => (norm === 0 ? "0" : norm.toPrecision(2));
+const BEST_OF = 3; // classes of each answer
+const shareText = (p) => `${(100 * p).toFixed(1)}%`;
+const precise = (norm) => (norm === 0 ? "0" : norm.toPrecision(2));
 
 function layout(results, { model, controls, set, repaint, table, gone }) {
   const heads = headsOf(table.heads), [first, second] = table.heads.after;
@@ -26,7 +26,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
   const answers = {};
   const cards = Object.keys(NAMES).map((part) => {
     answers[part] = make("div");
-    const right = `right on ${percent(table.heads.right[part])} of the test`;
+    const right = `right on ${shareText(table.heads.right[part])} of the test`;
     return make(
       "div",
       { class: `iw-card iw-${SHADES[part]}` },
@@ -55,14 +55,14 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     const said = {};
     for (const part of Object.keys(NAMES)) {
       const shares = softmax(logits[part]);
-      const best = shares.map((p, k) => [k, p]).sort((a, b) => b[1] - a[1]).slice(0, SHOWN);
+      const best = shares.map((p, k) => [k, p]).sort((a, b) => b[1] - a[1]).slice(0, BEST_OF);
       said[part] = shares;
       answers[part].replaceChildren(...best.map(([k, p]) =>
         make(
           "div",
           { class: "iw-line" },
           make("span", {}, table.classes[k]),
-          make("span", {}, percent(p)),
+          make("span", {}, shareText(p)),
           make("div", {}, bar(p, SHADES[part])),
         )
       ));
@@ -95,7 +95,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
       const shares = answer(live.answer);
       const best = (part) => shares[part].indexOf(Math.max(...shares[part]));
       said = Object.entries(NAMES).map(([part, name]) =>
-        `${name}: ${table.classes[best(part)]}, ${percent(shares[part][best(part)])}.`
+        `${name}: ${table.classes[best(part)]}, ${shareText(shares[part][best(part)])}.`
       ).join(" ");
       data.shares = JSON.stringify(shares);
       data.answered = live.answer.key === stage.key ? JSON.stringify(s) : "";
@@ -126,8 +126,8 @@ function verdictOf({ layers, paper }, { total, paper: whole }, s) {
 function detailOf({ layers }, norms, s, chosen) {
   const parts = ["main", "aux1", "aux2"].filter((part) => s[part] && norms[part][chosen] > 0);
   if (!parts.length) return `In ${layers[chosen]} no gradient arrives.`;
-  const said = parts.map((part) => `${size(norms[part][chosen])} from ${LOSSES[part]}`);
-  return `In ${layers[chosen]} the gradient has the norm ${size(norms.total[chosen])}: ${listed(said)}` +
+  const said = parts.map((part) => `${precise(norms[part][chosen])} from ${LOSSES[part]}`);
+  return `In ${layers[chosen]} the gradient has the norm ${precise(norms.total[chosen])}: ${listed(said)}` +
     `${parts.length > 1 ? "; as vectors they add up to less than their norms" : ""}.`;
 }
 
