@@ -26,7 +26,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
   const answers = {};
   const cards = Object.keys(NAMES).map((part) => {
     answers[part] = make("div");
-    const right = `right on ${shareText(table.heads.right[part])} of the test`;
+    const right = `${shareText(table.heads.right[part])} right in the test`;
     return make(
       "div",
       { class: `iw-card iw-${SHADES[part]}` },
@@ -79,7 +79,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     const norms = normsOf(at.products, on, s.weight, table.paper);
     const chosen = s.layer - 1;
     flow.draw(norms, chosen);
-    verdict.textContent = verdictOf(table, norms, s);
+    verdict.textContent = lossSentence(table, norms, s);
     detail.textContent = detailOf(table, norms, s, chosen);
     const data = { answered: "" };
     for (const [name, values] of Object.entries(norms)) {
@@ -107,7 +107,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
 const listed = (names) => names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 
 // What the losses that are on leave of the gradient with all three, the heads' weighted 0.3.
-function verdictOf({ layers, paper }, { total, paper: whole }, s) {
+function lossSentence({ layers, paper }, { total, paper: whole }, s) {
   const off = ["main", "aux1", "aux2"].filter((part) => !s[part]).map((part) => LOSSES[part]);
   const none = layers.filter((_, i) => total[i] === 0);
   const when = s.epoch ? `After epoch ${s.epoch}` : "Before the training";

@@ -1,6 +1,6 @@
 // Each position of the last map votes for the classes; the mean of the votes is the network's answer.
 import { softmax } from "../live/explain.js";
-import { bar, make, run } from "./common.js";
+import { bar, fmt, make, run } from "./common.js";
 import { running } from "./running.js";
 import { boardOf, sceneOf } from "./votes_board.js";
 import { connectedTo, meansOf, orderOf, unpacked, votesOf } from "./votes_numbers.js";
@@ -11,7 +11,10 @@ const percent = (p) => `${(100 * p).toFixed(1)}%`;
 const best = (values) => values.indexOf(Math.max(...values));
 
 function layout(results, { model, controls, set, repaint, table, gone }) {
-  const { side, chelsea } = table, layer = unpacked(table.connected);
+  const { side, chelsea } = table;
+  const layers = Object.fromEntries(
+    Object.entries(table.connected).map(([name, record]) => [name, unpacked(record)]),
+  );
   const fields = Object.fromEntries(model.get("fields").map(({ name }, i) => [name, controls.children[i]]));
   const fold = make("details", { class: "iw-fold" }, make("summary", {}, "All of it as numbers"));
   const numbers = make("div", { class: "iw-controls" });
@@ -49,7 +52,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
       "div",
       { class: "iw-votes" },
       make("div", {}, board, scale, make("div", { class: "iw-actions" }, shuffle, back, repaintIt)),
-      make("div", {}, verdict, ballot, aside),
+      make("div", {}, verdict, ballot, fields.fitted, aside),
     ),
     fold,
   );
@@ -90,14 +93,14 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
       live.image = drawScene(s);
       canvas.getContext("2d").putImageData(new ImageData(live.image.data, side, side), 0, 0);
     }
-    tiles.cut(canvas, side, layer.shape[1], key);
+    tiles.cut(canvas, side, layers.middle.shape[1], key);
     live.ask(live.image, key);
   };
 
   return (now) => {
     s = now;
     const shapes = s.image === "shapes";
-    for (const name of ["shape", "second"]) fields[name].hidden = !shapes;
+    for (const name of ["shape", "second", "fitted"]) fields[name].hidden = !shapes;
     repaintIt.hidden = !shapes;
     back.disabled = !s.order;
     show();
@@ -109,7 +112,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     const { classes, votes, share } = found, count = votes[0].length, n = Math.sqrt(count);
     const inPlace = orderOf(count, 0), order = orderOf(count, s.order);
     const means = meansOf(votes, order);
-    const connected = shapes ? [inPlace, order].map((o) => connectedTo(layer, found.maps, o)) : null;
+    const connected = shapes ? [inPlace, order].map((o) => connectedTo(layers[s.fitted], found.maps, o)) : null;
     const first = best(means), shown = s.shown ? Math.min(s.shown, classes.length) - 1 : first;
     const at = Math.min(s.position, count) - 1;
     const most = Math.max(...votes.map((each) => Math.max(...each)));
@@ -128,7 +131,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     verdict.textContent = said;
     const winner = best(votes.map((each) => each[at]));
     const here = `Position in ${place}: ${classes[winner]}, ${signed(votes[winner][at], 1)}.`;
-    aside.textContent = shapes ? rightOf(layer) : "Recorded with BVLC's weights: 10 of the 1,000 classes.";
+    aside.textContent = shapes ? rightOf(layers[s.fitted], s.fitted) : "Recorded with BVLC's weights: 10 of the 1,000 classes.";
     board.setAttribute(
       "aria-label",
       `The image under the class map of ${classes[shown]}, ${n}x${n} positions${
@@ -202,12 +205,16 @@ function verdictOf({ classes, means, connected, share, first, shuffled }) {
     : `${pooled}. The fully connected layer says ${before}.`;
 }
 
-function rightOf({ right, images }) {
-  const of = (name) => percent(right[name]);
-  return `On ${images.test.toLocaleString("en-US")} test images with one object the mean is right on ` +
-    `${of("pooled")} and the fully connected layer, fitted on ${images.train.toLocaleString("en-US")}, on ` +
-    `${of("connected")}; with their positions shuffled, ${of("pooled, shuffled")} and ` +
-    `${of("connected, shuffled")}.`;
+function rightOf({ right, images }, fitted) {
+  const [train, test] = [images.train, images.test].map(fmt), of = (name) => percent(right[name]);
+  const [flat, mean] = ["connected", "pooled"].map((name) => (where = "") => of(name + where));
+  return fitted === "middle"
+    ? `Fitted on ${train} images with the object in the middle, it is right on ${flat()} of ${test} others ` +
+      `(the mean: ${mean()}). With their positions shuffled: ${flat(", shuffled")} (${mean(", shuffled")}). ` +
+      `With the object anywhere: ${flat(", anywhere")} (${mean(", anywhere")}).`
+    : `Fitted on ${train} images with the object anywhere, it is right on ${flat()} of ${test} others (the ` +
+      `mean: ${mean()}), and on ${flat(", shuffled")} with their positions shuffled (${mean(", shuffled")}): it ` +
+      "has learned much the same weights for each position.";
 }
 
 function refused(aside, sentence) {
