@@ -2,19 +2,17 @@
 
     python benchmarks/votes.py
 
-Three records for the widget of chapter 4. `votes_chelsea`: BVLC's network on scikit-image's photograph of a
+Two records for the widget of chapter 4. `votes_chelsea`: BVLC's network on scikit-image's photograph of a
 cat, the logits of some classes at each position of its last map, at its usual input and at twice that. And
-two fully connected layers on the flattened last map of the first bundled network, as pages run it, on images
-of 160x160 in which the object has as many pixels as in training: `votes_connected`, fitted on objects
-anywhere, and `votes_middle`, on objects in the middle. They are fitted by softmax regression; the weight
-decay is chosen on validation images.
+`votes_connected`: a fully connected layer on the flattened last map of the first bundled network, as pages
+run it, on images of 160x160 in which the object has as many pixels as in training. It is fitted by softmax
+regression; its weight decay is chosen on validation images.
 """
 
 from __future__ import annotations
 
 import base64
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -37,8 +35,6 @@ from inception_lib.weights.loading import load_weights
 LAST = "inception_5b"
 WIDE = 160  #: pixels of the images, in which the last map has 5x5 positions
 COUNTS = {"train": 8000, "val": 1000, "test": 1000}
-COUNTS_MIDDLE = {"train": 4000, "val": 500, "test": 1000}
-MIDDLE = 0.2  #: of the usual distance from the middle: 14 pixels at most, and a position has 32
 DECAYS = (1e-4, 1e-3, 1e-2)  #: of the weights, per image
 PHOTOGRAPH, SHOWN = "chelsea", 12
 
@@ -52,21 +48,21 @@ def in_the_page() -> Network:
     return network.eval()
 
 
-def images(split: str, start: int, end: int, spread: float = 1.0) -> tuple[np.ndarray, Tensor]:
+def images(split: str, start: int, end: int) -> tuple[np.ndarray, Tensor]:
     """Images (n, side, side, 3), each with an object of a training image's size, and their labels (n,)."""
     labels = torch.arange(start, end) % len(CLASSES)
     rngs = (np.random.default_rng([list(COUNTS).index(split), i]) for i in range(start, end))
-    drawn = [picture(int(k), rng, WIDE, SIDE / WIDE, spread) for k, rng in zip(labels, rngs, strict=True)]
+    drawn = [picture(int(k), rng, WIDE, SIDE / WIDE) for k, rng in zip(labels, rngs, strict=True)]
     return np.stack(drawn), labels
 
 
 @torch.no_grad()
-def last_maps(network: Network, split: str, count: int, spread: float = 1.0) -> tuple[Tensor, Tensor]:
+def last_maps(network: Network, split: str) -> tuple[Tensor, Tensor]:
     """The last maps (n, channels, rows, columns) of a split's images, and their labels (n,)."""
     preprocess = replace(next(bundled(1)).info.preprocess, resize=WIDE, crop=WIDE)
     maps, labels = [], []
-    for start in range(0, count, 50):
-        pictures, given = images(split, start, start + 50, spread)
+    for start in range(0, COUNTS[split], 50):
+        pictures, given = images(split, start, start + 50)
         x = preprocess.batch(torch.from_numpy(pictures))
         maps.append(activations(network, x, [LAST])[LAST].output)
         labels.append(given)
@@ -93,15 +89,10 @@ def right(logits: Tensor, y: Tensor) -> float:
     return float((logits.argmax(1) == y).float().mean())
 
 
-def connected(counts: Mapping[str, int], spread: float = 1.0) -> dict:
-    """The fitted layer, its weights in int8, and how often it and the pooled classifier are right.
-
-    Args:
-        counts: of images of each split.
-        spread: of the objects around the middle; where it is not 1, objects anywhere are a further test.
-    """
+def connected() -> dict:
+    """The fitted layer, its weights in int8, and how often it and the pooled classifier are right."""
     network = in_the_page()
-    maps, labels = zip(*(last_maps(network, split, n, spread) for split, n in counts.items()), strict=True)
+    maps, labels = zip(*(last_maps(network, split) for split in COUNTS), strict=True)
     flat = [each.flatten(1) for each in maps]
     scale = flat[0].std()  # decay means the same whatever the scale of the maps
     fits = {}
@@ -123,23 +114,15 @@ def connected(counts: Mapping[str, int], spread: float = 1.0) -> dict:
     with torch.inference_mode():
         pooled = network.classifier(test.mean((2, 3)))
         pooled_shuffled = network.classifier(shuffled.mean(2))
-    elsewhere = {}
-    if spread != 1:
-        anywhere, theirs = last_maps(network, "test", counts["test"])
-        with torch.inference_mode():
-            elsewhere["pooled, anywhere"] = right(network.classifier(anywhere.mean((2, 3))), theirs)
-        elsewhere["connected, anywhere"] = right(anywhere.flatten(1) @ weight.T + bias, theirs)
     return {
         "shape": list(test.shape[1:]),
-        "images": dict(counts),
-        "spread": spread,
+        "images": COUNTS,
         "decay": best,
         "right": {
             "pooled": right(pooled, y),
             "connected": right(test.flatten(1) @ weight.T + bias, y),
             "pooled, shuffled": right(pooled_shuffled, y),
             "connected, shuffled": right(shuffled.flatten(1) @ weight.T + bias, y),
-            **elsewhere,
         },
         "weights": base64.b64encode(stored.to(torch.int8).numpy().tobytes()).decode(),
         "scales": scales.tolist(),
@@ -187,26 +170,22 @@ def votes(weights: str) -> tuple[dict, str]:
     }, info.source
 
 
-def main(weights: str = "bvlc", only: Literal["", "chelsea", "connected", "middle"] = "") -> int:
-    """Make the records.
+def main(weights: str = "bvlc", only: Literal["", "chelsea", "connected"] = "") -> int:
+    """Make both records.
 
     Args:
         weights: BVLC's, a published name or a file.
         only: the name of one of them.
     """
-    if only in ("", "chelsea"):
+    if only != "connected":
         found, source = votes(weights)
         about = "Logits of some classes at each position of the last map, by input size"
         data = f"{PHOTOGRAPH}, a photograph of scikit-image; weights: {source}"
         print(results.record("votes_chelsea", found, about=about, data=data))
-    for name, counts, spread in (("connected", COUNTS, 1.0), ("middle", COUNTS_MIDDLE, MIDDLE)):
-        if only in ("", name):
-            about = (
-                "A fully connected layer on the flattened last map of a bundled network, beside its own end"
-            )
-            data = f"shapes of {WIDE}x{WIDE} pixels: {counts['train']:,} training images, 10 classes"
-            found = connected(counts, spread)
-            print(results.record(f"votes_{name}", found, about=about, data=data, seed=0))
+    if only != "chelsea":
+        about = "A fully connected layer on the flattened last map of a bundled network, beside its own end"
+        data = f"shapes of {WIDE}x{WIDE} pixels: {COUNTS['train']:,} training images, 10 classes"
+        print(results.record("votes_connected", connected(), about=about, data=data, seed=0))
     return 0
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 
 import numpy as np
 import pytest
 import torch
+import votes
 from playwright.sync_api import expect
 from test_accessibility import serious_problems
 from test_widgets import drawn
@@ -85,25 +87,27 @@ def test_recorded_votes_are_those_of_another_record_and_their_mean_is_the_answer
             assert shares[best["class"]] == pytest.approx(best["probability"], abs=1e-4)
 
 
-def test_the_connected_layer_is_about_as_often_right_until_positions_are_shuffled():
+def test_the_connected_layer_is_about_as_often_right_and_seldom_changes_its_class():
     right = votes_table()["connected"]["right"]
-    assert abs(right["connected"] - right["pooled"]) < 0.05 and right["pooled"] > 0.9
+    assert right["connected"] > 0.9 and right["pooled"] > 0.9
     assert right["pooled, shuffled"] == right["pooled"]
-    assert right["connected, shuffled"] < right["connected"] - 0.1
+    assert right["connected"] - 0.02 < right["connected, shuffled"] < right["connected"]
 
 
 def connected_layer() -> tuple[np.ndarray, np.ndarray]:
-    import base64
-
     record = votes_table()["connected"]
     weights = np.frombuffer(base64.b64decode(record["weights"]), np.int8).reshape(10, *record["shape"])
     return weights * np.array(record["scales"])[:, None, None, None], np.array(record["biases"])
 
 
-def test_the_connected_layers_accuracy_is_measured_again_on_some_test_images(network):
-    from votes import images  # benchmarks/votes.py
+def test_its_weights_are_similar_for_all_positions():
+    weights = connected_layer()[0].transpose(2, 3, 0, 1).reshape(25, -1)
+    between = np.corrcoef(weights)[np.triu_indices(25, 1)]
+    assert between.mean() > 0.5
 
-    pictures, labels = images("test", 0, 100)
+
+def test_its_accuracy_is_measured_again_on_some_test_images(network):
+    pictures, labels = votes.images("test", 0, 100)
     x = next(bundled(1)).info.preprocess.batch(torch.from_numpy(pictures))
     with torch.no_grad():
         maps = activations(network, x, ["inception_5b"])["inception_5b"].output.numpy()
@@ -111,7 +115,7 @@ def test_the_connected_layers_accuracy_is_measured_again_on_some_test_images(net
     logits = np.einsum("nchw,kchw->nk", maps, weights) + biases
     share = (logits.argmax(1) == labels.numpy()).mean()
     recorded = votes_table()["connected"]["right"]["connected"]
-    assert share == pytest.approx(recorded, abs=0.08)  # three standard errors of 100 images
+    assert share == pytest.approx(recorded, abs=0.07)  # three standard errors of 100
 
 
 @pytest.mark.slow
@@ -197,7 +201,7 @@ def test_an_object_is_dragged_by_mouse_and_by_keys(opened):
     assert abs(after["x"] - before["x"] - 30) <= 1 and abs(after["y"] - before["y"] - 10) <= 1
     assert data_of(root, "means") != means
     handle = root.locator(".iw-handle").nth(1)
-    assert "The dotted disc, 72% from the left" in handle.get_attribute("aria-label")
+    assert "The cross, 72% from the left" in handle.get_attribute("aria-label")
     handle.focus()
     handle.press("ArrowLeft")
     handle.press("ArrowUp")

@@ -1,10 +1,7 @@
 // The trunk, and below it the gradients as streams, as wide as their norms, that flow from the losses to the image.
 import { make } from "./common.js";
 
-const LANES = [["main", "from the main loss"], ["aux2", "from the second head's"], [
-  "aux1",
-  "from the first head's",
-]];
+const LANES = [["main", "main loss"], ["aux2", "second head's loss"], ["aux1", "first head's loss"]];
 export const SHADES = { main: "violet", aux1: "olive", aux2: "berry" };
 const PARTS = ["main", "aux1", "aux2"];
 
@@ -58,7 +55,7 @@ export function flowOf(layers, choose) {
     "div",
     { class: "iw-flows" },
     trunk,
-    ...LANES.map(([part, text]) => lane(`Gradient ${text}`, SHADES[part], ...streams[part])),
+    ...LANES.map(([part, text]) => lane(`Gradient from the ${text}`, SHADES[part], ...streams[part])),
     lane("All that are on, together; outlined: all three, the heads' weighted 0.3", "ink", ...bars.flat()),
     make("div", { class: "iw-trunk iw-kept", "aria-hidden": "true" }, ...kept),
   );

@@ -11,10 +11,7 @@ const percent = (p) => `${(100 * p).toFixed(1)}%`;
 const best = (values) => values.indexOf(Math.max(...values));
 
 function layout(results, { model, controls, set, repaint, table, gone }) {
-  const { side, chelsea } = table;
-  const layers = Object.fromEntries(
-    Object.entries(table.connected).map(([name, record]) => [name, unpacked(record)]),
-  );
+  const { side, chelsea } = table, layer = unpacked(table.connected);
   const fields = Object.fromEntries(model.get("fields").map(({ name }, i) => [name, controls.children[i]]));
   const fold = make("details", { class: "iw-fold" }, make("summary", {}, "All of it as numbers"));
   const numbers = make("div", { class: "iw-controls" });
@@ -52,7 +49,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
       "div",
       { class: "iw-votes" },
       make("div", {}, board, scale, make("div", { class: "iw-actions" }, shuffle, back, repaintIt)),
-      make("div", {}, verdict, ballot, fields.fitted, aside),
+      make("div", {}, verdict, ballot, aside),
     ),
     fold,
   );
@@ -93,14 +90,14 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
       live.image = drawScene(s);
       canvas.getContext("2d").putImageData(new ImageData(live.image.data, side, side), 0, 0);
     }
-    tiles.cut(canvas, side, layers.middle.shape[1], key);
+    tiles.cut(canvas, side, layer.shape[1], key);
     live.ask(live.image, key);
   };
 
   return (now) => {
     s = now;
     const shapes = s.image === "shapes";
-    for (const name of ["shape", "second", "fitted"]) fields[name].hidden = !shapes;
+    for (const name of ["shape", "second"]) fields[name].hidden = !shapes;
     repaintIt.hidden = !shapes;
     back.disabled = !s.order;
     show();
@@ -112,7 +109,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     const { classes, votes, share } = found, count = votes[0].length, n = Math.sqrt(count);
     const inPlace = orderOf(count, 0), order = orderOf(count, s.order);
     const means = meansOf(votes, order);
-    const connected = shapes ? [inPlace, order].map((o) => connectedTo(layers[s.fitted], found.maps, o)) : null;
+    const connected = shapes ? [inPlace, order].map((o) => connectedTo(layer, found.maps, o)) : null;
     const first = best(means), shown = s.shown ? Math.min(s.shown, classes.length) - 1 : first;
     const at = Math.min(s.position, count) - 1;
     const most = Math.max(...votes.map((each) => Math.max(...each)));
@@ -131,7 +128,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     verdict.textContent = said;
     const winner = best(votes.map((each) => each[at]));
     const here = `Position in ${place}: ${classes[winner]}, ${signed(votes[winner][at], 1)}.`;
-    aside.textContent = shapes ? rightOf(layers[s.fitted], s.fitted) : "Recorded with BVLC's weights: 10 of the 1,000 classes.";
+    aside.textContent = shapes ? rightOf(layer) : "Recorded with BVLC's weights: 10 of the 1,000 classes.";
     board.setAttribute(
       "aria-label",
       `The image under the class map of ${classes[shown]}, ${n}x${n} positions${
@@ -205,16 +202,13 @@ function verdictOf({ classes, means, connected, share, first, shuffled }) {
     : `${pooled}. The fully connected layer says ${before}.`;
 }
 
-function rightOf({ right, images }, fitted) {
-  const [train, test] = [images.train, images.test].map(fmt), of = (name) => percent(right[name]);
-  const [flat, mean] = ["connected", "pooled"].map((name) => (where = "") => of(name + where));
-  return fitted === "middle"
-    ? `Fitted on ${train} images with the object in the middle, it is right on ${flat()} of ${test} others ` +
-      `(the mean: ${mean()}). With their positions shuffled: ${flat(", shuffled")} (${mean(", shuffled")}). ` +
-      `With the object anywhere: ${flat(", anywhere")} (${mean(", anywhere")}).`
-    : `Fitted on ${train} images with the object anywhere, it is right on ${flat()} of ${test} others (the ` +
-      `mean: ${mean()}), and on ${flat(", shuffled")} with their positions shuffled (${mean(", shuffled")}): it ` +
-      "has learned much the same weights for each position.";
+function rightOf({ right, images }) {
+  const of = (name) => percent(right[name]);
+  return `The fully connected layer was fitted on ${fmt(images.train)} images with one object. On ` +
+    `${fmt(images.test)} others it is right on ${of("connected")}, the mean on ${of("pooled")}; with their ` +
+    `positions shuffled, ${of("connected, shuffled")} and ${of("pooled, shuffled")}. Its logits change with each ` +
+    "shuffle, its class seldom: on maps that were trained to be averaged, it has learned similar weights for " +
+    "all positions.";
 }
 
 function refused(aside, sentence) {

@@ -27,8 +27,8 @@ class VotesWidget(Living, Widget):
     `shape` at `x`, `y` and `second` at `x2`, `y2`, their `radius` in hundredths of the image's side, and
     `colors`, a number that stands for some. `shown`: the class whose map is shown, by its line, 0 for the
     most probable. `position`: counted by rows from 1; where there are fewer, the last. `order`: 0 with the
-    positions in their places, else the number of a shuffle. `fitted`: which fully connected layer, both
-    fitted by benchmarks/votes.py on the bundled network's last map. The tests hold its numbers against torch.
+    positions in their places, else the number of a shuffle. The fully connected layer was fitted on the
+    bundled network's last map, by benchmarks/votes.py too. The tests hold its numbers against torch.
     """
 
     script = "votes.js"
@@ -36,23 +36,17 @@ class VotesWidget(Living, Widget):
     key = "votes"
     title = "Each position votes"
 
-    image = choice(IMAGES, "shapes", "Image", ("two objects, live", "a cat, 7x7", "a cat, 14x14"))
-    shape = choice(CLASSES, "star", "Object")
-    second = choice(("none", *CLASSES), "none", "Second object")
+    image = choice(IMAGES, "shapes", "Image", ("objects, live", "a cat, 7x7", "a cat, 14x14"))
+    shape = choice(CLASSES, "striped disc", "Object")
+    second = choice(("none", *CLASSES), "cross", "Second object")
     radius = number(15, 6, 24, "Radius, % of the image")
     colors = number(15, 1, 999, "Colors, by number")
-    x = number(50, 0, 100, "Object, % from the left")
-    y = number(48, 0, 100, "Object, % from the top")
+    x = number(28, 0, 100, "Object, % from the left")
+    y = number(32, 0, 100, "Object, % from the top")
     x2 = number(72, 0, 100, "Second object, % from the left")
     y2 = number(70, 0, 100, "Second object, % from the top")
     shown = number(0, 0, 10, "Class of the map, by its line; 0: the most probable")
-    position = number(13, 1, 196, "Position, counted by rows")
-    fitted = choice(
-        ("middle", "anywhere"),
-        "middle",
-        "The fully connected layer was fitted on objects",
-        ("in the middle", "anywhere"),
-    )
+    position = number(7, 1, 196, "Position, counted by rows")
     order = number(0, 0, 999, "Shuffle, by its number; 0: in place")
 
     def __init__(self, **settings: Any) -> None:
@@ -61,7 +55,7 @@ class VotesWidget(Living, Widget):
 
 @cache
 def votes_table() -> dict:
-    """Of the objects the classes and two fully connected layers; of the photograph itself and its votes.
+    """Of the objects the classes and a fully connected layer; of the photograph itself and its votes.
 
     Raises:
         InceptionError: nothing was recorded.
@@ -73,6 +67,6 @@ def votes_table() -> dict:
     return {
         "side": SIDE,
         "classes": list(CLASSES),
-        "connected": {"middle": recorded("votes_middle"), "anywhere": recorded("votes_connected")},
+        "connected": recorded("votes_connected"),
         "chelsea": {"src": source, **recorded("votes_chelsea")},
     }
