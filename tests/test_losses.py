@@ -181,7 +181,7 @@ def test_random_settings_give_pythons_and_torchs_numbers(opened, network, heads)
 
 
 def test_a_loss_switched_off_takes_its_gradient_away_and_says_so(opened):
-    seen, root = opened()
+    _, root = opened()
     assert "all three losses, as in the paper" in root.inner_text()
     whole = root.locator(".iw-kept span").all_inner_texts()
     assert whole == ["100%"] * 12

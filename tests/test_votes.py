@@ -38,8 +38,8 @@ MOVED = f"""async ([root, all]) => {{
     }}
     while (!settled(root)) await new Promise((done) => setTimeout(done, 1));
     const tiles = [...root.querySelectorAll(".iw-tile canvas")].map((tile) =>
-      [...tile.getContext("2d").getImageData(0, 0, tile.width, tile.height).data]);
-    found.push({{ ...root.dataset, tiles }});
+      btoa(String.fromCharCode(...tile.getContext("2d").getImageData(0, 0, tile.width, tile.height).data)));
+    found.push({{ ...root.dataset, tiles: tiles.length === 25 ? tiles : null }});
   }}
   return found;
 }}"""
@@ -122,7 +122,7 @@ def test_its_accuracy_is_measured_again_on_some_test_images(network):
 def test_random_settings_give_torchs_numbers(opened, network):
     rng, fields = random.Random("votes"), {f["name"]: f for f in VotesWidget().fields}
     chosen = []
-    for i in range(60):
+    for i in range(36):
         chosen.append(drawn(VotesWidget, rng) | {"position": rng.randint(1, 49)})
         if i % 3:
             chosen[-1]["image"] = "shapes"
@@ -146,7 +146,8 @@ def test_random_settings_give_torchs_numbers(opened, network):
             assert said["connected"] == "null"
             continue
         live += 1
-        tiles = np.array(said["tiles"], np.uint8).reshape(5, 5, 32, 32, 4)
+        tiles = np.frombuffer(b"".join(map(base64.b64decode, said["tiles"])), np.uint8)
+        tiles = tiles.reshape(5, 5, 32, 32, 4)
         image = tiles.transpose(0, 2, 1, 3, 4).reshape(SIDE, SIDE, 4)[..., :3]
         x = preprocess.batch(torch.from_numpy(image.copy())[None])
         with torch.no_grad():
@@ -160,11 +161,11 @@ def test_random_settings_give_torchs_numbers(opened, network):
         for values, got in zip((maps, shuffled), json.loads(said["connected"]), strict=True):
             wanted = np.einsum("chw,kchw->k", values, weights) + biases
             np.testing.assert_allclose(got, wanted, atol=1e-3 * max(1, abs(wanted).max()))
-    assert live > 30 and seen.errors == [] and seen.off_machine == []
+    assert live > 20 and seen.errors == [] and seen.off_machine == []
 
 
 def test_a_shuffle_moves_the_tiles_and_not_the_mean(opened):
-    seen, root = opened()
+    _, root = opened()
     tiles = root.locator(".iw-tile")
     where = "all => all.map((tile) => tile.style.transform)"
     places, connected = tiles.evaluate_all(where), data_of(root, "connected")

@@ -27,7 +27,9 @@ from inception_lib.book.widgets import (
     PoolingWidget,
     Quiz,
     ReductionWidget,
+    ThreeLossesWidget,
     TrainingWidget,
+    VotesWidget,
     XrayWidget,
     base,
     heads,
@@ -233,8 +235,9 @@ for name in widgets.__all__:
         print(name, error)
 """
     said = run_python(code, INCEPTION_RESULTS=str(tmp_path)).splitlines()
-    assert [line.partition(" ")[0] for line in said] == ["CropWidget", "EnsembleWidget", "HeadsWidget"]
-    records = ("crops_chelsea", "ablation_shapes", "head_weight")
+    shown = ["CropWidget", "EnsembleWidget", "HeadsWidget", "ThreeLossesWidget", "VotesWidget"]
+    assert [line.partition(" ")[0] for line in said] == shown
+    records = ("crops_chelsea", "ablation_shapes", "head_weight", "three_losses", "votes_connected")
     for line, record in zip(said, records, strict=True):
         assert f"{tmp_path}: does not hold {record}.json, the record that this widget shows" in line
         assert "checkout of the repository" in line and line.endswith(".")
@@ -261,7 +264,8 @@ def test_the_defaults_in_the_browser_are_what_a_widget_was_made_with():
 
 
 def test_every_widget_is_exported():
-    assert set(widgets.__all__) == {cls.__name__ for cls in (*ALL, Quiz, XrayWidget)}
+    live = (ThreeLossesWidget, VotesWidget, XrayWidget)
+    assert set(widgets.__all__) == {cls.__name__ for cls in (*ALL, *live, Quiz)}
 
 
 def test_the_training_widget_knows_the_recipes():

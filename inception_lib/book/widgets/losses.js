@@ -44,7 +44,14 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
       "finished trunk. The gradients are another network's of the same recipe, recorded while it learned with " +
       `heads of weight 0.3, over ${table.images} validation images.`,
   );
-  results.append(make("div", { class: "iw-losses" }, stage.root, ...cards), flow.root, verdict, detail, aside, fold);
+  results.append(
+    make("div", { class: "iw-losses" }, stage.root, ...cards),
+    flow.root,
+    verdict,
+    detail,
+    aside,
+    fold,
+  );
 
   const answer = (found) => {
     const logits = {
@@ -104,7 +111,8 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
   };
 }
 
-const listed = (names) => names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+const listed = (names) =>
+  names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 
 // What the losses that are on leave of the gradient with all three, the heads' weighted 0.3.
 function lossSentence({ layers, paper }, { total, paper: whole }, s) {
@@ -119,7 +127,9 @@ function lossSentence({ layers, paper }, { total, paper: whole }, s) {
   if (!off.length && s.weight === paper) return `${when}: all three losses, as in the paper.`;
   const share = (i) => `${layers[i]} gets ${Math.round(100 * total[i] / whole[i])}%`;
   const how = off.length ? `without ${listed(off)}` : "with all three losses";
-  return `${when}, ${how}, heads of weight ${s.weight}: ${share(0)} and ${share(3)} of the gradient that the ` +
+  return `${when}, ${how}, heads of weight ${s.weight}: ${share(0)} and ${
+    share(3)
+  } of the gradient that the ` +
     "paper's sum gives.";
 }
 

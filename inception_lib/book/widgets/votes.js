@@ -20,7 +20,8 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
   fold.append(numbers);
 
   let s = null;
-  const drawScene = sceneOf(side), live = running(model, gone, { keep: [LAST], weights: [CLASSIFIER] }, repaint);
+  const drawScene = sceneOf(side),
+    live = running(model, gone, { keep: [LAST], weights: [CLASSIFIER] }, repaint);
   const canvas = make("canvas", { width: side, height: side });
   const photograph = make("img", { src: chelsea.src });
   let loaded = false;
@@ -114,7 +115,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     const at = Math.min(s.position, count) - 1;
     const most = Math.max(...votes.map((each) => Math.max(...each)));
     const place = `row ${Math.floor(at / n) + 1}, column ${at % n + 1}`;
-    if (tiles.length || loaded || shapes) {
+    if (shapes || loaded) {
       tiles.arrange(order);
       tiles.light(votes[shown], most, at, (v) => signed(v, Math.abs(v) >= 9.95 ? 0 : 1));
     }
@@ -123,7 +124,16 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
       make("span", { class: "iw-gradient", "aria-hidden": "true" }),
       ` clear: ${signed(most, 1)}, the highest vote`,
     );
-    lines({ shuffled: s.order > 0, classes, here: votes.map((each) => each[at]), means, connected, shown, place, count });
+    lines({
+      shuffled: s.order > 0,
+      classes,
+      here: votes.map((each) => each[at]),
+      means,
+      connected,
+      shown,
+      place,
+      count,
+    });
     const said = verdictOf({ classes, means, connected, share, first, shuffled: s.order > 0 });
     verdict.textContent = said;
     const winner = best(votes.map((each) => each[at]));
@@ -206,7 +216,9 @@ function rightOf({ right, images }) {
   const of = (name) => percent(right[name]);
   return `The fully connected layer was fitted on ${fmt(images.train)} images with one object. On ` +
     `${fmt(images.test)} others it is right on ${of("connected")}, the mean on ${of("pooled")}; with their ` +
-    `positions shuffled, ${of("connected, shuffled")} and ${of("pooled, shuffled")}. Its logits change with each ` +
+    `positions shuffled, ${of("connected, shuffled")} and ${
+      of("pooled, shuffled")
+    }. Its logits change with each ` +
     "shuffle, its class seldom: on maps that were trained to be averaged, it has learned similar weights for " +
     "all positions.";
 }

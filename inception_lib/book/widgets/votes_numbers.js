@@ -32,7 +32,10 @@ export const meansOf = (votes, order) =>
   votes.map((each) => order.reduce((sum, i) => sum + each[i], 0) / order.length);
 
 // The layer as it was recorded, its weights as numbers from -127 to 127.
-export const unpacked = (record) => ({ ...record, weights: new Int8Array(fromBase64(record.weights).buffer) });
+export const unpacked = (record) => ({
+  ...record,
+  weights: new Int8Array(fromBase64(record.weights).buffer),
+});
 
 // The logits of a fully connected layer on the flattened maps, whose positions are in this order.
 export function connectedTo({ weights, scales, biases }, { shape: [channels], values }, order) {
