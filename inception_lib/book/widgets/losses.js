@@ -143,7 +143,7 @@ function detailOf({ layers }, norms, s, chosen) {
 
 function render(context) {
   const gone = [];
-  const end = run({ layout: (results, more) => layout(results, { ...more, gone }) }, context);
+  const end = run({ wide: true, layout: (results, more) => layout(results, { ...more, gone }) }, context);
   return () => {
     end();
     for (const one of gone) one();

@@ -230,7 +230,7 @@ function refused(aside, sentence) {
 
 function render(context) {
   const gone = [];
-  const end = run({ layout: (results, more) => layout(results, { ...more, gone }) }, context);
+  const end = run({ wide: true, layout: (results, more) => layout(results, { ...more, gone }) }, context);
   return () => {
     end();
     for (const one of gone) one();
