@@ -51,7 +51,7 @@ function layout(results, { table, set, controls }) {
     list.append(make("div", { class: "iw-line" }, name, number, more));
   }
   const verdict = make("p", { class: "iw-verdict" });
-  results.append(make("div", { class: "iw-flat" }, svg, make("div", {}, list, verdict)));
+  results.append(make("div", { class: "iw-flat" }, svg, list), verdict);
   lines.all.number.textContent = `${fmt(table.googlenet)} weights`;
   lines.all.more.textContent = "without the auxiliary heads";
 
@@ -87,4 +87,4 @@ function layout(results, { table, set, controls }) {
   };
 }
 
-export default { render: (context) => run({ layout }, context) };
+export default { render: (context) => run({ wide: true, layout }, context) };
