@@ -35,7 +35,9 @@ from inception_lib.book.widgets import (
     PoolingWidget,
     Quiz,
     ReductionWidget,
+    ThreeLossesWidget,
     TrainingWidget,
+    VotesWidget,
     WallWidget,
     XrayWidget,
     base,
@@ -65,7 +67,7 @@ ALL = (
     MorphWidget,
 )
 #: Those that run a network in the page, or need no counts: each has tests of its own.
-LIVE = (ConvolutionWidget, LowRankWidget, MapWidget, XrayWidget)
+LIVE = (ConvolutionWidget, LowRankWidget, MapWidget, ThreeLossesWidget, VotesWidget, XrayWidget)
 
 
 def total(rows, what, values):
@@ -291,6 +293,8 @@ for name in widgets.__all__:
         "EnsembleWidget": "ablation_shapes",
         "FactorsWidget": "crop_factors",
         "HeadsWidget": "head_weight",
+        "ThreeLossesWidget": "three_losses",
+        "VotesWidget": "votes_connected",
         "WallWidget": "answers_shapes",
     }
     assert [line.partition(" ")[0] for line in said] == list(records)

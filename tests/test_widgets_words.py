@@ -142,7 +142,7 @@ MET = {
         "channels fewer.",
         "The 3x3 and the 5x5 reduction",
     ],
-    PoolingWidget: ["Pooling leaves 1 weight in", "nothing to pool"],
+    PoolingWidget: ["Averaged, all share one", "nothing to pool"],
     NetworkWidget: ["There is no such network. aux1", "another network than this one", "batch normalization"],
     TrainingWidget: ["1 second at", "minutes", "hours", "days"],
     CropWidget: ["The first crop alone", "Average of 144", "Average of", "is in none of", "They say:"],

@@ -196,15 +196,20 @@ def _priced(s: dict, found: dict, key: str) -> str:
 
 
 def pooling(widget: PoolingWidget) -> Said:
-    found = widget.result()
-    shown = []
-    for form, text in (("connected", "Fully connected"), ("pooled", "Pooling, then fully connected")):
+    found, s = widget.result(), widget.settings
+    positions, block = f"{s['grid'] ** 2:,}", f"{s['channels']:,}x{s['outputs']:,}"
+    shown = [
+        f"Weights as areas, to one scale: {positions} blocks of {block}, one for each position; one such "
+        "block for their mean; and all of GoogLeNet."
+    ]
+    for form, text in (("connected", "Flatten and connect"), ("pooled", "Average, then connect")):
         weights = found[f"{form}_weights"]
         size = f"{fixed(4 * weights / 2**20, 1)} MiB in float32, {found[f'{form}_macs']:,} MACs"
         shown += [text, f"{weights:,} weights", size]
+    shown += ["All of GoogLeNet, to compare", "6,990,272 weights", "without the auxiliary heads"]
     verdict = (
-        f"Pooling leaves 1 weight in {widget.grid**2:,}: as many as the grid has positions. "
-        "The pooling itself has none."
+        f"Flattened, each of the {positions} positions has a block of {block} weights of its own. "
+        "Averaged, all share one. The pooling itself has none."
     )
     if widget.grid == 1:
         verdict = "On a grid of one position there is nothing to pool: both are the same layer."

@@ -68,10 +68,10 @@ def _rng(split: str, index: int, seed: int, what: str) -> np.random.Generator:
     return np.random.default_rng([seed, _STREAMS[split], index, what == "picture"])
 
 
-def picture(label: int, rng: np.random.Generator, side: int = SIDE) -> Array:
-    """One picture (side, side, 3) in uint8 of the class `label`."""
+def picture(label: int, rng: np.random.Generator, side: int = SIDE, scale: float = 1.0) -> Array:
+    """One picture (side, side, 3) in uint8 of the class `label`; `scale` multiplies the object's size."""
     *texture, outline = CLASSES[label].split()
-    radius = 0.5 * np.exp(rng.uniform(np.log(0.25), np.log(0.95)))
+    radius = scale * 0.5 * np.exp(rng.uniform(np.log(0.25), np.log(0.95)))
     center = rng.uniform(radius, 1 - radius, 2)
     turn = rng.uniform(-0.6, 0.6)
     ground, ink, second = _colors(rng)

@@ -15,6 +15,7 @@ from inception_lib.book.widgets.guess import Guess
 from inception_lib.book.widgets.heads import HeadsWidget
 from inception_lib.book.widgets.inception import InceptionWidget
 from inception_lib.book.widgets.lineage import LineageWidget
+from inception_lib.book.widgets.losses import ThreeLossesWidget
 from inception_lib.book.widgets.lowrank import LowRankWidget
 from inception_lib.book.widgets.map import MapWidget
 from inception_lib.book.widgets.morph import MorphWidget
@@ -23,6 +24,7 @@ from inception_lib.book.widgets.pooling import PoolingWidget
 from inception_lib.book.widgets.quiz import Quiz
 from inception_lib.book.widgets.reduction import ReductionWidget
 from inception_lib.book.widgets.training import TrainingWidget
+from inception_lib.book.widgets.votes import VotesWidget
 from inception_lib.book.widgets.wall import WallWidget
 from inception_lib.book.widgets.xray import XrayWidget
 
@@ -44,7 +46,9 @@ __all__ = [
     "PoolingWidget",
     "Quiz",
     "ReductionWidget",
+    "ThreeLossesWidget",
     "TrainingWidget",
+    "VotesWidget",
     "WallWidget",
     "XrayWidget",
 ]

@@ -1,5 +1,31 @@
-// A fully connected layer on a grid, beside global average pooling and a fully connected layer.
-import { bar, fmt, make, newId, run, total } from "./common.js";
+// A fully connected layer on a flattened feature map, beside global average pooling and a fully connected layer:
+// their weights as areas to one scale, with all of GoogLeNet's to compare.
+import { fmt, make, newId, run, total } from "./common.js";
+
+const MOST = 340, WIDE = 720, APART = 28; // of a square, of the drawing, and between squares
+const MANY = 40; // more blocks than these a side cannot be told apart
+
+// The three squares; the first in blocks, one for each position, as large as the second.
+function squares({ grid }, areas) {
+  const sides = areas.map(Math.sqrt), sum = sides.reduce((a, b) => a + b, 0);
+  const scale = Math.min(MOST / Math.max(...sides), (WIDE - 2 * APART) / sum);
+  const names = ["iw-weights", "iw-block", "iw-reference"], drawn = [];
+  let x = 0;
+  sides.forEach((each, i) => {
+    const side = Math.max(1.5, scale * each), y = MOST - side;
+    drawn.push(make("rect", { x, y, width: side, height: side, class: names[i] }));
+    if (i === 0 && grid > 1 && grid <= MANY) {
+      let d = "";
+      for (let j = 1; j < grid; j++) {
+        const at = j * side / grid;
+        d += `M${x + at} ${y}v${side}M${x} ${y + at}h${side}`;
+      }
+      drawn.push(make("path", { class: "iw-lines", d }));
+    }
+    x += side + APART;
+  });
+  return drawn;
+}
 
 function layout(results, { table, set, controls }) {
   const id = newId();
@@ -10,17 +36,24 @@ function layout(results, { table, set, controls }) {
   });
   controls.prepend(make("div", { class: "iw-field" }, make("label", { for: id }, "A known layer"), preset));
 
+  const svg = make("svg", { viewBox: `0 0 ${WIDE} ${MOST}`, class: "iw-squares", role: "img" });
   const lines = {};
   const list = make("div", { class: "iw-pair" });
-  for (const [key, text] of [["connected", "Fully connected"], ["pooled", "Pooling, then fully connected"]]) {
-    const number = make("strong"), more = make("span", { class: "iw-small" }), track = make("div");
-    lines[key] = { number, more, track };
-    list.append(
-      make("div", { class: "iw-line" }, make("span", { class: "iw-name" }, text), number, more, track),
-    );
+  const rows = [
+    ["connected", "Flatten and connect", "weights"],
+    ["pooled", "Average, then connect", "block"],
+    ["all", "All of GoogLeNet, to compare", "reference"],
+  ];
+  for (const [key, text, shade] of rows) {
+    const number = make("strong"), more = make("span", { class: "iw-small" });
+    lines[key] = { number, more };
+    const name = make("span", { class: "iw-name" }, make("span", { class: `iw-swatch iw-${shade}` }), text);
+    list.append(make("div", { class: "iw-line" }, name, number, more));
   }
   const verdict = make("p", { class: "iw-verdict" });
-  results.append(list, verdict);
+  results.append(make("div", { class: "iw-flat" }, svg, list), verdict);
+  lines.all.number.textContent = `${fmt(table.googlenet)} weights`;
+  lines.all.more.textContent = "without the auxiliary heads";
 
   return (s) => {
     const known = Object.keys(table.presets).find((name) =>
@@ -31,20 +64,21 @@ function layout(results, { table, set, controls }) {
     for (const key of ["connected", "pooled"]) {
       data[`${key}Weights`] = total(table[key], "weights", s);
       data[`${key}Macs`] = total(table[key], "macs", s);
-    }
-    const most = data.connectedWeights;
-    for (const [key, color] of [["connected", "accent"], ["pooled", "violet"]]) {
-      const weights = data[`${key}Weights`];
+      const weights = data[`${key}Weights`], macs = fmt(data[`${key}Macs`]);
       lines[key].number.textContent = `${fmt(weights)} weights`;
-      const macs = fmt(data[`${key}Macs`]);
       lines[key].more.textContent = `${(4 * weights / 2 ** 20).toFixed(1)} MiB in float32, ${macs} MACs`;
-      lines[key].track.replaceChildren(bar(weights / most, color));
     }
-    const ratio = data.connectedWeights / data.pooledWeights;
-    verdict.textContent = ratio === 1
+    svg.replaceChildren(...squares(s, [data.connectedWeights, data.pooledWeights, table.googlenet]));
+    const positions = fmt(s.grid * s.grid), block = `${fmt(s.channels)}x${fmt(s.outputs)}`;
+    svg.setAttribute(
+      "aria-label",
+      `Weights as areas, to one scale: ${positions} blocks of ${block}, one for each position; one such ` +
+        "block for their mean; and all of GoogLeNet.",
+    );
+    verdict.textContent = s.grid === 1
       ? "On a grid of one position there is nothing to pool: both are the same layer."
-      : `Pooling leaves 1 weight in ${fmt(ratio)}: as many as the grid has positions. ` +
-        "The pooling itself has none.";
+      : `Flattened, each of the ${positions} positions has a block of ${block} weights of its own. ` +
+        "Averaged, all share one. The pooling itself has none.";
     const counted = ["connected", "pooled"].map((key) => fmt(data[`${key}Weights`]));
     return {
       words: `${counted[0]} weights fully connected, ${counted[1]} after pooling. ${verdict.textContent}`,
@@ -53,4 +87,4 @@ function layout(results, { table, set, controls }) {
   };
 }
 
-export default { render: (context) => run({ layout }, context) };
+export default { render: (context) => run({ wide: true, layout }, context) };

@@ -1,4 +1,4 @@
-"""A fully connected layer beside global average pooling."""
+"""A fully connected layer on a flattened feature map, beside global average pooling."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from inception_lib.book import factors
 from inception_lib.book.widgets.base import Widget, number
+from inception_lib.counting import count
+from inception_lib.networks.googlenet import googlenet
 
 
 class PoolingWidget(Widget):
@@ -15,6 +17,7 @@ class PoolingWidget(Widget):
     """
 
     script = "pooling.js"
+    styles = (*Widget.styles, "pooling.css")
     key = "pooling"
     title = "Fully connected, beside global average pooling"
     presets: ClassVar[dict[str, tuple[int, int, int]]] = {
@@ -31,7 +34,8 @@ class PoolingWidget(Widget):
     def __init__(self, **settings: int) -> None:
         names = ("grid", "channels", "outputs")
         presets = {name: dict(zip(names, values, strict=True)) for name, values in self.presets.items()}
-        super().__init__(pooling_table() | {"presets": presets}, **settings)
+        reference = {"googlenet": int(count(googlenet(heads=False)).weights)}
+        super().__init__(pooling_table() | reference | {"presets": presets}, **settings)
 
     def result(self) -> dict[str, int]:
         """Weights and MACs of both."""

@@ -15,7 +15,7 @@ from inception_lib.networks.googlenet import googlenet
 
 DRAWING = "drawing"  #: in place of a class: what the reader drew
 LONGEST = 400  #: letters of a drawing, which has its place in the page's address
-_STROKES = "(?:(?:[0-9a-zA-X]{2})+(?:-(?:[0-9a-zA-X]{2})+)*)?"  # as live/shapes.js writes them
+STROKES = "(?:(?:[0-9a-zA-X]{2})+(?:-(?:[0-9a-zA-X]{2})+)*)?"  # as live/shapes.js writes them
 _MODULE = "inception_"
 #: What can be looked at: all but whole modules, whose branches are, and dropout, which does nothing here.
 PATHS = (
@@ -63,7 +63,7 @@ class XrayWidget(Living, Widget):
     off_3x3 = t.Bool(False).tag(sync=True, label="3x3 branch off", branch="3x3")
     off_5x5 = t.Bool(False).tag(sync=True, label="5x5 branch off", branch="5x5")
     off_pool = t.Bool(False).tag(sync=True, label="pool branch off", branch="pool")
-    drawing = t.Unicode("").tag(sync=True, label="Drawing", pattern=_STROKES, longest=LONGEST)
+    drawing = t.Unicode("").tag(sync=True, label="Drawing", pattern=STROKES, longest=LONGEST)
 
     def __init__(self, **settings: Any) -> None:
         super().__init__({"side": SIDE, "drawing": DRAWING, "longest": LONGEST}, **settings)
@@ -71,7 +71,7 @@ class XrayWidget(Living, Widget):
     @t.validate("drawing")
     def _only_strokes(self, proposal: dict[str, Any]) -> str:
         text = proposal["value"]
-        if len(text) > LONGEST or not re.fullmatch(_STROKES, text):
+        if len(text) > LONGEST or not re.fullmatch(STROKES, text):
             raise t.TraitError(
                 f"drawing: {text!r} is none: two letters for a point, - between strokes, {LONGEST} at most"
             )
