@@ -27,6 +27,7 @@ from inception_lib.book.widgets import (
     PoolingWidget,
     Quiz,
     ReductionWidget,
+    SeeingWidget,
     TrainingWidget,
     XrayWidget,
     base,
@@ -261,7 +262,7 @@ def test_the_defaults_in_the_browser_are_what_a_widget_was_made_with():
 
 
 def test_every_widget_is_exported():
-    assert set(widgets.__all__) == {cls.__name__ for cls in (*ALL, Quiz, XrayWidget)}
+    assert set(widgets.__all__) == {cls.__name__ for cls in (*ALL, Quiz, SeeingWidget, XrayWidget)}
 
 
 def test_the_training_widget_knows_the_recipes():

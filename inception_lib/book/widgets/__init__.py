@@ -15,6 +15,7 @@ from inception_lib.book.widgets.network import NetworkWidget
 from inception_lib.book.widgets.pooling import PoolingWidget
 from inception_lib.book.widgets.quiz import Quiz
 from inception_lib.book.widgets.reduction import ReductionWidget
+from inception_lib.book.widgets.seeing import SeeingWidget
 from inception_lib.book.widgets.training import TrainingWidget
 from inception_lib.book.widgets.xray import XrayWidget
 
@@ -29,6 +30,7 @@ __all__ = [
     "PoolingWidget",
     "Quiz",
     "ReductionWidget",
+    "SeeingWidget",
     "TrainingWidget",
     "XrayWidget",
 ]

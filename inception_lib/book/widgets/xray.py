@@ -38,8 +38,8 @@ class XrayWidget(Living, Widget):
     Settings of the image: `shape` (a class, or the reader's `drawing`), its center `x`, `y` and `radius` in
     hundredths of the image's side, its `turn` in degrees, and `colors`, a number that stands for some. What
     is looked at: `path`, a layer, and `channel`, `row`, `column`, from 1; where a map has fewer, its last.
-    `scale`: whether the brightest of the layer or of each map is white. `off_*`: whether this branch is set to
-    zero, in the module `off_in`, or if that is "" in the one that is looked at; later maps are then those
+    `scale`: whether the brightest of the layer or of each map is white. `off_*`: whether this branch is set
+    to zero, in the module `off_in`, or if that is "" in the one that is looked at; later maps are then those
     of the network without it. Its numbers are those of the engine in the page, which the tests compare with
     torch.
     """
