@@ -12,6 +12,7 @@ from inception_lib.book.widgets.heads import HeadsWidget
 from inception_lib.book.widgets.inception import InceptionWidget
 from inception_lib.book.widgets.lineage import LineageWidget
 from inception_lib.book.widgets.network import NetworkWidget
+from inception_lib.book.widgets.photo import PhotoWidget
 from inception_lib.book.widgets.pooling import PoolingWidget
 from inception_lib.book.widgets.quiz import Quiz
 from inception_lib.book.widgets.reduction import ReductionWidget
@@ -27,6 +28,7 @@ __all__ = [
     "InceptionWidget",
     "LineageWidget",
     "NetworkWidget",
+    "PhotoWidget",
     "PoolingWidget",
     "Quiz",
     "ReductionWidget",

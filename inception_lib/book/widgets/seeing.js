@@ -1,10 +1,10 @@
 // A wall of optimized images, one for a channel; beside it the photograph, lit where that channel fires.
 import { make, run } from "./common.js";
+import { darken } from "./lit.js";
 
 const BRANCHES = ["1x1", "3x3", "5x5", "pool"];
 const SIDE = 224; // pixels of the photograph
 const GAP = 4, WIDE = 16; // between images, and between branches, in pixels of the wall
-const DARK = 0.25; // of the photograph's light where the channel is silent
 
 function layout(results, { set, repaint, controls, table }) {
   const { channels, side } = table, modules = [...new Set(channels.map(({ module }) => module))];
@@ -156,20 +156,15 @@ function light(canvas, { photograph, maps }, { map: [left, top, width, height] }
   if (!photograph.complete || !maps.complete) return null;
   const small = make("canvas", { width, height }), ink = small.getContext("2d");
   ink.drawImage(maps, left, top, width, height, 0, 0, width, height);
-  const image = ink.getImageData(0, 0, width, height), { data } = image;
+  const { data } = ink.getImageData(0, 0, width, height);
   let best = 0;
   for (let i = 0; i < data.length; i += 4) {
     if (data[i] > data[best]) best = i;
   }
   const peak = { row: Math.floor(best / 4 / width), column: best / 4 % width, width, height };
-  for (let i = 0; i < data.length; i += 4) {
-    data[i + 3] = 255 * (1 - DARK) * (1 - (data[i] / 255) ** 0.6);
-    data[i] = data[i + 1] = data[i + 2] = 0;
-  }
-  ink.putImageData(image, 0, 0);
-  const paper = canvas.getContext("2d");
-  paper.drawImage(photograph, 0, 0, SIDE, SIDE);
-  paper.drawImage(small, 0, 0, SIDE, SIDE);
+  canvas.getContext("2d").drawImage(photograph, 0, 0, SIDE, SIDE);
+  const values = Float32Array.from({ length: width * height }, (_, i) => data[4 * i]);
+  darken(canvas, { values, rows: height, columns: width }, [0, 0, SIDE, SIDE]);
   return peak;
 }
 

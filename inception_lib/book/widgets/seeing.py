@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from functools import cache
 from typing import Any
 
@@ -13,7 +11,7 @@ from inception_lib.architecture import Branches
 from inception_lib.book import results
 from inception_lib.book.photographs import photographs
 from inception_lib.book.seeing import tiles_of
-from inception_lib.book.widgets.base import Widget, choice, number, recorded
+from inception_lib.book.widgets.base import Widget, choice, data_uri, jpeg, number, recorded
 from inception_lib.data.images import BVLC_PREPROCESS
 from inception_lib.networks.googlenet import googlenet
 
@@ -84,7 +82,7 @@ def seeing_table() -> dict[str, Any]:
             corner, most = [image["left"], image["top"]], image["random_most"]
             channels[-1] |= {"tile": corner, "excitation": image["excitation"], "random": most}
     return {
-        "photograph": _photograph(),
+        "photograph": jpeg(BVLC_PREPROCESS.frame(photographs(["chelsea"])["chelsea"]), 85),
         "maps": _file(seen["pictures"][0], "png"),
         "sheet": _file(images["sheet"], "webp"),
         "side": images["tile_pixels"],
@@ -93,15 +91,4 @@ def seeing_table() -> dict[str, Any]:
 
 
 def _file(name: str, kind: str) -> str:
-    return _uri((results.folder() / name).read_bytes(), kind)
-
-
-def _uri(data: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64," + base64.b64encode(data).decode()
-
-
-def _photograph() -> str:
-    """The square of the cat's photograph that the network saw."""
-    data = io.BytesIO()
-    BVLC_PREPROCESS.frame(photographs(["chelsea"])["chelsea"]).save(data, "JPEG", quality=85)
-    return _uri(data.getvalue(), "jpeg")
+    return data_uri((results.folder() / name).read_bytes(), kind)

@@ -1,6 +1,6 @@
 // All maps of a module in one row, as the next layer gets them: concatenated, branch after branch.
 import { make } from "./common.js";
-import { rampOf } from "./xray_maps.js";
+import { rampOf } from "./lit.js";
 import { count, shortName } from "./xray_words.js";
 
 const WIDE = 12; // of a map, in pixels of the canvas
