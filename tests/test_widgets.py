@@ -24,6 +24,7 @@ from inception_lib.book.widgets import (
     InceptionWidget,
     LineageWidget,
     NetworkWidget,
+    PhotoWidget,
     PoolingWidget,
     Quiz,
     ReductionWidget,
@@ -42,6 +43,7 @@ from inception_lib.evaluation import plan as crops
 ALL = (
     ReductionWidget,
     InceptionWidget,
+    PhotoWidget,
     PoolingWidget,
     NetworkWidget,
     TrainingWidget,
@@ -262,7 +264,9 @@ def test_the_defaults_in_the_browser_are_what_a_widget_was_made_with():
 
 
 def test_every_widget_is_exported():
-    assert set(widgets.__all__) == {cls.__name__ for cls in (*ALL, Quiz, SeeingWidget, XrayWidget)}
+    assert set(widgets.__all__) == {
+        cls.__name__ for cls in (*ALL, PhotoWidget, Quiz, SeeingWidget, XrayWidget)
+    }
 
 
 def test_the_training_widget_knows_the_recipes():

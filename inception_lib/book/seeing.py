@@ -40,7 +40,7 @@ def recorded_picture(name: str) -> Image.Image:
 
 
 def recorded_filters(name: str = "what_it_sees") -> np.ndarray:
-    """(filters, height, width, 3) in uint8: the first convolution's, as a record has them in rows of eight."""
+    """(filters, height, width, 3) in uint8: the first convolution's, recorded in rows of eight."""
     outcome = results.load(name).outcome
     sheet, side = np.asarray(recorded_picture(outcome["filter_sheet"])), outcome["filter_pixels"]
     cells = sheet.reshape(-1, side, sheet.shape[1] // side, side, 3).swapaxes(1, 2)

@@ -99,7 +99,12 @@ def crop_table() -> dict:
     ]
     totals = [sum(column) for column in zip(*found.values(), strict=True)]
     return {
-        "picture": {"src": jpeg(photographs([name])[name]), "width": width, "height": height, "alt": _SAID[name]},
+        "picture": {
+            "src": jpeg(photographs([name])[name]),
+            "width": width,
+            "height": height,
+            "alt": _SAID[name],
+        },
         "classes": record["classes"],
         "mean_classes": best(totals)[:5],
         "views": views,

@@ -2,6 +2,7 @@
 import { large, parts } from "../live/client.js";
 import { softmax } from "../live/explain.js";
 import { shapeAfter } from "../live/layers.js";
+import { fromBase64 } from "../live/weights.js";
 import { bar, make, run } from "./common.js";
 import { darken } from "./lit.js";
 import { Crew } from "./photo_crew.js";
@@ -17,7 +18,6 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
   let answer = null; // { key, best: [{ k, p }], view, kept, ms }
   let busy = null; // { words, part, stop } of what is going on
   let failed = ""; // one sentence
-  let settings = null;
   const fields = Object.fromEntries(model.get("fields").map(({ name }, i) => [name, controls.children[i]]));
 
   const photo = make("canvas", { width: SHOWN, height: SHOWN, role: "img", class: "iw-picture" });
@@ -46,12 +46,12 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
   const trouble = make("p", { class: "iw-warning", role: "alert", hidden: true });
   const answers = make("div", { class: "iw-answers", role: "group", "aria-label": "The best classes" });
   const sheet = sheetOf((channel) => set({ channel }));
-  const right = make("div", {}, door, trouble, progress, answers);
+  const right = make("div", {}, door, trouble, answers, progress);
   const fold = make("details", { class: "iw-fold" }, make("summary", {}, "The same by number"));
   fold.append(make("div", { class: "iw-controls" }, fields.answer, fields.channel));
   const maps = make(
     "div",
-    { class: "iw-layers", hidden: true },
+    { class: "iw-inside", hidden: true },
     make("div", { class: "iw-controls" }, fields.layer, fields.crops),
     sheet.root,
     fold,
@@ -105,6 +105,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     crew?.close();
     crew = found;
     answer = null;
+    passed = "";
     repaint();
   };
 
@@ -114,24 +115,32 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     picture = { name, pixels: found, number: picture.number + 1 };
     repaint();
   };
-  fetch(table.photograph).then((response) => response.blob()).then((blob) =>
-    take(pixelsOf(blob), table.name)
-  );
+  const first = new Blob([fromBase64(table.photograph.split(",")[1])]);
+  queueMicrotask(() => take(pixelsOf(first), table.name)); // once all of this is there to be painted
 
+  let passed = ""; // the run that was stopped or failed: it is not begun again by itself
   const ask = async (s) => {
     const key = `${picture.number} ${s.crops}`;
-    if (!crew || !picture.pixels || busy || answer?.key === key) return;
-    const { about } = crew,
-      start = performance.now(),
-      views = viewsOf(picture.pixels, s.crops, about.preprocess);
-    const main = s.crops === 1 ? 0 : 4; // the center
-    const tick = (done) => {
-      if (busy) busy.part = done / views.length;
-      show();
-    };
-    const work = crew.run(views.map(({ image }) => image), { main, keep: mapsOf(about), tick });
-    const found = await waiting("Running the network", work, () => crew.stop());
-    if (!found) return answer = { key, stopped: true };
+    if (!crew || !picture.pixels || busy || answer?.key === key || passed === key) return;
+    const { about } = crew, start = performance.now(), main = s.crops === 1 ? 0 : 4; // the center
+    const begun = (async () => {
+      const views = viewsOf(picture.pixels, s.crops, about.preprocess);
+      const tick = (done) => {
+        if (busy) busy.part = done / views.length;
+        show();
+      };
+      return {
+        views,
+        found: await crew.run(views.map(({ image }) => image), { main, keep: mapsOf(about), tick }),
+      };
+    })();
+    begun.catch(() => (passed = key));
+    const ended = await waiting("Running the network", begun, () => {
+      crew.stop();
+      passed = key;
+    });
+    if (!ended?.found) return;
+    const { views, found } = ended;
     const each = found.map(({ logits }) => softmax(logits));
     const mean = each[0].map((_, k) => each.reduce((sum, p) => sum + p[k], 0) / each.length);
     const best = mean.map((p, k) => ({ k, p })).sort((a, b) => b.p - a.p).slice(0, table.best);
@@ -152,11 +161,12 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     cancel.addEventListener("click", () => {
       busy?.stop();
       busy = null;
+      failed = "Stopped. What is shown is from before.";
       repaint();
     });
-    progress.replaceChildren(make("span", {}, `${busy.words}: ${cut3(busy.part)}`), meter, cancel);
+    progress.replaceChildren(make("span", {}, `${busy.words}: ${shareOf(busy.part)}`), meter, cancel);
   };
-  const cut3 = (part) => part === null ? "a moment" : percent(part);
+  const shareOf = (part) => part === null ? "a moment" : percent(part);
 
   dropped(results, (file) => {
     if (/\.(safetensors|caffemodel)$/.test(file.name)) open(file, file.name);
@@ -178,8 +188,7 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
   gone.push(() => (cameraOf.stop(), busy?.stop(), crew?.close()));
 
   return (s) => {
-    settings = s;
-    ask(settings);
+    ask(s);
     show();
     maps.hidden = !answer?.kept;
     answers.hidden = !answer?.best;
@@ -319,7 +328,8 @@ function classMap({ architecture: { layers } }, { kept, classifier }, k) {
 }
 
 function channelMap({ shape: [, rows, columns], values }, channel) {
-  return { values: values.slice(channel * rows * columns, (channel + 1) * rows * columns), rows, columns };
+  const own = values.slice(channel * rows * columns, (channel + 1) * rows * columns);
+  return { values: own, rows, columns, power: 0.6 };
 }
 
 // The photograph, and where a map has its box in it, dark but where that is bright.

@@ -3,6 +3,7 @@ import { make } from "./common.js";
 import { rampOf } from "./lit.js";
 
 const ABOUT = 1100; // pixels of the sheet's width
+const BETWEEN = 2; // maps
 
 // A sheet that a click or a key chooses a channel of; `choose` is given its number, from 1.
 export function sheetOf(choose) {
@@ -18,9 +19,9 @@ export function sheetOf(choose) {
     if (shown.maps !== maps) {
       const across = Math.max(8, Math.min(channels, Math.round(Math.sqrt(channels * 2.6))));
       const zoom = Math.max(1, Math.floor(ABOUT / across / width));
-      shown = { maps, across, channels, wide: width * zoom + 1, high: height * zoom + 1 };
-      canvas.width = across * shown.wide - 1;
-      canvas.height = Math.ceil(channels / across) * shown.high - 1;
+      shown = { maps, across, channels, wide: width * zoom + BETWEEN, high: height * zoom + BETWEEN };
+      canvas.width = across * shown.wide - BETWEEN;
+      canvas.height = Math.ceil(channels / across) * shown.high - BETWEEN;
       draw(canvas, maps, parts, shown, zoom);
     }
     now = channel;
@@ -28,8 +29,8 @@ export function sheetOf(choose) {
     const [left, top] = cornerOf(channel - 1);
     mark.style.left = `${100 * left / canvas.width}%`;
     mark.style.top = `${100 * top / canvas.height}%`;
-    mark.style.width = `${100 * (shown.wide - 1) / canvas.width}%`;
-    mark.style.height = `${100 * (shown.high - 1) / canvas.height}%`;
+    mark.style.width = `${100 * (shown.wide - BETWEEN) / canvas.width}%`;
+    mark.style.height = `${100 * (shown.high - BETWEEN) / canvas.height}%`;
     canvas.setAttribute(
       "aria-label",
       `The ${channels} maps of ${name}, ${height} by ${width}. ` +

@@ -164,7 +164,7 @@ function light(canvas, { photograph, maps }, { map: [left, top, width, height] }
   const peak = { row: Math.floor(best / 4 / width), column: best / 4 % width, width, height };
   canvas.getContext("2d").drawImage(photograph, 0, 0, SIDE, SIDE);
   const values = Float32Array.from({ length: width * height }, (_, i) => data[4 * i]);
-  darken(canvas, { values, rows: height, columns: width }, [0, 0, SIDE, SIDE]);
+  darken(canvas, { values, rows: height, columns: width, power: 0.6 }, [0, 0, SIDE, SIDE]);
   return peak;
 }
 

@@ -20,11 +20,7 @@ _STROKES = "(?:(?:[0-9a-zA-X]{2})+(?:-(?:[0-9a-zA-X]{2})+)*)?"  # as live/shapes
 #: What can be looked at: all but whole modules, whose branches are, and dropout, which does nothing here.
 PATHS = (
     "input",
-    *(
-        step.path
-        for step in walk(googlenet(heads=False))
-        if step.path not in ("dropout", *_MODULES)
-    ),
+    *(step.path for step in walk(googlenet(heads=False)) if step.path not in ("dropout", *_MODULES)),
 )
 
 
