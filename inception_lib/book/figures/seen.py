@@ -45,7 +45,8 @@ def plot_tiles(sheet: Image.Image, tiles: Sequence[Mapping[str, Any]], side: int
         len(branches), len(modules), figsize=(7.2, 7.2 * len(branches) / max(len(modules), 5)), squeeze=False
     )
     fig.subplots_adjust(0, 0, 1, 1, 0.05, 0.05)
-    for (row, column), ax in np.ndenumerate(axes):
+    for place, ax in np.ndenumerate(axes):
+        row, column = place
         tile = first[modules[column], branches[row]]
         corner = tile["left"], tile["top"]
         ax.imshow(sheet.crop((*corner, corner[0] + side, corner[1] + side)), interpolation="none")
