@@ -45,8 +45,7 @@ def plot_tiles(sheet: Image.Image, tiles: Sequence[Mapping[str, Any]], side: int
         len(branches), len(modules), figsize=(7.2, 7.2 * len(branches) / max(len(modules), 5)), squeeze=False
     )
     fig.subplots_adjust(0, 0, 1, 1, 0.05, 0.05)
-    for place, ax in np.ndenumerate(axes):
-        row, column = place
+    for (row, column), ax in np.ndenumerate(axes):
         tile = first[modules[column], branches[row]]
         corner = tile["left"], tile["top"]
         ax.imshow(sheet.crop((*corner, corner[0] + side, corner[1] + side)), interpolation="none")
@@ -61,9 +60,9 @@ def plot_tiles(sheet: Image.Image, tiles: Sequence[Mapping[str, Any]], side: int
     return fig
 
 
-def plot_pictures(pictures: Mapping[str, Image.Image | np.ndarray], columns: int) -> Figure:
+def plot_pictures(pictures: Mapping[str, Image.Image], columns: int) -> Figure:
     """Pictures of one shape with their names above, in rows."""
-    height, width = np.shape(next(iter(pictures.values())))[:2]
+    width, height = next(iter(pictures.values())).size
     rows, each = -(-len(pictures) // columns), 7.2 / columns
     size = (7.2, rows * (each * height / width + 0.25))
     fig, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
