@@ -368,7 +368,7 @@ function list(root, best, nameOf, chosen, choose) {
 
 function render(context) {
   const gone = [];
-  const end = run({ layout: (results, more) => layout(results, { ...more, gone }) }, context);
+  const end = run({ wide: true, layout: (results, more) => layout(results, { ...more, gone }) }, context);
   return () => {
     end();
     for (const one of gone) one();

@@ -178,4 +178,4 @@ function whereOf(peak, { most }) {
     `left and ${percent(peak.row, peak.height)}% from the top.`;
 }
 
-export default { render: (context) => run({ layout }, context) };
+export default { render: (context) => run({ wide: true, layout }, context) };
