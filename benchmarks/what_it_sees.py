@@ -16,14 +16,13 @@ NAME_filters.png has conv1's filters, a pixel for a weight.
 from __future__ import annotations
 
 import json
-import random
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,8 +32,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from inception_lib import googlenet
-from inception_lib.architecture import Branches
 from inception_lib.book import results
+from inception_lib.book.seeing import Tile, tiles_of
 from inception_lib.console import run
 from inception_lib.data.images import BVLC_PREPROCESS, Preprocess
 from inception_lib.errors import InceptionError
@@ -48,27 +47,6 @@ from inception_lib.weights.states import digest
 TILE = 72  #: pixels of a tile in the sheet
 RANDOM = 100  #: images of the same spectrum, with which one is compared
 QUALITY = 80  #: of the sheet, as WebP counts
-
-
-class Tile(NamedTuple):
-    """A channel of the layer that ends a branch of a module."""
-
-    module: str
-    branch: str
-    path: str
-    channel: int
-
-
-def tiles_of(network: Network, channels: int, seed: int) -> list[Tile]:
-    """So many channels of each branch of each module, or all that it has, drawn by the seed."""
-    found = []
-    for module in network.architecture.layers:
-        for branch in module.branches if isinstance(module, Branches) else ():
-            path = f"{module.name}/{branch.layers[-1].name}"
-            width = network.feature_info[path].channels
-            drawn = random.Random(f"{seed} {path}").sample(range(width), min(channels, width))
-            found += [Tile(module.name, branch.name, path, channel) for channel in sorted(drawn)]
-    return found
 
 
 def same_spectrum(image: Tensor, count: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -218,7 +196,7 @@ def measure(
     """Make what is missing of the tiles, one by one, and record after each module."""
     network, info = loaded
     work.mkdir(parents=True, exist_ok=True)
-    tiles = tiles_of(network, channels, seed)
+    tiles = tiles_of(network.architecture, channels, seed)
     if not tiles:
         raise InceptionError(f"{network.architecture.name}: has no Inception modules.")
     stamp = {"weights": digest(network.state_dict()), "size": size, "steps": steps, "seed": seed}

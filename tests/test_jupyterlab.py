@@ -51,9 +51,16 @@ def lab(tmp_path):
         ),
         new_code_cell("print(widget.grid, widget.result()['reduced_macs'])"),
     ]
+    xray = [
+        new_code_cell(
+            "from inception_lib.book.widgets import XrayWidget\nwidget = XrayWidget(turn=10)\nwidget"
+        ),
+        new_code_cell("print(widget.turn)"),
+    ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     nbformat.write(new_notebook(cells=cells, metadata=kernel), tmp_path / "widget.ipynb")
     nbformat.write(new_notebook(cells=[new_code_cell(LIVE)], metadata=kernel), tmp_path / "live.ipynb")
+    nbformat.write(new_notebook(cells=xray, metadata=kernel), tmp_path / "xray.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -123,6 +130,32 @@ def test_the_kernel_sends_the_network_that_runs_in_the_page(lab, chromium):
         want = network(torch.full((1, 3, 80, 80), 0.5)).logits[0]
     # the page has it in int8, another network altogether would be off by far more
     assert torch.tensor(found).sub(want).abs().max() < 0.05 * want.abs().max()
+
+
+def test_the_xray_runs_in_a_notebook_and_the_kernel_follows(lab, chromium):
+    """Its network comes by traitlet and from no file. All that it uses of its front end is what anywidget
+    promises of any, VS Code's renderer included: get, set, save_changes, on, off, and its script and style as
+    text. VS Code itself is not run here."""
+    page = run_all(chromium, f"{lab}/xray.ipynb")
+    root = page.locator(".inception-widget")
+    settled = "root => root.dataset.answered && root.dataset.answered === root.dataset.settings"
+    page.wait_for_function(settled, arg=root.element_handle())
+    before = root.get_attribute("data-probabilities")
+    stage = root.locator("canvas").first
+    stage.focus()
+    stage.press("]")  # turns the object by ten degrees
+    page.wait_for_function(settled, arg=root.element_handle())
+    assert '"turn":20' in root.get_attribute("data-settings")
+    assert root.get_attribute("data-probabilities") != before
+    assert root.locator(".iw-column").count() == 4
+    page.wait_for_timeout(500)  # the change is on its way to the kernel
+    printed = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output")
+    page.locator(".jp-CodeCell").nth(1).click()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function("(cell) => cell.innerText.trim() === '20'", arg=printed.element_handle())
+    fetched = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name)")
+    assert fetched and not [name for name in fetched if name.endswith("live.js")]
+    page.close()
 
 
 def test_a_widget_moves_and_the_kernel_follows(lab, chromium):

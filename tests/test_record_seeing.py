@@ -12,6 +12,7 @@ from PIL import Image
 from inception_lib import googlenet, save_weights
 from inception_lib.book import results
 from inception_lib.book.photographs import photographs
+from inception_lib.book.seeing import tiles_of
 from inception_lib.data.images import BVLC_PREPROCESS
 from inception_lib.nn.network import Network, activations
 from inception_lib.weights.info import Weights
@@ -19,12 +20,6 @@ from inception_lib.weights.loading import load_weights
 from tools import record_seeing
 
 pytestmark = pytest.mark.slow
-
-TILES = [
-    {"module": "inception_3a", "path": "inception_3a/5x5", "channel": 1},
-    {"module": "inception_3a", "path": "inception_3a/1x1", "channel": 0},
-    {"module": "inception_4b", "path": "inception_4b/3x3", "channel": 2},
-]
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +39,8 @@ def recorded(weights, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("results")
         patch.setenv("INCEPTION_RESULTS", str(folder))
-        results.record("tiles", {"tiles": TILES}, about="a", data="b")
         patch.setattr(record_seeing, "DREAMS", ("inception_3a",))
-        assert record_seeing.main(str(weights), tiles="tiles", record="seen", steps=1) == 0
+        assert record_seeing.main(str(weights), channels=2, record="seen", steps=1) == 0
         return results.load("seen").outcome, folder, load_weights(weights)
 
 
@@ -54,11 +48,12 @@ def test_each_map_is_in_the_picture_where_the_record_says(recorded):
     outcome, folder, (network, info) = recorded
     sheet = np.array(Image.open(folder / "seen_maps.png")).astype(float)
     x = info.preprocess(photographs(["chelsea"])["chelsea"])[None]
-    assert len(outcome["maps"]) == len(TILES)
-    for tile in TILES:
-        (own,) = (m for m in outcome["maps"] if (m["path"], m["channel"]) == (tile["path"], tile["channel"]))
+    tiles = tiles_of(network.architecture, 2)
+    assert len(outcome["maps"]) == len(tiles) == 72
+    for tile, own in zip(tiles, outcome["maps"], strict=True):
+        assert (own["path"], own["channel"]) == (tile.path, tile.channel)
         left, top, width, height = own["box"]
-        expected = activations(network, x, [tile["path"]])[tile["path"]].output[0, tile["channel"]].detach()
+        expected = activations(network, x, [tile.path])[tile.path].output[0, tile.channel].detach()
         assert expected.shape == (height, width) and own["most"] == pytest.approx(
             float(expected.max()), abs=1e-3
         )

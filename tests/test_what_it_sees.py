@@ -7,10 +7,11 @@ import pytest
 import torch
 import what_it_sees
 from PIL import Image
-from what_it_sees import TILE, Tile
+from what_it_sees import TILE
 
 from inception_lib import googlenet
 from inception_lib.book import results
+from inception_lib.book.seeing import Tile, tiles_of
 from inception_lib.errors import InceptionError
 from inception_lib.nn.network import Network
 
@@ -38,7 +39,7 @@ def quick(loaded, folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(what_it_sees, "visualize", draw)
     monkeypatch.setattr(what_it_sees, "RANDOM", 2)
-    some = what_it_sees.tiles_of(loaded.network, 2, 0)[:12]
+    some = tiles_of(loaded.network.architecture, 2, 0)[:12]
     monkeypatch.setattr(what_it_sees, "tiles_of", lambda *_: some)
 
     def measure(steps=1):
@@ -50,15 +51,15 @@ def quick(loaded, folder, tmp_path, monkeypatch):
 
 def test_tiles_are_drawn_from_each_branch_of_each_module():
     network = Network(googlenet(width=0.2, heads=False))
-    tiles = what_it_sees.tiles_of(network, 3, 0)
+    tiles = tiles_of(network.architecture, 3, 0)
     assert len(tiles) == 9 * 4 * 3 == len(set(tiles))
     assert all(tile.channel < network.feature_info[tile.path].channels for tile in tiles)
     assert {tile.path for tile in tiles if tile.module == "inception_4c"} == {
         f"inception_4c/{layer}" for layer in ("1x1", "3x3", "5x5", "pool_proj")
     }
-    assert tiles == what_it_sees.tiles_of(network, 3, 0) != what_it_sees.tiles_of(network, 3, 1)
+    assert tiles == tiles_of(network.architecture, 3, 0) != tiles_of(network.architecture, 3, 1)
     assert max(tile.channel for tile in tiles) > 30  # not the first ones
-    every = what_it_sees.tiles_of(network, 10_000, 0)
+    every = tiles_of(network.architecture, 10_000, 0)
     assert len(every) == sum(network.feature_info[m].channels for m in {t.module for t in tiles})
 
 

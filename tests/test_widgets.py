@@ -32,9 +32,11 @@ from inception_lib.book.widgets import (
     MapWidget,
     MorphWidget,
     NetworkWidget,
+    PhotoWidget,
     PoolingWidget,
     Quiz,
     ReductionWidget,
+    SeeingWidget,
     ThreeLossesWidget,
     TrainingWidget,
     VotesWidget,
@@ -54,6 +56,7 @@ from inception_lib.evaluation import plan as crops
 ALL = (
     ReductionWidget,
     InceptionWidget,
+    PhotoWidget,
     PoolingWidget,
     NetworkWidget,
     TrainingWidget,
@@ -68,6 +71,7 @@ ALL = (
 )
 #: Those that run a network in the page, or need no counts: each has tests of its own.
 LIVE = (ConvolutionWidget, LowRankWidget, MapWidget, ThreeLossesWidget, VotesWidget, XrayWidget)
+LIVE = (ConvolutionWidget, LowRankWidget, PhotoWidget, SeeingWidget, XrayWidget)
 
 
 def total(rows, what, values):

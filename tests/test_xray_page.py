@@ -21,11 +21,13 @@ from inception_lib.book.bundled import bundled
 from inception_lib.book.live import page, parts
 from inception_lib.book.live.packing import Packed, unpack
 from inception_lib.book.widgets import XrayWidget
+from inception_lib.book.widgets.xray import PATHS
 from inception_lib.data.shapes import SIDE
 from inception_lib.nn.network import activations
 
 pytestmark = pytest.mark.book
 SETTINGS = 200
+BRANCHES = ("1x1", "3x3", "5x5", "pool")
 HEAD = "<style>:root { color-scheme: light dark; }</style>"
 SETTLED = """root => root.dataset.answered && root.dataset.answered === root.dataset.settings
   && (root.dataset.explained || root.dataset.settings.includes('"path":"input"'))"""
@@ -90,6 +92,9 @@ def network():
 @contextmanager
 def silenced(network, module: str, names: list[str]):
     """The network with branches of a module at zero."""
+    if not names:
+        yield
+        return
     layer = next(one for one in network.architecture.layers if one.name == module)
     shapes = {step.path: step.out_shape[0] for step in walk(network.architecture)}
 
@@ -133,12 +138,15 @@ def test_random_settings_give_torchs_numbers(opened, network):
         assert {**json.loads(said["settings"]), "drawing": ""} == settings | {"drawing": ""}
         picture = np.array(said["pixels"], np.uint8).reshape(SIDE, SIDE, 3)
         x = preprocess(picture)[None]
-        path, module = settings["path"], settings["path"].partition("/")[0]
+        path = settings["path"]
+        module = settings["off_in"] or (path.partition("/")[0] if "/" in path else None)
+        off = [name for name in BRANCHES if settings[f"off_{name}"]] if module else []
         np.testing.assert_allclose(json.loads(said["probabilities"]), probabilities(network, x), atol=1e-4)
         if path == "input":
             maps = x
-        else:
-            with torch.no_grad():
+        else:  # what is switched off is shown as it would be, and all behind its module without it
+            behind = off and PATHS.index(path) > max(i for i, p in enumerate(PATHS) if p.startswith(module))
+            with torch.no_grad(), silenced(network, module, off if behind else []):
                 maps = activations(network, x, [path])[path].output
         maps = maps.reshape(*maps.shape, *(1,) * (4 - maps.dim()))[0]
         at = [
@@ -154,8 +162,7 @@ def test_random_settings_give_torchs_numbers(opened, network):
             assert (field["top"], field["bottom"]) == through(layers, (at[1],) * 2)
             assert (field["left"], field["right"]) == through(layers, (at[2],) * 2)
             fields_seen += 1
-        off = [name for name in ("1x1", "3x3", "5x5", "pool") if settings[f"off_{name}"]]
-        if off and "/" in path:
+        if off:
             with silenced(network, module, off):
                 without = probabilities(network, x)
             np.testing.assert_allclose(json.loads(said["without"]), without, atol=1e-4)
@@ -312,9 +319,74 @@ def test_a_branch_switched_off_changes_the_answer_and_says_so(opened):
     assert root.get_attribute("data-probabilities") == before
     assert json.loads(root.get_attribute("data-without")) != json.loads(before)
     assert "With what is switched off: " in root.inner_text() and root.locator(".iw-off").count() == 2
-    root.get_by_role("button", name="conv2", exact=True).click()  # no module: nothing is off
+    assert root.locator(".iw-banner").is_hidden()
+
+
+def test_what_is_switched_off_stays_off_and_is_seen_in_later_maps(opened, network):
+    seen, root = opened(path="inception_3a/3x3")
+    root.get_by_role("button", name="4a", exact=True).click()
     settle(seen.page, root)
-    assert root.get_attribute("data-without") == ""
+    maps = root.locator('canvas[data-path="inception_4a/3x3"]')
+    before = maps.evaluate("canvas => canvas.toDataURL()")
+    root.get_by_role("button", name="3a", exact=True).click()
+    strip = root.locator(".iw-strip canvas")
+    settle(seen.page, root)
+    concatenated = strip.evaluate("canvas => canvas.toDataURL()")
+    root.get_by_label("3x3 branch off").check()
+    settle(seen.page, root)
+    assert strip.evaluate("canvas => canvas.toDataURL()") != concatenated
+    without = root.get_attribute("data-without")
+    root.get_by_role("button", name="4a", exact=True).click()
+    settle(seen.page, root)
+    assert settings_of(root)["off_in"] == "inception_3a"
+    assert root.get_attribute("data-without") == without
+    assert maps.evaluate("canvas => canvas.toDataURL()") != before
+    assert root.locator(".iw-off").count() == 0  # no branch of this module
+    banner = root.locator(".iw-banner")
+    assert banner.inner_text().startswith("In 3a switched off: 3x3.")
+    banner.get_by_role("button", name="Back to 3a").click()
+    settle(seen.page, root)
+    assert root.get_by_label("3x3 branch off").is_checked() and root.locator(".iw-off").count() == 2
+    root.get_by_label("3x3 branch off").uncheck()
+    root.get_by_role("button", name="4a", exact=True).click()
+    settle(seen.page, root)
+    assert settings_of(root)["off_in"] == "" and maps.evaluate("canvas => canvas.toDataURL()") == before
+
+
+def test_the_handle_scales_and_turns(opened):
+    seen, root = opened()
+    stage = root.locator("canvas").first
+    box = stage.bounding_box()
+    handle = root.locator(".iw-handle").bounding_box()
+    middle = [handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2]
+    center = [box["x"] + box["width"] * 0.46, box["y"] + box["height"] * 0.48]
+    mouse = seen.page.mouse
+    mouse.move(*middle)
+    mouse.down()
+    # a quarter turn clockwise, and half as large
+    mouse.move(center[0] - (middle[1] - center[1]) / 2, center[1] + (middle[0] - center[0]) / 2, steps=6)
+    mouse.up()
+    settle(seen.page, root)
+    at = settings_of(root)
+    assert at["turn"] == pytest.approx(100, abs=2) and at["radius"] == pytest.approx(12, abs=1)
+    assert (at["x"], at["y"]) == (46, 48)
+
+
+def test_the_strip_has_every_map_in_order_and_a_click_chooses_it(opened):
+    seen, root = opened()
+    strip = root.locator(".iw-strip canvas")
+    assert strip.get_attribute("aria-label") == (
+        "Concatenated 64 maps of 10x10, in this order, are what 3a passes on: "
+        "16 of 1x1, 32 of 3x3, 8 of 5x5, 8 of pool."
+    )
+    box = strip.bounding_box()
+    for at, path, channel in ((0, "1x1", 1), (16, "3x3", 1), (50, "5x5", 3), (63, "pool_proj", 8)):
+        strip.click(position={"x": (at + 0.5) / 64 * box["width"], "y": 4})
+        settle(seen.page, root)
+        found = settings_of(root)
+        assert (found["path"], found["channel"]) == (f"inception_3a/{path}", channel)
+    root.get_by_role("button", name="conv1", exact=True).click()
+    assert strip.is_hidden()
 
 
 def test_every_layer_is_chosen_by_its_chip_at_the_same_place_of_the_image(opened):
@@ -359,13 +431,18 @@ def test_maps_are_painted_by_one_stated_scale_or_by_each_its_own(opened):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_phone_in_one_column(opened, scheme):
+@pytest.mark.parametrize("width, height", [(1280, 720), (390, 844)])
+def test_image_layers_maps_and_answers_are_seen_together(opened, scheme, width, height):
     seen, root = opened()
-    seen.page.set_viewport_size({"width": 390, "height": 844})
+    seen.page.set_viewport_size({"width": width, "height": height})
     seen.page.emulate_media(color_scheme=scheme)
-    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
-    lefts = root.locator(".iw-column").evaluate_all("all => all.map((c) => c.getBoundingClientRect().left)")
-    assert len(lefts) == 4 and len(set(lefts)) == 1
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+    for what in (".iw-stage canvas", ".iw-chips", ".iw-answers", ".iw-columns", ".iw-hands"):
+        box = root.locator(what).bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= height, what
+    tops = root.locator(".iw-column").evaluate_all("all => all.map((c) => c.getBoundingClientRect().top)")
+    assert len(tops) == 4 and len(set(tops)) == 1
+    assert root.bounding_box()["height"] < 1800  # 4,200 on a phone, once
     assert serious_problems(seen.page) == []
 
 

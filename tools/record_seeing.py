@@ -1,11 +1,10 @@
 """Record what trained weights see in scikit-image's photograph of a cat, for the chapter "What it sees".
 
 python tools/record_seeing.py --weights bvlc
-python tools/record_seeing.py --weights FILE --tiles what_it_sees
 
-Recorded are the maps of the channels whose optimized images benchmarks/what_it_sees.py has recorded (each a
-small gray picture in NAME_maps.png, white at its own maximum), the class map of the most probable class
-beside Grad-CAM of several layers, and DeepDream of some layers (NAME_dream_LAYER.webp).
+Recorded are the maps of the channels whose optimized images benchmarks/what_it_sees.py records (each a small
+gray picture in NAME_maps.png, white at its own maximum), the class map of the most probable class beside
+Grad-CAM of several layers, and DeepDream of some layers (NAME_dream_LAYER.webp).
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from inception_lib.book import results
 from inception_lib.book.photographs import photographs
+from inception_lib.book.seeing import Tile, tiles_of
 from inception_lib.console import run
 from inception_lib.files import replacing
 from inception_lib.nn.network import Network, activations
@@ -33,23 +33,21 @@ LAYERS = ("inception_3b", "inception_4b", "inception_4e", "inception_5b")  #: of
 DREAMS = ("inception_3b", "inception_4c", "inception_5a")
 
 
-def channel_maps(
-    network: Network, x: Tensor, tiles: list[dict[str, Any]]
-) -> tuple[Image.Image, list[dict[str, Any]]]:
+def channel_maps(network: Network, x: Tensor, tiles: list[Tile]) -> tuple[Image.Image, list[dict[str, Any]]]:
     """The map of each tile's channel after its ReLU, side by side, a row for each module.
 
     Args:
-        tiles: each with its `module`, `path` and `channel`, as benchmarks/what_it_sees.py records them.
+        tiles: the channels, those of a module one after the other.
 
     Returns:
         A gray picture, and for each tile the box of its map in there and `most`, the value that is white.
     """
     with torch.inference_mode():
-        seen = activations(network, x, dict.fromkeys(tile["path"] for tile in tiles))
-    maps = [seen[tile["path"]].output[0, tile["channel"]].numpy() for tile in tiles]
+        seen = activations(network, x, dict.fromkeys(tile.path for tile in tiles))
+    maps = [seen[tile.path].output[0, tile.channel].numpy() for tile in tiles]
     rows: dict[str, list[int]] = {}
     for number, tile in enumerate(tiles):
-        rows.setdefault(tile["module"], []).append(number)
+        rows.setdefault(tile.module, []).append(number)
     widths = {module: sum(maps[i].shape[1] for i in own) for module, own in rows.items()}
     sheet = np.zeros((sum(maps[own[0]].shape[0] for own in rows.values()), max(widths.values())), np.uint8)
     boxes: list[dict[str, Any]] = []
@@ -60,7 +58,7 @@ def channel_maps(
         for i in own:
             width, most = maps[i].shape[1], float(maps[i].max())
             sheet[top : top + height, left : left + width] = np.round(255 * maps[i] / (most or 1))
-            what = {key: tiles[i][key] for key in ("path", "channel")}
+            what = {"path": tiles[i].path, "channel": tiles[i].channel}
             boxes.append(what | {"box": [left, top, width, height], "most": round(most, 3)})
             left += width
         top += height
@@ -88,7 +86,7 @@ def places(loaded: Loaded, x: Tensor) -> dict[str, Any]:
 
 def main(
     weights: str = "bvlc",
-    tiles: str = "what_it_sees",
+    channels: int = 4,
     record: str = f"seeing_{PHOTOGRAPH}",
     steps: int = 16,
 ) -> int:
@@ -96,7 +94,7 @@ def main(
 
     Args:
         weights: A published name, or a file.
-        tiles: The record of benchmarks/what_it_sees.py, of the same weights, whose channels are shown.
+        channels: Of each branch, drawn as benchmarks/what_it_sees.py draws them.
         record: Name of the record and of the pictures beside it, in data/results.
         steps: Of a dream, at each of its sizes.
     """
@@ -104,7 +102,7 @@ def main(
     loaded = load_weights(weights, heads=False)
     picture = photographs([PHOTOGRAPH])[PHOTOGRAPH]
     x = loaded.info.preprocess(picture)[None]
-    sheet, boxes = channel_maps(loaded.network, x, results.load(tiles).outcome["tiles"])
+    sheet, boxes = channel_maps(loaded.network, x, tiles_of(loaded.network.architecture, channels))
     pictures = {f"{record}_maps.png": sheet}
     for path in DREAMS:
         pictures[f"{record}_dream_{path}.webp"] = dream(loaded.network, picture, path, steps=steps)

@@ -13,6 +13,7 @@ from inception_lib.book.figures.plots import (
     plot_gradients,
     plot_training,
 )
+from inception_lib.book.figures.seen import lit, plot_filters, plot_pictures, plot_tiles
 from inception_lib.book.figures.style import (
     COLORS,
     INK,
@@ -41,12 +42,16 @@ __all__ = [
     "draw_module",
     "draw_network",
     "line_color",
+    "lit",
     "name_lines",
     "picture_grid",
     "plot_arms",
     "plot_audit",
     "plot_errors",
+    "plot_filters",
     "plot_gradients",
+    "plot_pictures",
+    "plot_tiles",
     "plot_training",
     "plt",
     "show",

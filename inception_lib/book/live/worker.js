@@ -29,7 +29,9 @@ export function serve(port) {
       const found = file
         ? read(file.name, new Uint8Array(await file.arrayBuffer()), known)
         : { ...packed, weights: unpack(packed.weights, bytes) };
-      found.architecture = complete(found.architecture, known?.defaults ?? {});
+      for (const part of ["architecture", "preprocess"]) {
+        found[part] = complete(found[part], known?.defaults ?? {});
+      }
       const { weights, ...about } = found;
       network = null; // its memory first, which may be large
       network = new Network(found.architecture, weights, await kernels(module));

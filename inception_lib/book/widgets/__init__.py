@@ -20,9 +20,11 @@ from inception_lib.book.widgets.lowrank import LowRankWidget
 from inception_lib.book.widgets.map import MapWidget
 from inception_lib.book.widgets.morph import MorphWidget
 from inception_lib.book.widgets.network import NetworkWidget
+from inception_lib.book.widgets.photo import PhotoWidget
 from inception_lib.book.widgets.pooling import PoolingWidget
 from inception_lib.book.widgets.quiz import Quiz
 from inception_lib.book.widgets.reduction import ReductionWidget
+from inception_lib.book.widgets.seeing import SeeingWidget
 from inception_lib.book.widgets.training import TrainingWidget
 from inception_lib.book.widgets.votes import VotesWidget
 from inception_lib.book.widgets.wall import WallWidget
@@ -43,9 +45,11 @@ __all__ = [
     "MapWidget",
     "MorphWidget",
     "NetworkWidget",
+    "PhotoWidget",
     "PoolingWidget",
     "Quiz",
     "ReductionWidget",
+    "SeeingWidget",
     "ThreeLossesWidget",
     "TrainingWidget",
     "VotesWidget",

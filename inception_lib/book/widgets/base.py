@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
 import traitlets as t
+from PIL import Image
 
 from inception_lib.book import results
 from inception_lib.book.scripts import joined
@@ -39,6 +42,18 @@ def choice(options: tuple, default: Any, label: str, names: tuple[str, ...] | No
 def steps(options: tuple, default: Any, label: str, step: float) -> t.Enum:
     """A setting that is a number in equal steps, from the first of `options` to the last."""
     return t.Enum(options, default).tag(sync=True, label=label, min=options[0], max=options[-1], step=step)
+
+
+def data_uri(data: bytes, kind: str) -> str:
+    """A picture's file, of a kind as `jpeg`, as the page can hold it."""
+    return f"data:image/{kind};base64," + base64.b64encode(data).decode()
+
+
+def jpeg(picture: Image.Image, quality: int = 80) -> str:
+    """A picture as a small file in the page."""
+    with io.BytesIO() as file:
+        picture.save(file, "JPEG", quality=quality)
+        return data_uri(file.getvalue(), "jpeg")
 
 
 def recorded(name: str) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from functools import cache
 from math import ceil
@@ -13,7 +11,7 @@ import numpy as np
 import traitlets as t
 
 from inception_lib.book.photographs import photographs
-from inception_lib.book.widgets.base import Widget, choice, number, recorded, steps
+from inception_lib.book.widgets.base import Widget, choice, jpeg, number, recorded, steps
 from inception_lib.evaluation.plan import CROPS, SQUARES, plan, scheme
 
 SCALES = scheme(144).scales
@@ -136,11 +134,13 @@ def crop_table() -> dict:
         for key in dict.fromkeys(order)
     ]
     totals = [sum(column) for column in zip(*found.values(), strict=True)]
-    with io.BytesIO() as file:
-        photographs([name])[name].save(file, "JPEG", quality=80)
-        source = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
     return {
-        "picture": {"src": source, "width": width, "height": height, "alt": _SAID[name]},
+        "picture": {
+            "src": jpeg(photographs([name])[name]),
+            "width": width,
+            "height": height,
+            "alt": _SAID[name],
+        },
         "classes": record["classes"],
         "mean_classes": best(totals)[:5],
         "views": views,

@@ -1,6 +1,7 @@
 // Colors of a feature map's values.
 
-// 256 colors from black over a branch's to white, in gray where there is none; as an ImageData has them.
+// 256 colors from black over the branch's to white, in gray where there is none; as an ImageData has them.
+// Small values are lifted, as a screen's gamma would: most of what a map has is small.
 const ramps = new Map();
 export function rampOf(root, branch) {
   const color = branch ? getComputedStyle(root).getPropertyValue(`--iw-${branch}`).trim() : "#7f7f7f";
@@ -8,7 +9,8 @@ export function rampOf(root, branch) {
     const middle = [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16));
     ramps.set(
       color,
-      Uint32Array.from({ length: 256 }, (_, i) => {
+      Uint32Array.from({ length: 256 }, (_, level) => {
+        const i = 255 * (level / 255) ** 0.65;
         const [r, g, b] = middle.map((v) =>
           Math.round(i < 128 ? v * i / 127.5 : v + (255 - v) * (i / 127.5 - 1))
         );

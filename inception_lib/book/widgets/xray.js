@@ -3,8 +3,9 @@ import { Live, parts } from "../live/client.js";
 import { explain, softmax, wayTo } from "../live/explain.js";
 import { make, run } from "./common.js";
 import { chipsOf, mark, paintMaps, shapesOf, show } from "./xray_maps.js";
+import { stripOf } from "./xray_strip.js";
 import { boxesOf, caption, stageOf } from "./xray_stage.js";
-import { beyond, fill, moduleOf, nameOfMaps, placeOf, verdictOf, written } from "./xray_words.js";
+import { beyond, fill, moduleOf, nameOfMaps, placeOf, shortName, verdictOf, written } from "./xray_words.js";
 
 const BRANCHES = ["1x1", "3x3", "5x5", "pool"];
 
@@ -21,19 +22,26 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
   const fields = Object.fromEntries(model.get("fields").map(({ name }, i) => [name, controls.children[i]]));
   const fold = make("details", { class: "iw-fold" }, make("summary", {}, "All of it as numbers"));
   const numbers = make("div", { class: "iw-controls" });
-  numbers.append(...["path", "channel", "row", "column", "x", "y", "scale"].map((name) => fields[name]));
-  const switches = BRANCHES.map((branch) => fields[`off_${branch}`]); // in a module's columns, else in the fold
+  const folded = "radius turn x y colors path channel row column scale off_in".split(" ");
+  numbers.append(...folded.map((name) => fields[name]));
   fold.append(numbers);
+  const switches = Object.fromEntries(BRANCHES.map((branch) => [branch, fields[`off_${branch}`]]));
 
   const stage = stageOf(side, (thing) => set(thing), () => s, table);
   const answers = make("div", { class: "iw-answers" });
   const verdict = make("p", { class: "iw-verdict" });
   const chips = make("div", { class: "iw-chips", role: "group", "aria-label": "Layer" });
+  const banner = make("p", { class: "iw-banner", hidden: true });
   const columns = make("div", { class: "iw-columns" });
+  const strip = stripOf((at) => set(at));
   const scale = make("p", { class: "iw-small" });
   const sum = make("div", { class: "iw-sum" });
-  const left = make("div", {}, stage.root, answers, verdict), right = make("div", {}, columns, scale, sum);
+  const says = make("div", { class: "iw-says" }, verdict, answers);
+  const left = make("div", { class: "iw-left" }, stage.root, says, stage.hands);
+  stage.hands.prepend(fields.shape, fields.drawing);
+  const right = make("div", { class: "iw-right" }, banner, columns, strip.root, scale, sum);
   results.append(chips, make("div", { class: "iw-xray" }, left, right), fold);
+  controls.hidden = true; // all of them have their place elsewhere
 
   // The network, once; then an answer to the newest settings, one after the other.
   const live = parts(model).then(async (all) => {
@@ -56,11 +64,15 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     asking = true;
     try {
       for (let wanted = asked(s); answer?.key !== wanted.key; wanted = asked(s)) {
-        const { image, off, key } = wanted;
-        const without = off.length ? await network.live.run({ image, off, wait: true }) : null;
-        // the last run is the whole network's: its maps are shown
+        const { image, off, module, key } = wanted;
+        const without = off.length ? await network.live.run({ image, off, keep: "all", wait: true }) : null;
         const whole = await network.live.run({ image, keep: "all", wait: true });
-        answer = { key, logits: whole.logits, off: without?.logits, kept: whole.kept };
+        // what is switched off is shown as it was; from its module's end on, all is without it
+        const kept = { ...whole.kept }, paths = Object.keys(network.maps);
+        if (without) {
+          for (const path of paths.slice(paths.indexOf(module))) kept[path] = without.kept[path];
+        }
+        answer = { key, logits: whole.logits, off: without?.logits, kept };
         repaint();
       }
     } catch (error) {
@@ -71,9 +83,9 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
   }
 
   const asked = (now) => {
-    const module = moduleOf(now.path);
+    const module = now.off_in || moduleOf(now.path);
     const off = module ? BRANCHES.filter((b) => now[`off_${b}`]).map((branch) => ({ module, branch })) : [];
-    return { image: stage.image, off, key: `${stage.key} ${JSON.stringify(off)}` };
+    return { image: stage.image, off, module, key: `${stage.key} ${JSON.stringify(off)}` };
   };
 
   // The filters of a layer come a moment after it is chosen.
@@ -93,7 +105,9 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     const [, height = 1, width = 1] = network.maps[path], [, h = 1, w = 1] = network.maps[s.path];
     const moved = (at, before, after) =>
       Math.min(after, Math.floor((Math.min(at, before) - 0.5) / before * after) + 1);
-    set({ path, channel: 1, row: moved(s.row, h, height), column: moved(s.column, w, width) });
+    // what is switched off stays so, and is seen in the later maps
+    const off_in = BRANCHES.some((b) => s[`off_${b}`]) ? s.off_in || moduleOf(s.path) || "" : "";
+    set({ path, off_in, channel: 1, row: moved(s.row, h, height), column: moved(s.column, w, width) });
   };
 
   return (now) => {
@@ -103,11 +117,14 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     if (!network) return { words: "The network is on its way.", data: { answered: "" } };
     ask();
     const module = moduleOf(s.path);
-    show(view, columns, network, s.path, fields, set);
-    if (!module && switches[0].parentNode !== numbers) numbers.append(...switches);
-    for (const chip of chips.children) {
-      chip.setAttribute("aria-pressed", String(chip.value === (module ?? s.path)));
+    const off = asked(s);
+    show(view, columns, network, s.path, set);
+    for (const branch of BRANCHES) { // switches are where their branch is
+      const place = off.module === module && view.heads[branch] || numbers;
+      if (switches[branch].parentNode !== place) place.append(switches[branch]);
     }
+    press(chips, module ?? s.path);
+    announce(banner, off, module, () => lookAt(endOf(network.about, off.off[0])));
     const [channels, height = 1, width = 1] = network.maps[s.path];
     const at = {
       channel: Math.min(s.channel, channels) - 1,
@@ -123,7 +140,14 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
     const said = verdictOf(network.about.classes, whole, without);
     fill(answers, network.about.classes, whole, without);
     verdict.textContent = said;
-    scale.textContent = paintMaps(view, answer, s, columns);
+    scale.textContent = paintMaps(
+      view,
+      answer,
+      s,
+      columns,
+      off.off.map(({ module, branch }) => module + branch),
+    );
+    strip.paint(network, module, answer, columns, s.path, at.channel);
     const value = answer.kept[s.path].values[(at.channel * height + at.row) * width + at.column];
     mark(view, s.path, at);
     const way = wayTo(network.about.architecture, s.path), step = way.at(-1);
@@ -152,6 +176,35 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
       },
     };
   };
+}
+
+// The chip of the layer that is shown, in view where the chips are a strip to scroll.
+function press(chips, name) {
+  for (const chip of chips.children) {
+    const here = chip.value === name;
+    if (here && chip.getAttribute("aria-pressed") !== "true") {
+      chips.scrollLeft = chip.offsetLeft - (chips.clientWidth - chip.offsetWidth) / 2;
+    }
+    chip.setAttribute("aria-pressed", String(here));
+  }
+}
+
+// The last layer of a branch.
+function endOf({ architecture }, { module, branch }) {
+  const { branches } = architecture.layers.find(({ name }) => name === module);
+  return `${module}/${branches.find(({ name }) => name === branch).layers.at(-1).name}`;
+}
+
+// What is switched off elsewhere, and the way there.
+function announce(banner, { off, module }, shown, back) {
+  banner.hidden = off.length === 0 || module === shown;
+  if (banner.hidden) return void (banner.dataset.said = "");
+  const names = off.map(({ branch }) => branch).join(", ");
+  if (banner.dataset.said === `${module} ${names}`) return;
+  banner.dataset.said = `${module} ${names}`;
+  const button = make("button", { type: "button" }, `Back to ${shortName(module)}`);
+  button.addEventListener("click", back);
+  banner.replaceChildren(`In ${shortName(module)} switched off: ${names}. `, button);
 }
 
 function refused(results, sentence) {

@@ -13,23 +13,19 @@ from inception_lib.book.widgets.base import Widget, choice, number
 from inception_lib.data.shapes import CLASSES, SIDE
 from inception_lib.networks.googlenet import googlenet
 
+_MODULES = tuple(layer.name for layer in googlenet(heads=False).layers if layer.name.startswith("inception_"))
 DRAWING = "drawing"  #: in place of a class: what the reader drew
 LONGEST = 400  #: letters of a drawing, which has its place in the page's address
 STROKES = "(?:(?:[0-9a-zA-X]{2})+(?:-(?:[0-9a-zA-X]{2})+)*)?"  # as live/shapes.js writes them
-_MODULE = "inception_"
 #: What can be looked at: all but whole modules, whose branches are, and dropout, which does nothing here.
 PATHS = (
     "input",
-    *(
-        step.path
-        for step in walk(googlenet(heads=False))
-        if step.path != "dropout" and ("/" in step.path or not step.path.startswith(_MODULE))
-    ),
+    *(step.path for step in walk(googlenet(heads=False)) if step.path not in ("dropout", *_MODULES)),
 )
 
 
 def _name(path: str) -> str:
-    return path.removeprefix(_MODULE).replace("/", ", ").replace("_", " ")
+    return path.removeprefix("inception_").replace("/", ", ").replace("_", " ")
 
 
 class XrayWidget(Living, Widget):
@@ -38,9 +34,10 @@ class XrayWidget(Living, Widget):
     Settings of the image: `shape` (a class, or the reader's `drawing`), its center `x`, `y` and `radius` in
     hundredths of the image's side, its `turn` in degrees, and `colors`, a number that stands for some. What
     is looked at: `path`, a layer, and `channel`, `row`, `column`, from 1; where a map has fewer, its last.
-    `scale`: whether the brightest of the layer or of each map is white. `off_*`: whether this branch of the
-    module that is looked at is set to zero. Its numbers are those of the engine in the page, which the tests
-    hold against torch.
+    `scale`: whether the brightest of the layer or of each map is white. `off_*`: whether this branch is set
+    to zero, in the module `off_in`, or if that is "" in the one that is looked at; later maps are then those
+    of the network without it. Its numbers are those of the engine in the page, which the tests compare with
+    torch.
     """
 
     script = "xray.js"
@@ -63,6 +60,9 @@ class XrayWidget(Living, Widget):
     off_3x3 = t.Bool(False).tag(sync=True, label="3x3 branch off", branch="3x3")
     off_5x5 = t.Bool(False).tag(sync=True, label="5x5 branch off", branch="5x5")
     off_pool = t.Bool(False).tag(sync=True, label="pool branch off", branch="pool")
+    off_in = choice(
+        ("", *_MODULES), "", "Branches are off in", ("the module that is looked at", *map(_name, _MODULES))
+    )
     drawing = t.Unicode("").tag(sync=True, label="Drawing", pattern=STROKES, longest=LONGEST)
 
     def __init__(self, **settings: Any) -> None:

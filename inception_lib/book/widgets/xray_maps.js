@@ -5,6 +5,7 @@ import { rampOf } from "./ramp.js";
 import { count, digits, moduleOf, nameOf, shortName } from "./xray_words.js";
 
 const TILE = 48, GAP = 3; // of a map in its canvas, in pixels
+const ACROSS = [4, 6, 8, 10, 12, 16]; // maps side by side in a column
 
 // Of every path that can be looked at the shape of its maps.
 export function shapesOf({ layers, input }) {
@@ -22,8 +23,13 @@ export function shapesOf({ layers, input }) {
 
 export function chipsOf({ layers }, choose) {
   const shown = layers.filter(({ is }) => is !== "Dropout");
-  return [{ name: "input" }, ...shown].map(({ name, branches }) => {
-    const chip = make("button", { type: "button", value: name }, shortName(name));
+  return [{ name: "input" }, ...shown].map(({ name, is, branches }) => {
+    const minor = is === "Pool" || is === "LRN" || name.endsWith("_reduce");
+    const chip = make(
+      "button",
+      { type: "button", value: name, class: minor ? "iw-minor" : null },
+      shortName(name),
+    );
     const first = branches?.find((b) => b.name === "3x3") ?? branches?.[0];
     chip.addEventListener("click", () => choose(first ? `${name}/${first.layers.at(-1).name}` : name));
     return chip;
@@ -31,9 +37,10 @@ export function chipsOf({ layers }, choose) {
 }
 
 // Builds the columns of a module, or the one of another layer, where the last path was in another.
-export function show(view, columns, { about, maps }, path, fields, set) {
+export function show(view, columns, { about, maps }, path, set) {
   const name = moduleOf(path) ?? path;
   if (view.name === name) return;
+  view.heads = {}; // of each branch, where its switch is
   view.name = name;
   view.answer = null;
   view.groups = [];
@@ -52,10 +59,16 @@ export function show(view, columns, { about, maps }, path, fields, set) {
     const groups = branch.layers.map((inner) =>
       group(`${name}/${inner.name}`, branch.name, nameOf(inner.name))
     );
+    const head = view.heads[branch.name] = make("div", { class: "iw-switch" });
     return make(
       "div",
-      { class: `iw-column iw-${branch.name}`, role: "group", "aria-label": `${branch.name} branch` },
-      fields[`off_${branch.name}`],
+      {
+        class: `iw-column iw-${branch.name}`,
+        role: "group",
+        "aria-label": `${branch.name} branch`,
+        "data-branch": branch.name,
+      },
+      head,
       ...groups,
     );
   }));
@@ -63,10 +76,10 @@ export function show(view, columns, { about, maps }, path, fields, set) {
 
 // The maps of one layer, in one canvas.
 function groupOf(view, path, [channels, height = 1, width = 1], branch, title, set) {
-  const across = Math.min(
-    channels,
-    branch ? (channels <= 16 ? 4 : channels <= 48 ? 6 : 8) : channels <= 48 ? 8 : 12,
-  );
+  // in a branch's column about a square, which many maps fill as well as few; else a wide page
+  const across = branch
+    ? ACROSS.find((n) => channels <= n * n)
+    : Math.min(channels, channels <= 48 ? 12 : 20);
   const zoom = Math.max(1, Math.floor(TILE / Math.max(height, width)));
   const grid = {
     channels,
@@ -89,7 +102,14 @@ function groupOf(view, path, [channels, height = 1, width = 1], branch, title, s
   const frame = make("div", { class: "iw-maps" }, canvas, ...marks);
   // one of few channels is not blown up to the width of all
   frame.style.maxWidth = `${Math.max(1.6 * canvas.width, 80)}px`;
-  const size = height * width > 1 ? ` of ${height}x${width}` : "";
+  // in a module all are as large: the strip below says so
+  const size = !branch && height * width > 1 ? ` of ${height}x${width}` : "";
+  const words = make(
+    "p",
+    { class: "iw-small iw-of" },
+    make("b", {}, title),
+    ` ${count(channels, "map")}${size}`,
+  );
   const made = {
     path,
     branch,
@@ -97,12 +117,7 @@ function groupOf(view, path, [channels, height = 1, width = 1], branch, title, s
     marks,
     grid,
     at: null,
-    root: make(
-      "div",
-      {},
-      make("p", { class: "iw-small" }, `${title}: ${count(channels, "map")}${size}`),
-      frame,
-    ),
+    root: make("div", { class: "iw-group" }, words, frame),
   };
   const choose = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -141,6 +156,10 @@ function groupOf(view, path, [channels, height = 1, width = 1], branch, title, s
 
 // Where in a layer's maps the reader is: a frame around the position, and one around its map.
 export function mark(view, path, at) {
+  for (const { root, branch } of view.groups) {
+    const own = view.groups.find((group) => group.path === path).branch;
+    root.parentNode.classList.toggle("iw-here", branch === own);
+  }
   for (const group of view.groups) {
     const here = group.path === path, { canvas, grid, marks } = group;
     group.at = here ? at : null;
@@ -160,11 +179,11 @@ export function mark(view, path, at) {
 }
 
 // Paints what is not painted yet, and says what black and white stand for.
-export function paintMaps(view, answer, s, root) {
+export function paintMaps(view, answer, s, root, off) {
   const all = view.groups.map(({ path }) => answer.kept[path].values);
   const [low, high] = range(all);
   for (const [i, group] of view.groups.entries()) {
-    group.root.classList.toggle("iw-off", Boolean(group.branch && s[`off_${group.branch}`]));
+    group.root.classList.toggle("iw-off", off.includes(moduleOf(group.path) + group.branch));
     if (view.answer === answer && view.scale === s.scale) continue;
     const ramp = rampOf(root, group.branch);
     tiles(group, all[i], ramp, s.scale === "layer" ? [low, high] : null);
@@ -174,7 +193,7 @@ export function paintMaps(view, answer, s, root) {
   const said = s.scale === "map"
     ? "Black is 0, or each map's smallest value if below, and white its largest."
     : `Black is ${digits(low, 2)}, white is ${digits(high, 2)}, the largest value of these maps.`;
-  return `${said} Point at a map for its numbers; a click holds the position, another lets go.`;
+  return `${said} Point at a map: its numbers are below; a click holds the position, another lets go.`;
 }
 
 // From 0, or below it where there is something, to the largest.

@@ -4,23 +4,37 @@ import { drawn, look, strokesOf, withPoint } from "../live/shapes.js";
 import { make } from "./common.js";
 import { moduleOf } from "./xray_words.js";
 
-// The image that the reader makes: moved by a finger or by keys, or drawn.
+const OUT = 1.2, EIGHTH = Math.PI / 4; // where the handle is: so many radii out, and before the turn up right
+const REACH = 0.07; // of the image's side: how near the finger takes the handle
+
+// The handle that scales and turns the object, in parts of the image; it stays inside.
+function handleOf({ x, y, radius, turn }) {
+  const angle = turn * Math.PI / 180 - EIGHTH, out = OUT * radius / 100;
+  const inside = (v) => Math.min(0.97, Math.max(0.03, v));
+  return [inside(x / 100 + out * Math.cos(angle)), inside(y / 100 + out * Math.sin(angle))];
+}
+
+// The radius and the turn that put the handle there.
+function byHandle({ x, y }, atX, atY) {
+  const dx = atX - x / 100, dy = atY - y / 100;
+  const turn = Math.round((Math.atan2(dy, dx) + EIGHTH) * 180 / Math.PI);
+  const radius = Math.round(100 * Math.hypot(dx, dy) / OUT);
+  return { radius: Math.min(48, Math.max(8, radius)), turn: turn > 180 ? turn - 360 : turn };
+}
+
+// The image that the reader makes: moved, scaled and turned by a finger or by keys, or drawn.
 export function stageOf(side, set, now, table) {
   const canvas = make("canvas", { width: side, height: side, tabindex: 0, role: "application" });
   const overlay = make("svg", { viewBox: `0 0 ${side} ${side}`, "aria-hidden": "true" });
   const caption = make("figcaption", { class: "iw-small" });
   const repaint = make("button", { type: "button" }, "Repaint");
   const clear = make("button", { type: "button" }, "Draw your own");
-  const root = make(
-    "figure",
-    { class: "iw-stage" },
-    make("div", { class: "iw-photo" }, canvas, overlay),
-    caption,
-    make("div", { class: "iw-actions" }, repaint, clear),
-  );
+  const photo = make("div", { class: "iw-photo" }, canvas, overlay);
+  const root = make("figure", { class: "iw-stage" }, photo, caption);
+  const hands = make("div", { class: "iw-hands" }, make("div", { class: "iw-actions" }, repaint, clear));
   canvas.dataset.lmSuppressShortcuts = "true";
   const seen = new Map();
-  const own = { root, image: null, key: "" };
+  const own = { root, hands, image: null, key: "" };
 
   repaint.addEventListener("click", () => set({ colors: now().colors % 999 + 1 }));
   clear.addEventListener("click", () => {
@@ -28,16 +42,19 @@ export function stageOf(side, set, now, table) {
     set({ shape: table.drawing, drawing: "" });
   });
 
-  let held = null; // where in the thing the finger holds it
+  let held = null; // where in the thing the finger holds it, or "handle"
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
     return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
   };
+  const to = (v) => Math.round(100 * Math.min(1, Math.max(0, v)));
   const moved = (event, begins) => {
     const [x, y] = place(event), s = now();
     if (s.shape !== table.drawing) {
-      const to = (v) => Math.round(100 * Math.min(1, Math.max(0, v)));
-      if (begins) held = [x - s.x / 100, y - s.y / 100];
+      const [hx, hy] = handleOf(s);
+      if (begins) {
+        held = Math.hypot(x - hx, y - hy) < REACH ? "handle" : [x - s.x / 100, y - s.y / 100];
+      } else if (held === "handle") set(byHandle(s, x, y));
       else set({ x: to(x - held[0]), y: to(y - held[1]) });
       return;
     }
@@ -95,11 +112,16 @@ export function stageOf(side, set, now, table) {
     );
   };
   own.frame = (boxes, words) => {
-    overlay.replaceChildren(...boxes.flatMap(({ branch, chosen, left, top, right, bottom }) => {
-      const place = { x: left, y: top, width: right + 1 - left, height: bottom + 1 - top };
-      const own_class = `iw-frame ${branch ? `iw-${branch}` : "iw-ink"}${chosen ? " iw-chosen" : ""}`;
-      return [make("rect", { class: "iw-halo", ...place }), make("rect", { class: own_class, ...place })];
-    }));
+    const [x, y] = handleOf(now()), at = { cx: side * x, cy: side * y, r: 2.2 };
+    const handle = now().shape === table.drawing ? [] : [make("circle", { class: "iw-handle", ...at })];
+    overlay.replaceChildren(
+      ...handle,
+      ...boxes.flatMap(({ branch, chosen, left, top, right, bottom }) => {
+        const place = { x: left, y: top, width: right + 1 - left, height: bottom + 1 - top };
+        const own_class = `iw-frame ${branch ? `iw-${branch}` : "iw-ink"}${chosen ? " iw-chosen" : ""}`;
+        return [make("rect", { class: "iw-halo", ...place }), make("rect", { class: own_class, ...place })];
+      }),
+    );
     caption.textContent = own.full
       ? `The drawing is full: its ${table.longest} letters are all that an address carries. ${words}`
       : words;

@@ -109,13 +109,16 @@ export function written(about, place, way, found) {
   const one = found.terms[0].products.length === 1;
   const row = (name, how, number) =>
     make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, how), make("td", {}, number));
-  const rows = shown.map(({ channel, sum, products }) => row(of(channel), how(products, one), digits(sum)));
+  const most = one ? null : [0, 1].map((i) => largestOf(shown, i));
+  const rows = shown.map(({ channel, sum, products }) =>
+    row(of(channel), one ? how(products) : patches(products, most), digits(sum))
+  );
   if (others) rows.push(row(`the other ${count(others, "channel")}`, "", digits(rest)));
   rows.push(row("bias", "", digits(found.bias)), row("sum", "", digits(found.sum)));
   if (found.relu) rows.push(row("ReLU: nothing below 0", "", digits(found.value)));
   const title =
     `${count(found.terms.length, "channel")}, ${count(found.terms[0].products.length, "product")} each: ` +
-    "input x weight, summed by channel, the largest first.";
+    `input x weight, summed by channel, the largest first.${one ? "" : " In the pictures gray is 0."}`;
   const body = make("tbody", {}, ...rows);
   const sums = make("table", { class: "iw-table" }, make("caption", {}, title), body);
   const table = make(
@@ -126,10 +129,25 @@ export function written(about, place, way, found) {
   return one ? [head, table] : [head, table, kernelOf(shown[0], of(shown[0].channel))];
 }
 
-function how(products, one) {
-  if (one) return `${digits(products[0][0])} x ${digits(products[0][1])}`;
+const how = ([[input, weight]]) => `${digits(input)} x ${digits(weight)}`;
+
+const largestOf = (terms, i) =>
+  terms.reduce((most, { products }) => products.reduce((m, p) => Math.max(m, Math.abs(p[i])), most), 1e-9);
+
+// What a window sees of one channel, and its weights there, as two small pictures: gray is 0, white positive.
+function patches(products, most) {
   const some = products.filter(([input]) => input !== 0).length;
-  return `${count(some, "product")} other than 0`;
+  const label = `${count(some, "product")} other than 0`;
+  const [inputs, weights] = [0, 1].map((i) => patch(products.map((p) => p[i] / most[i])));
+  return make("span", { class: "iw-patches", role: "img", "aria-label": label }, inputs, "x", weights);
+}
+
+function patch(values) {
+  const wide = Math.sqrt(values.length), canvas = make("canvas", { width: wide, height: wide });
+  const image = new ImageData(wide, wide);
+  values.forEach((value, i) => image.data.set([...Array(3).fill(127.5 + 127.5 * value), 255], 4 * i));
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
 }
 
 // All products of one channel, as its window has them.
