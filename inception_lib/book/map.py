@@ -74,6 +74,7 @@ CHAPTERS = (
         ("pool5",),
     ),
     Chapter("05_whole_network", "The whole network", _ALL),
+    Chapter("audit", "The audit of Table 1", _ALL),
     Chapter(
         "06_auxiliary_classifiers", "Auxiliary classifiers", ("aux*",), "the two heads", ("aux1", "aux2")
     ),
