@@ -5,6 +5,8 @@ Runs on `_build/html`, which `make test` builds first.
 
 from __future__ import annotations
 
+import json
+import re
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -12,6 +14,11 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from playwright.sync_api import expect
+
+from inception_lib.book import widgets
+from tools import reference
+from tools.shared_widgets import STATES, VIEW
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
 MAX_PAGE_BYTES = 1_500_000
@@ -26,6 +33,7 @@ def page_names() -> list[str]:
 
 PAGE_NAMES = page_names()
 OTHERS = ["index.html", "search.html", "genindex.html"]
+MODULE_PAGES = [f"{module.__name__}.html" for module in reference.documented()]
 every_page = pytest.mark.parametrize("name", PAGE_NAMES)
 
 
@@ -47,7 +55,27 @@ def test_every_built_page_is_in_the_table_of_contents(pages):
     assert built == {*PAGE_NAMES, *OTHERS}
 
 
-@pytest.mark.parametrize("name", [*PAGE_NAMES, *OTHERS])
+def test_the_reference_has_a_page_for_each_module_and_leads_to_it(pages):
+    linked = {address for _, address in links(parsed(pages / "library.html")) if "library/" in address}
+    assert {path.name for path in (pages / "library").glob("*")} == set(MODULE_PAGES)
+    assert {f"library/{name}" for name in MODULE_PAGES} <= linked
+    assert (pages / "library.html").stat().st_size < 150_000
+
+
+def test_chapters_are_numbered_and_nothing_else_is(pages):
+    toc = yaml.safe_load((BOOK / "_toc.yml").read_text())
+    chapters, appendices = ([entry["file"] for entry in part["chapters"]] for part in toc["parts"])
+    titles = {name: parsed(pages / f"{name}.html").select_one("article h1").text for name in chapters}
+    for number, (name, title) in enumerate(titles.items(), 1):
+        assert title.startswith(f"{number}. ")
+        in_sidebar = parsed(pages / "intro.html").select_one(f'.bd-sidebar a[href="{name}.html"]').text
+        assert title.startswith(in_sidebar.strip())
+        assert all(not heading.text[0].isdigit() for heading in parsed(pages / f"{name}.html").select("h2"))
+    for name in appendices:
+        assert not parsed(pages / f"{name}.html").select_one("article h1").text[0].isdigit()
+
+
+@pytest.mark.parametrize("name", [*PAGE_NAMES, *OTHERS, *(f"library/{name}" for name in MODULE_PAGES)])
 def test_no_link_is_broken(pages, name):
     broken = []
     for tag, address in links(parsed(pages / name)):
@@ -58,7 +86,7 @@ def test_no_link_is_broken(pages, name):
             if not (tag == "a" and parts.scheme in ("http", "https", "mailto")) and parts.scheme != "data":
                 broken.append(f"<{tag}> loads {address}")
             continue
-        target = pages / unquote(parts.path) if parts.path else pages / name
+        target = (pages / name).parent / unquote(parts.path) if parts.path else pages / name
         if not target.is_file():
             broken.append(f"{address}: no such file")
         elif anchor and target.suffix == ".html" and tag == "a":
@@ -101,6 +129,20 @@ def test_weight_of_the_page(pages, name):
     images = {img["src"] for img in soup.find_all("img", src=True) if not urlsplit(img["src"]).scheme}
     weight = (pages / name).stat().st_size + sum((pages / unquote(src)).stat().st_size for src in images)
     assert weight < MAX_PAGE_BYTES
+
+
+@every_page
+def test_widgets_on_the_page_are_those_that_it_shows_and_hold_no_code(pages, name):
+    text = (pages / name).read_text(encoding="utf-8")
+    shown = {json.loads(view)["model_id"] for _, view in VIEW.findall(text)}
+    found = STATES.search(text)
+    states = json.loads(found[1])["state"] if found else {}
+    assert set(states) == shown
+    for record in states.values():
+        assert "_css" not in record["state"]
+        assert (pages / "_static" / "widgets" / f"{record['state']['_esm']}.js").is_file()
+    if found:  # below all text, so that nobody waits for it
+        assert "<p>" not in text[found.start() :]
 
 
 @every_page
@@ -211,6 +253,87 @@ def test_no_flash_of_the_wrong_theme(chromium, site_url, scheme):
     page.goto(f"{site_url}/intro.html")
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
     context.close()
+
+
+# engine and weights come after the first view; MathJax and its fonts are not ours
+NOT_OWN = ("/mathjax/", "/live.js", "/live-large.js")
+
+
+@every_page
+def test_bytes_and_files_of_the_first_view(chromium, site_url, name):
+    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    own: dict[str, int] = {}
+    page.on("response", lambda answer: own.update({answer.url: len(answer.body())}))
+    page.goto(f"{site_url}/{name}", wait_until="load")
+    page.wait_for_timeout(300)
+    context.close()
+    own = {url: size for url, size in own.items() if not any(part in url for part in NOT_OWN)}
+    assert sum(own.values()) < MAX_PAGE_BYTES, own
+    assert not [url for url in own if "fontawesome" in url or "searchindex" in url]
+    code = [url for url in own if url.endswith((".js", ".css")) or ".js?" in url or ".css?" in url]
+    assert len([url for url in code if "/widgets/" not in url]) <= 4, code
+
+
+def test_mathematics_waits_for_the_widgets(chromium, site_url):
+    context = chromium.new_context()
+    page = context.new_page()
+    page.route("**/mathjax/**", lambda route: None)  # it never comes
+    page.goto(f"{site_url}/02_one_by_one_convolution.html", wait_until="commit")
+    page.wait_for_function("document.documentElement.dataset.widgetsReady === '1'")
+    assert page.locator(".inception-widget").count() >= 2
+    context.close()
+
+
+def test_icons_are_drawn_in_both_themes(visit, site_url):
+    seen = visit(f"{site_url}/02_one_by_one_convolution.html")
+    for scheme in ("light", "dark"):
+        page = seen.look(scheme=scheme).page
+        unseen = page.eval_on_selector_all(
+            ":is(.fas, .fa-solid, .fab)",
+            """all => all.filter(i => i.checkVisibility()).filter(i => {
+              const { maskImage, backgroundColor } = getComputedStyle(i), box = i.getBoundingClientRect();
+              return !maskImage.startsWith("url(") || backgroundColor === "rgba(0, 0, 0, 0)" ||
+                box.width < 8 || box.height < 8;
+            }).map(i => i.outerHTML)""",
+        )
+        assert unseen == []
+
+
+def test_every_icon_on_a_page_has_a_drawing(pages):
+    drawn = (BOOK / "_static" / "page.css").read_text()
+    wanted = {
+        kind
+        for path in pages.rglob("*.html")
+        for icon in parsed(path).select(".fas, .fa-solid, .fab, .far")
+        for kind in icon["class"]
+        if kind.startswith("fa-") and kind not in ("fa-solid", "fa-lg")
+    }
+    assert len(wanted) > 8 and not [kind for kind in wanted if f".{kind} {{" not in drawn]
+
+
+def test_the_gallery_shows_each_widget_and_lets_nobody_into_the_picture(visit, site_url):
+    seen = visit(f"{site_url}/widgets.html")
+    glances = seen.page.locator(".widget-glance")
+    assert glances.count() == len(widgets.__all__)
+    for glance in glances.all():
+        glance.scroll_into_view_if_needed()
+        expect(glance.locator(".inception-widget")).to_have_count(1)
+        assert glance.get_attribute("inert") is not None and glance.get_by_role("alert").count() == 0
+    assert seen.errors == seen.failed == []
+    assert seen.page.evaluate("!document.activeElement.closest('.widget-glance')")
+
+
+def test_the_search_shows_no_tex(visit, site_url):
+    page = visit(f"{site_url}/search.html?q=receptive").page
+    page.wait_for_selector("#search-results li p.context")
+    found = " ".join(page.locator("#search-results li").all_inner_texts())
+    assert "receptive" in found and not re.search(r"\\[(\[]|\\\w+\{", found)
+
+
+def test_the_searchs_index_has_no_word_of_tex(pages):
+    terms = json.loads(re.search(r'"terms": ?(\{[^{}]*\})', (pages / "searchindex.js").read_text())[1])
+    assert "convolut" in terms and not {"frac", "mathrm", "operatornam", "cdot"} & set(terms)
 
 
 def test_search_finds_a_chapter(visit, site_url):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from ipywidgets.embed import embed_data
 
 from inception_lib.book.widgets.base import FOLDER
+from tools import shared_widgets
 
 # what a widget says to a screen reader it says once the reader has stopped moving; a test does not wait
 AT_ONCE = "<script>window.setTimeout = (call, _, ...given) => { call(...given); return 0; };</script>"
@@ -46,13 +48,14 @@ def script(kind: str, content: object) -> str:
 def write_page(path: Path, views: list, head: str = AT_ONCE) -> str:
     """Write a page that shows some widgets in this order; a widget may come twice. Gives its address."""
     data = embed_data(views=views, drop_defaults=False)
-    kind = "application/vnd.jupyter.widget-"
-    path.write_text(
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Widgets</title>'
-        + f"{head}</head><body>"
-        + script(kind + "state+json", data["manager_state"])
-        + "".join(script(kind + "view+json", view) for view in data["view_specs"])
-        + f"<script>{(FOLDER / 'static.js').read_text(encoding='utf-8')}</script></body></html>",
-        encoding="utf-8",
+    page = (
+        '<!doctype html><html lang="en" data-content_root="./"><head><meta charset="utf-8">'
+        + f"<title>Widgets</title>{head}"
+        + script(shared_widgets.KIND + "state+json", data["manager_state"])
+        + '<script src="_static/static.js"></script></head><body>'
+        + "".join(script(shared_widgets.KIND + "view+json", view) for view in data["view_specs"])
+        + "</body></html>"
     )
+    path.write_text(shared_widgets.shared(page, path.parent), encoding="utf-8")
+    shutil.copy(FOLDER / "static.js", path.parent / "_static")
     return path.as_uri()

@@ -8,8 +8,13 @@
 - What scrolls inside itself can be reached by the keyboard.
 - Where the environment says what the repository's public address is, chapters link to it, to Binder and to
   Colab; otherwise there are no such links, since none could work.
-- The library reference and the index of the widgets are made from the library, at each build.
+- The library reference, a page for each module, and the gallery of the widgets are made from the library, at
+  each build.
 - The script with the engine and the network that pages run is written beside the pages.
+- The search's index has no mathematics in it.
+- Each chapter has the map of the network under its title.
+
+What is done to a page once it is written out is in finishing.py.
 """
 
 from __future__ import annotations
@@ -26,14 +31,24 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.errors import ConfigError
+from sphinx.search import WordCollector
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # Sphinx imports this file by its own name, without its package
-from tools import reference  # noqa: E402
+from tools import bundles, reference, shared_widgets  # noqa: E402
 
 GENERATED = ("library", "widgets")
 EXECUTED = ("inception_lib", "data", "constraints.txt")  # what a notebook's numbers come from
-DRAWN = ("book/_static", "tools/local_ext.py", "tools/reference.py")  # what a page looks like
+# what a page looks like, and how it loads
+DRAWN = (
+    "book/_static",
+    "inception_lib/book/widgets/static.js",
+    "tools/bundles.py",
+    "tools/finishing.py",
+    "tools/local_ext.py",
+    "tools/reference.py",
+    "tools/shared_widgets.py",
+)
 DESCRIPTION_LENGTH = 155
 
 
@@ -149,8 +164,23 @@ SCROLL_BY_KEYBOARD = """(() => {
 })()"""
 
 
+MODULES = "library/"  # the folder of the pages that describe the library's modules
+
+
+def write_library(app, config) -> None:
+    """Write the pages of the modules, which the table of contents does not name, where it has their index."""
+    if "library" not in config.external_site_map:
+        return
+    names = reference.write_library(Path(app.srcdir) / MODULES)
+    config.exclude_patterns = [p for p in config.exclude_patterns if not p.startswith(MODULES)]
+    for page in (Path(app.outdir) / MODULES).glob("*.html"):
+        if page.stem not in names:
+            page.unlink()
+
+
 def say(app, docname, source) -> None:
-    print(f"reading {docname}", flush=True)  # for tools/build.py: a chapter may take a minute
+    if not docname.startswith(MODULES):
+        print(f"reading {docname}", flush=True)  # for tools/build.py: a chapter may take a minute
     if docname in GENERATED:
         source[0] = reference.fill(source[0])
 
@@ -167,6 +197,8 @@ def bibliography_pages(app, env) -> set[str]:
 
 def finish_page(app, pagename, templatename, context, doctree) -> None:
     mend_launch_buttons(context)
+    if pagename == "widgets":  # no notebook, so that myst-nb does not do it
+        app.add_js_file("static.js")
     # docutils calls references a list, and each an entry of a bibliography, which no list may hold
     context["body"] = context.get("body", "").replace(
         '<div role="list" class="citation-list">', '<div class="citation-list">'
@@ -191,15 +223,49 @@ def write_live_network(app, exception) -> None:
         page.write_scripts(Path(app.outdir) / "_static", load_weights(large) if large else None)
 
 
+def share(app, exception) -> None:
+    if exception is None and app.builder.format == "html":
+        shared_widgets.tidy(Path(app.outdir))
+        bundles.write(Path(app.outdir))
+
+
+# TeX is no word that anybody looks for
+def index_no_mathematics() -> None:
+    visit = WordCollector.dispatch_visit
+
+    def dispatch_visit(self, node) -> None:
+        if isinstance(node, nodes.math | nodes.math_block):
+            raise nodes.SkipNode
+        visit(self, node)
+
+    WordCollector.dispatch_visit = dispatch_visit
+
+
+# Each chapter has the map of the network under its title.
+DRAWN += ("inception_lib/book/map.py", "inception_lib/book/slim_map.py")
+
+
+def add_slim_map(app, pagename, templatename, context, doctree) -> None:
+    from inception_lib.book.slim_map import slim_map
+
+    before, title, after = context.get("body", "").partition("</h1>")
+    if title:
+        context["body"] = f"{before}{title}\n{slim_map(pagename)}{after}"
+
+
 def setup(app):
+    index_no_mathematics()
     app.connect("config-inited", remove_thebe)
     app.connect("config-inited", key_the_cache)
     app.connect("config-inited", publish)
     app.add_js_file(None, body=THEME_AT_ONCE, priority=1)
     app.add_js_file(None, body=SCROLL_BY_KEYBOARD)
+    app.connect("config-inited", write_library, priority=950)  # after the table of contents is read
     app.connect("source-read", say)
     app.connect("env-get-outdated", generated_pages)
     app.connect("env-updated", bibliography_pages)
     app.connect("html-page-context", finish_page, priority=900)  # after the theme has made its buttons
+    app.connect("html-page-context", add_slim_map)
     app.connect("build-finished", write_live_network)
+    app.connect("build-finished", share, priority=900)  # after all static files are copied
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,21 +1,29 @@
-"""Pages that are made from the library's docstrings: the library reference and the index of the widgets.
+"""Pages that are made from the library: its reference, a page for each module, and the widgets' gallery.
 
 A line `% generated: library` or `% generated: widgets` in a page of the book is replaced by what is made
-here. Docstrings are Markdown.
+here. Docstrings are Markdown. What a card of the gallery shows is the widget itself, small.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import pkgutil
 import re
+import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import nbformat
+import yaml
+from ipywidgets.embed import embed_data
+
+from tools import shared_widgets
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
@@ -32,6 +40,7 @@ INNER = {
     "inception_lib.cli.train",
 }
 WIDTH = 88
+EXAMPLES = {"Quiz": ("reduction",)}  # what a widget that cannot be made without is made of, in the gallery
 SECTION = re.compile(r"^(Args|Raises|Returns):\n((?: {4}.*(?:\n|\Z))+)", re.M)  # of a docstring
 
 
@@ -122,49 +131,103 @@ def members(cls: type) -> Iterator[str]:
             yield f"`{call.replace('( ', '(').replace(', )', ')')}`\n: {textwrap.indent(text, '  ').strip()}"
 
 
+def described(module: ModuleType) -> str:
+    """The page of a module: its public functions and classes."""
+    name = module.__name__
+    out = [f"---\norphan: true\n---\n\n# {breakable(name)}", docstring(module)]
+    if name == "inception_lib":
+        out.append(f"It hands on {', '.join(f'`{one}`' for one in module.__all__)}.")
+    out.append("In the [library reference](../library.md).")
+    for called, thing in public(module).items():
+        out.append(f"## {called}\n\n```python\n{signature(called, thing)}\n```\n\n{docstring(thing)}")
+        if inspect.isclass(thing):
+            out += members(thing)
+    return "\n\n".join(part.strip() for part in out) + "\n"
+
+
+def documented() -> Iterator[ModuleType]:
+    """The modules that have a page: those with something public, and the package."""
+    return (module for module in modules() if public(module) or module.__name__ == "inception_lib")
+
+
 def library() -> str:
-    """The reference: every public function and class, module by module."""
+    """The index of the reference: packages, their modules, and the names in each."""
+    entries: dict[str, list[str]] = {}
+    for module in documented():
+        name = module.__name__
+        package = name if hasattr(module, "__path__") else name.rpartition(".")[0]
+        entries.setdefault(package, []).append(_entry(module))
     out = []
-    for module in modules():
-        things = public(module)
-        if not things and module.__name__ != "inception_lib":
-            continue
-        out.append(f"## {module.__name__}\n\n{docstring(module)}")
-        if module.__name__ == "inception_lib":
-            names = ", ".join(f"`{name}`" for name in module.__all__)
-            out.append(f"It hands on {names}.")
-        for name, thing in things.items():
-            out.append(f"### {name}\n\n```python\n{signature(name, thing)}\n```\n\n{docstring(thing)}")
-            if inspect.isclass(thing):
-                out += members(thing)
-    return "\n\n".join(part.strip() for part in out)
+    for package, lines in sorted(entries.items()):
+        about = docstring(sys.modules[package]).partition("\n\n")[0]
+        out.append(f"## {breakable(package)}\n\n{about}\n\n" + "\n".join(lines))
+    return "\n\n".join(out)
+
+
+def _entry(module: ModuleType) -> str:
+    """A line of the index."""
+    first = docstring(module).partition("\n\n")[0].replace("\n", " ")
+    names = ", ".join(f"`{name}`" for name in public(module))
+    link = f"[{breakable(module.__name__)}](library/{module.__name__}.md)"
+    return f"- {link}: {first}" + (f" {names}" if names else "")
+
+
+def write_library(folder: Path) -> set[str]:
+    """Write the page of each module into a folder, and remove those of modules that are gone.
+
+    A page that stays as it was is not touched, so that Sphinx need not read it again. Gives their names.
+    """
+    folder.mkdir(exist_ok=True)
+    texts = {module.__name__: described(module) for module in documented()}
+    for old in folder.glob("*.md"):
+        if old.stem not in texts:
+            old.unlink()
+    for name, text in texts.items():
+        path = folder / f"{name}.md"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+    return set(texts)
+
+
+@cache
+def chapters() -> dict[str, Any]:
+    """The chapters' notebooks by name, in the order of the table of contents."""
+    toc = yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
+    names = [entry["file"] for part in toc["parts"] if part.get("numbered") for entry in part["chapters"]]
+    return {name: nbformat.read(BOOK / f"{name}.ipynb", as_version=4) for name in names}
 
 
 def chapters_with(call: str) -> list[tuple[str, str]]:
-    """Name and title of the chapters that have a code cell with `call`."""
+    """The front page and the chapters that have a code cell with `call`: name, and title with its number."""
     found = []
-    for path in sorted(BOOK.glob("[0-9]*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)
+    front = (BOOK / "intro.md").read_text(encoding="utf-8")
+    if re.search(rf"^{call}\(", front, re.M):
+        found.append(("intro", re.search(r"^# +(.+)$", front, re.M)[1].strip()))
+    for number, (name, notebook) in enumerate(chapters().items(), 1):
         if any(c.cell_type == "code" and re.search(rf"\b{call}\b[.(]", c.source) for c in notebook.cells):
             title = re.search(r"^# +(.+)$", notebook.cells[0].source, re.M)
-            found.append((path.stem, title[1].strip()))
+            found.append((name, f"{number}\\. {title[1].strip()}"))  # a point that makes no list
     return found
 
 
 def widgets() -> str:
-    """The index: what each widget shows, where it stands, and what can be set."""
+    """The gallery, and what can be set in each widget."""
     from inception_lib.book import widgets as package
 
-    out = []
+    cards, sections, states = [], [], {}
     for name in package.__all__:
         cls = getattr(package, name)
         first, _, rest = docstring(cls).partition("\n\n")
-        links = ", ".join(f"[{title}]({stem})" for stem, title in chapters_with(name))
-        out.append(f"## {name}\n\n{first}\n\nIn: {links}." if links else f"## {name}\n\n{first}")
+        chapters = chapters_with(name)
+        widget = cls(*EXAMPLES.get(name, ()))
+        states[name] = _state(widget)
+        cards.append(_card(name, getattr(cls, "title", name), first, chapters))
+        links = ", ".join(f"[{title}]({stem})" for stem, title in chapters)
+        sections.append(f"## {name}\n\n{first}\n\nIn: {links}." if links else f"## {name}\n\n{first}")
         settings = cls.described() if hasattr(cls, "described") else []
         if settings:
             head = "| setting | in the widget | opens on | values |\n| --- | --- | --- | --- |\n"
-            out.append(
+            sections.append(
                 head
                 + "\n".join(
                     f"| `{field['name']}` | {field['label']} | {field['default']} | {_values(field)} |"
@@ -172,25 +235,53 @@ def widgets() -> str:
                 )
             )
         if rest:
-            out.append(rest)
-    return "\n\n".join(out)
+            sections.append(rest)
+    text = json.dumps({"version_major": 2, "version_minor": 0, "state": states}).replace("</", "<\\/")
+    data = f'<script type="{shared_widgets.KIND}state+json">{text}</script>'
+    grid = ":::::{grid} 1 1 2 2\n:gutter: 3\n\n" + "\n\n".join(cards) + "\n:::::"
+    return "\n\n".join([grid, *sections, _raw(data)])
+
+
+def _card(name: str, title: str, about: str, chapters: Sequence[tuple[str, str]]) -> str:
+    """A card of the gallery. The widget in it is a picture: no mouse, key or screen reader gets into it."""
+    view = json.dumps({"version_major": 2, "version_minor": 0, "model_id": name})
+    picture = f'<div class="widget-glance" inert>{shared_widgets.late_view(view)}</div>'
+    link = f":link: {chapters[0][0]}\n:link-type: doc\n" if chapters else ""
+    titles = [title for _, title in chapters]
+    names = " · ".join(titles) if len(titles) < 3 else f"In {len(titles)} chapters"
+    foot = f"\n\n:::{{card-footer}}\n{names}\n:::" if names else ""
+    return f"::::{{grid-item-card}} {title}\n{link}\n{_raw(picture)}\n\n{about}{foot}\n::::"
+
+
+def _raw(text: str) -> str:
+    return f"```{{raw}} html\n{text}\n```"
+
+
+def _state(widget: Any) -> dict[str, Any]:
+    """The state of a widget as a notebook holds it."""
+    states = embed_data(views=[widget], drop_defaults=False)["manager_state"]["state"]
+    state = states[widget.model_id]
+    widget.close()
+    return state
 
 
 def _values(field: Mapping) -> str:
     if "options" in field:
         return ", ".join(f"`{value}`" for value, _ in field["options"])
+    if "pattern" in field:
+        return "text, made in the widget"
     if "min" not in field:
         return "yes or no"
     limits = f"{field['min']:,} to {field['max']:,}"
     return limits if field["step"] == 1 else f"{limits} in steps of {field['step']}"
 
 
-def breakable(text: str) -> str:
-    """`text` with headings that can break after their dots: a space without width stands there."""
-    return re.sub(r"^## [\w.]+$", lambda heading: heading[0].replace(".", ".\u200b"), text, flags=re.M)
+def breakable(name: str) -> str:
+    """A module's name that can break after its dots: a space without width stands there."""
+    return name.replace(".", ".\u200b")
 
 
 def fill(text: str) -> str:
     """`text` with its marks replaced."""
     made = {"library": library, "widgets": widgets}
-    return MARK.sub(lambda mark: breakable(made[mark[1]]()), text)
+    return MARK.sub(lambda mark: made[mark[1]](), text)

@@ -5,7 +5,7 @@ const PLOT = { width: 340, height: 230, left: 36, right: 14, top: 14, bottom: 34
 const AXES = { parameters: "parameters", macs: "MACs", depth: "layers deep", year: "year" };
 const percent = (hundredths) => `${(hundredths / 100).toFixed(2)}%`;
 
-function layout(results, { table }) {
+function layout(results, { table, set }) {
   const all = table.networks;
   const verdict = make("p", { class: "iw-verdict" });
   const plot = make("svg", { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, role: "img", class: "iw-plot" });
@@ -18,7 +18,7 @@ function layout(results, { table }) {
     const error = chosen.errors[s.procedure] ? chosen.errors[s.procedure][0] : 0;
     const better = shown.filter((network) => network.errors[s.procedure][0] < error);
     const smaller = better.filter((network) => network[s.axis] <= chosen[s.axis]);
-    draw(plot, s, shown, chosen);
+    draw(plot, s, shown, chosen, (network) => set({ network: all.indexOf(network) + 1 }));
 
     const facts = [["Year", chosen.year], ["Depth", `${chosen.depth} layers`], [
       "Parameters",
@@ -105,7 +105,7 @@ function scale(axis, values) {
 
 const brief = (n) => (n >= 1e9 ? `${n / 1e9} bn` : n >= 1e6 ? `${n / 1e6} m` : fmt(n));
 
-function draw(plot, s, shown, chosen) {
+function draw(plot, s, shown, chosen, choose) {
   const { width, height, left, right, top, bottom } = PLOT;
   const errors = shown.map((network) => network.errors[s.procedure][0] / 100);
   const across = scale(s.axis, shown.map((network) => network[s.axis]));
@@ -163,10 +163,18 @@ function draw(plot, s, shown, chosen) {
     const spot = spots.find((candidate) => free(boxOf(candidate))) || spots[0];
     taken.push(boxOf(spot));
     const own = network === chosen;
-    parts.push(
+    const dot = make(
+      "g",
+      { class: "iw-pick" },
       make("circle", { class: own ? "iw-here" : "iw-dot iw-violet", cx: at[0], cy: at[1], r: own ? 6 : 4.5 }),
       text(at[0] + spot[0], at[1] + spot[1], network.title, spot[2], own ? { "font-weight": "700" } : {}),
     );
+    // what a finger hits: under all dots, so that it takes no neighbor's place
+    const reach = make("circle", { class: "iw-reach", cx: at[0], cy: at[1], r: 12 });
+    // by keys the name is chosen in the field
+    for (const one of [dot, reach]) one.addEventListener("click", () => choose(network));
+    parts.unshift(reach);
+    parts.push(dot);
   });
   plot.replaceChildren(...parts);
   plot.setAttribute(

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from inception_lib.book.comparison import units
-from inception_lib.book.widgets.base import Widget, choice, number
+from inception_lib.book.widgets.base import Widget, choice
 from inception_lib.history import NETWORKS, PROCEDURES
 
 
@@ -38,7 +38,12 @@ class LineageWidget(Widget):
             "one network, one crop",
         ),
     )
-    network = number(1 + list(NETWORKS).index("googlenet"), 1, len(NETWORKS), "Network, by year")
+    network = choice(
+        tuple(range(1, 1 + len(NETWORKS))),
+        1 + list(NETWORKS).index("googlenet"),
+        "Network",
+        tuple(milestone.title for milestone in NETWORKS.values()),
+    )
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(lineage_table(), **settings)

@@ -51,13 +51,29 @@ function layout(results, { table }) {
   for (const head of ["aux1", "aux2"]) row(head, "auxiliary classifier, training only");
   const printedOf = Object.fromEntries(table.printed.map((p) => [p.name, p]));
 
+  // There is no network: its rows stay, so that the page does not jump, and say where it ends.
+  const empty = (names, fails) => {
+    grid.classList.add("iw-other");
+    for (const [name, cell] of rows) {
+      cell.tr.hidden = !names.has(name);
+      cell.output.textContent = name === fails ? "ends here" : "–";
+      cell.macs.textContent = cell.weights.textContent = "–";
+      cell.ops.textContent = printedOf[name]?.ops || "";
+      cell.params.textContent = printedOf[name]?.params || "";
+      cell.track.replaceChildren();
+    }
+  };
+
   return (s) => {
     const network = table.networks[`${s.variant} ${s.stem}`];
     const size = table.sizes.indexOf(s.size),
       width = table.widths.findIndex((w) => Math.abs(w - s.width) < 1e-9);
     const why = network.why[size][s.heads ? 0 : 1];
-    scrolled.hidden = caption.hidden = Boolean(why);
+    const used = network.rows.filter((r) => s.heads || r.head === null);
+    const fails = why ? used.find((r) => why.startsWith(`${r.path}: `))?.row : null;
+    for (const [name, { tr }] of rows) tr.classList.toggle("iw-fails", name === fails);
     if (why) {
+      empty(new Set(used.map((r) => r.row)), fails);
       verdict.textContent = `There is no such network. ${why}`;
       return {
         words: verdict.textContent,
@@ -74,7 +90,6 @@ function layout(results, { table }) {
     });
     const lookup = (f) => (typeof f === "number" ? f : values[f]);
 
-    const used = network.rows.filter((r) => s.heads || r.head === null);
     const sums = new Map();
     for (const r of used) {
       const sum = sums.get(r.row) || { macs: 0, weights: 0 };

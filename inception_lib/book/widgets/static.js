@@ -1,5 +1,5 @@
-// Mounts the widgets of a built page from the state that myst-nb embeds: no kernel, network or require.js.
-// A classic script, so that it works from file:// too.
+// Mounts the widgets of a built page from the states at its end: no kernel, network or require.js.
+// A classic script, so that it works from file:// too. What a widget's script is, tools/shared_widgets.py says.
 (function () {
   "use strict";
   // What a widget may ask of a model, as Backbone has it: several events are one text, "change:a change:b".
@@ -39,28 +39,39 @@
     return count === 1 ? key : `${key}-${count}`;
   }
 
-  async function mount(tag, states, models, modules, taken) {
+  const modules = new Map();
+  function load(name) {
+    if (!modules.has(name)) modules.set(name, imported(name));
+    return modules.get(name);
+  }
+
+  async function imported(name) {
+    if (!globalThis.InceptionScripts?.[name]) await fetched(`_static/widgets/${name}.js`);
+    const text = globalThis.InceptionScripts[name];
+    return import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+  }
+
+  function fetched(address) {
+    return new Promise((done, fail) => {
+      const script = document.createElement("script");
+      script.src = document.documentElement.dataset.content_root + address;
+      script.onload = done;
+      script.onerror = () => fail(new Error(`its script, ${address}, is not beside this page.`));
+      document.head.append(script);
+    });
+  }
+
+  async function mount(tag, states, models, taken) {
     const id = JSON.parse(tag.textContent).model_id;
     const record = states[id];
     const el = document.createElement("div");
     tag.before(el);
-    if (!record || record.model_module !== "anywidget") {
+    if (!record) {
       el.textContent = "This control needs Python: open the notebook in Jupyter to use it.";
       return;
     }
     try {
-      const source = record.state._esm;
-      if (!modules.has(source)) {
-        modules.set(source, import(URL.createObjectURL(new Blob([source], { type: "text/javascript" }))));
-      }
-      const style = record.state._css;
-      if (style && !modules.has(style)) {
-        modules.set(style, true);
-        const sheet = document.createElement("style");
-        sheet.textContent = style;
-        document.head.append(sheet);
-      }
-      const widget = (await modules.get(source)).default;
+      const widget = (await load(record.state._esm)).default;
       if (!models.has(id)) models.set(id, makeModel(record.state, keyOf(record.state, taken)));
       await widget.render({ model: models.get(id), el });
     } catch (error) {
@@ -72,18 +83,23 @@
 
   async function mountAll() {
     const state = document.querySelector('script[type="application/vnd.jupyter.widget-state+json"]');
-    if (state) {
-      const states = JSON.parse(state.textContent).state;
-      const models = new Map(), modules = new Map(), taken = new Map();
-      for (
-        const tag of document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]')
-      ) {
-        await mount(tag, states, models, modules, taken);
-      }
+    const states = JSON.parse(state.textContent).state;
+    const models = new Map(), taken = new Map(), late = [];
+    for (const tag of document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]')) {
+      if ("late" in tag.dataset) late.push(tag);
+      else await mount(tag, states, models, taken);
     }
     document.documentElement.dataset.widgetsReady = "1";
+    dispatchEvent(new Event("widgetsready")); // what may wait for the widgets starts now
+    // those that say so are mounted when they come into view
+    const seen = new IntersectionObserver((entries) => {
+      for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
+        seen.unobserve(target);
+        mount(target.querySelector("script"), states, models, taken);
+      }
+    }, { rootMargin: "200px" });
+    for (const tag of late) seen.observe(tag.parentElement);
   }
 
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", mountAll);
-  else mountAll();
+  mountAll();
 })();

@@ -1,6 +1,7 @@
 // The maps of a layer or of a module's branches, in canvases: to see, and to choose a position and a channel.
 import { shapeAfter } from "../live/layers.js";
 import { make } from "./common.js";
+import { rampOf } from "./ramp.js";
 import { count, digits, moduleOf, nameOf, shortName } from "./xray_words.js";
 
 const TILE = 48, GAP = 3; // of a map in its canvas, in pixels
@@ -204,23 +205,4 @@ function tiles({ canvas, grid }, values, ramp, limits) {
   }
   const image = new ImageData(new Uint8ClampedArray(pixels.buffer), canvas.width, canvas.height);
   canvas.getContext("2d").putImageData(image, 0, 0);
-}
-
-// 256 colors from black over the branch's to white, in gray where there is none; as an ImageData has them.
-const ramps = new Map();
-function rampOf(root, branch) {
-  const color = branch ? getComputedStyle(root).getPropertyValue(`--iw-${branch}`).trim() : "#7f7f7f";
-  if (!ramps.has(color)) {
-    const middle = [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16));
-    ramps.set(
-      color,
-      Uint32Array.from({ length: 256 }, (_, i) => {
-        const [r, g, b] = middle.map((v) =>
-          Math.round(i < 128 ? v * i / 127.5 : v + (255 - v) * (i / 127.5 - 1))
-        );
-        return (255 << 24 | b << 16 | g << 8 | r) >>> 0;
-      }),
-    );
-  }
-  return ramps.get(color);
 }
