@@ -363,8 +363,6 @@ def test_lines_are_clear_on_white():
 BOOK = Path(__file__).parents[1] / "book"
 # cells that draw kernels and branches; the drawings of the library do the others
 ABOUT_BRANCHES = {"c09-e5b361", "c02-seconds-figure", "c02-kept", "c02-savings", "c03-matter-figure"}
-    "c09-e5b361"
-}  # cells that draw kernels and branches; the drawings of the library do the others
 
 
 @pytest.mark.parametrize("path", sorted(BOOK.glob("*.ipynb")), ids=lambda path: path.stem)
