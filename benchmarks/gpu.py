@@ -123,11 +123,11 @@ def training(data: str, leaves: float, together: int, small: bool, where: str) -
 
 
 def chapter(results: Path) -> list[Part]:
-    """One pass of the notebook of chapter 10, which trains; where it cannot run, a sentence."""
+    """One pass of the notebook of chapter 12, which trains; where it cannot run, a sentence."""
     if not all(importlib.util.find_spec(name) for name in ("nbconvert", "ipykernel", "anywidget")):
         print("=== chapter: needs nbconvert, ipykernel and anywidget, and is left out", flush=True)
         return []
-    words = ["-m", "nbconvert", "--to", "notebook", "--execute", "book/10_train.ipynb"]
+    words = ["-m", "nbconvert", "--to", "notebook", "--execute", "book/12_train.ipynb"]
     return [Part("chapter", [*words, "--output-dir", str(results)], 120)]
 
 

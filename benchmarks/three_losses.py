@@ -2,7 +2,7 @@
 
     python benchmarks/three_losses.py
 
-The record `three_losses` for the widget of chapter 6. `heads`: the bundled networks are kept without the
+The record `three_losses` for the widget of chapter 8. `heads`: the bundled networks are kept without the
 heads that trained with them, so two with the paper's layers are fitted again on the finished trunk of the
 first, as pages run it. `gradients`: the recipe `tiny`, with heads of weight 0.3; before the training and
 after each epoch, over the same validation images, the inner products of the gradients of the three losses,

@@ -172,7 +172,7 @@ def test_the_mouse_looks_and_a_click_stays(opened):
     block(root, "aux1").click()
     seen.page.mouse.move(2, 2)
     expect(card).to_contain_text("on top of the network's")
-    expect(card.get_by_role("link")).to_have_attribute("href", "06_auxiliary_classifiers.html")
+    expect(card.get_by_role("link")).to_have_attribute("href", "08_auxiliary_classifiers.html")
     assert settings_of(root)["block"] == "aux1" and "map.block=aux1" in seen.page.url
 
 

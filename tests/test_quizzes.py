@@ -21,11 +21,11 @@ PAGES = {
     "module": "03_inception_module.html",
     "pooling": "04_global_average_pooling.html",
     "network": "05_whole_network.html",
-    "heads": "06_auxiliary_classifiers.html",
-    "crops": "07_scales_squares_crops.html",
-    "ensemble": "08_ensembles_ablation.html",
-    "after": "09_in_its_time_and_after.html",
-    "training": "10_train.html",
+    "heads": "08_auxiliary_classifiers.html",
+    "crops": "09_scales_squares_crops.html",
+    "ensemble": "10_ensembles_ablation.html",
+    "after": "11_in_its_time_and_after.html",
+    "training": "12_train.html",
 }
 
 

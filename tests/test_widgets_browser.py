@@ -34,14 +34,14 @@ PAGES = {
     InceptionWidget: "03_inception_module.html",
     PoolingWidget: "04_global_average_pooling.html",
     NetworkWidget: "05_whole_network.html",
-    HeadsWidget: "06_auxiliary_classifiers.html",
-    CropWidget: "07_scales_squares_crops.html",
-    FactorsWidget: "07_scales_squares_crops.html",
-    WallWidget: "08_ensembles_ablation.html",
-    EnsembleWidget: "08_ensembles_ablation.html",
-    ComparisonWidget: "09_in_its_time_and_after.html",
-    MorphWidget: "09_in_its_time_and_after.html",
-    TrainingWidget: "10_train.html",
+    HeadsWidget: "08_auxiliary_classifiers.html",
+    CropWidget: "09_scales_squares_crops.html",
+    FactorsWidget: "09_scales_squares_crops.html",
+    WallWidget: "10_ensembles_ablation.html",
+    EnsembleWidget: "10_ensembles_ablation.html",
+    ComparisonWidget: "11_in_its_time_and_after.html",
+    MorphWidget: "11_in_its_time_and_after.html",
+    TrainingWidget: "12_train.html",
 }
 SETTINGS = 200
 

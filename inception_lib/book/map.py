@@ -74,14 +74,14 @@ CHAPTERS = (
         ("pool5",),
     ),
     Chapter("05_whole_network", "The whole network", _ALL),
-    Chapter("audit", "The audit of Table 1", _ALL),
+    Chapter("07_audit", "The audit of Table 1", _ALL),
     Chapter(
-        "06_auxiliary_classifiers", "Auxiliary classifiers", ("aux*",), "the two heads", ("aux1", "aux2")
+        "08_auxiliary_classifiers", "Auxiliary classifiers", ("aux*",), "the two heads", ("aux1", "aux2")
     ),
-    Chapter("07_scales_squares_crops", "Scales, squares, crops", (INPUT,), "the image", (INPUT,)),
-    Chapter("08_ensembles_ablation", "Ensembles", ("classifier",), "the answer", ("classifier",)),
-    Chapter("09_in_its_time_and_after", "In its time and after", _ALL),
-    Chapter("10_train", "Train it", _ALL),
+    Chapter("09_scales_squares_crops", "Scales, squares, crops", (INPUT,), "the image", (INPUT,)),
+    Chapter("10_ensembles_ablation", "Ensembles", ("classifier",), "the answer", ("classifier",)),
+    Chapter("11_in_its_time_and_after", "In its time and after", _ALL),
+    Chapter("12_train", "Train it", _ALL),
 )
 #: Where a block is explained for which no chapter is there in particular.
 WHOLE = "05_whole_network"
