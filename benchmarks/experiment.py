@@ -86,7 +86,7 @@ def main(
         )
     if record:
         results.check_name(record.format("name"))
-    scale = Scale(size=size, resize=resize, width=width, epochs=epochs, seeds=seeds)
+    scale = Scale(size=size, resize=resize, width=width, epochs=float(epochs), seeds=seeds)
     scale = scale._replace(choice_epochs=epochs * 3 / 8)
     if quick:
         with tempfile.TemporaryDirectory() as folder:
@@ -122,11 +122,12 @@ def _all(chosen: Sequence[str], settings: Settings, end: float, together: int, r
         for key, (process, job) in list(running.items()):
             if process.poll() is not None:
                 del running[key]
-                if process.returncode:
+                done = Found(job.experiment, settings).read(job)
+                if process.returncode or done is None:
                     given_up.add(key)
-                    print(f"{key}: ended with status {process.returncode}", flush=True)
+                    print(f"{key}: ended with status {process.returncode} and no result", flush=True)
                     continue
-                print(f"{time.strftime('%H:%M:%S')} {said(job, settings)}", flush=True)
+                print(f"{time.strftime('%H:%M:%S')} {said(job, done)}", flush=True)
                 if record and not job.chooses:
                     for name in chosen:
                         if job.arm in Found(name, settings).arms():
@@ -158,10 +159,8 @@ def _ready(
     return found
 
 
-def said(job: Job, settings: Settings) -> str:
+def said(job: Job, done: dict[str, Any]) -> str:
     """One line on a job that is done."""
-    done = Found(job.experiment, settings).read(job)
-    assert done is not None
     last = done["history"][-1] if done["history"] else {}
     how = done["failed"] or ", ".join(f"{k} {last[k]:.4f}" for k in ("loss", "val_loss", "top1"))
     kind = "chooses" if job.chooses else f"seed {job.seed}"

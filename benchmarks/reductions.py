@@ -23,12 +23,12 @@ def main(weights: str = "bvlc", record: bool = False, seed: int = 0) -> int:
 
     network, info = load_weights(weights)
     pictures = photographs()
-    kept = measure(network, info.preprocess, pictures.values(), seed=seed)
+    measured = measure(network, info.preprocess, pictures.values(), seed=seed)
     print(
         f"{'reduction':<24}{'from':>5}{'to':>5}{'PCA':>8}{'linear':>8}{'ReLU':>8}{'random':>8}{'equivalent':>12}"
         f"{'carried:':>10}{'PCA':>6}{'linear':>8}"
     )
-    for k in kept:
+    for k in measured.kept:
         print(
             f"{k.path:<24}{k.in_channels:>5}{k.width:>5}{k.pca:>8.1%}{k.linear:>8.1%}{k.relu:>8.1%}{k.random:>8.1%}"
             f"{k.equivalent:>12}{k.pca_carried:>16.1%}{k.linear_carried:>8.1%}"
@@ -37,7 +37,7 @@ def main(weights: str = "bvlc", record: bool = False, seed: int = 0) -> int:
         views_each = len(SIDES) * GRID**2
         path = results.record(
             RESULT,
-            {"photographs": list(pictures), "views": views_each, "kept": [rounded(k) for k in kept]},
+            {"photographs": list(pictures), "views": views_each, **rounded(measured)},
             about="Share of its input's variance that each 1x1 reduction keeps, beside PCA and random maps",
             data=f"{len(pictures)} photographs of scikit-image, {views_each} views of each; "
             f"weights: {info.source}",

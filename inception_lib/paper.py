@@ -216,11 +216,11 @@ def _counts(**variant: Any) -> Counts:
 def audit() -> Audit:
     """Recompute every cell of the tables, and the text's totals, that arithmetic can check.
 
-    A cell agrees when the exact number is within one unit of its last printed digit (the table
-    rounds in both directions), a number in running text when it rounds to it. A cell that does not
-    agree is `explained` when it does under the separable stem or the Inception5h widths: both are
-    inferences from this arithmetic and from later sources, not statements of the paper. Measured
-    figures (the error rates) are not audited, only the sums made of them.
+    A cell agrees when the exact number, rounded up or down, is the printed one (the table rounds in
+    both directions, so that a whole number agrees with itself alone), a number in running text when it
+    rounds to it. A cell that does not agree is `explained` when it does under the separable stem or the
+    Inception5h widths: both are inferences from this arithmetic and from later sources, not statements of
+    the paper. Measured figures (the error rates) are not audited, only the sums made of them.
     """
     return Audit((*_table1(), *_text(), *_table2(), *_table3()))
 
@@ -306,9 +306,9 @@ def _number(
     others = {name: _counts(**variant) for name, variant in _EXPLANATIONS.items()}
     nearest = min(others, key=lambda name: off(others[name]))
     verdict: Verdict
-    if off(plain) <= tolerance:
+    if off(plain) < tolerance:
         verdict, note = "agrees", ""
-    elif off(others[nearest]) <= tolerance:
+    elif off(others[nearest]) < tolerance:
         verdict, note = "explained", f"{said(others[nearest])} with {nearest}: an inference"
     else:
         verdict, note = "unexplained", ""

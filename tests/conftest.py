@@ -133,9 +133,11 @@ class Visit:
         self.page.wait_for_function(FADED)
 
 
-def open_page(chromium, url: str, *, width: int = 1280, scheme: str = "light") -> Visit:
+def open_page(chromium, url: str, *, width: int = 1280, scheme: str = "light", touch: bool = False) -> Visit:
     """Open an address in a new browser profile, the network refused; give the Visit once it is at rest."""
-    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, has_touch=touch
+    )
     seen = Visit(context.new_page())
 
     def gate(route):

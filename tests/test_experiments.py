@@ -11,6 +11,7 @@ import intervals
 import numpy as np
 import pytest
 import torch
+import tyro
 from experiments import exchanges as ex
 from experiments import probes
 from experiments.arms import EXPERIMENTS, RECIPE, Claim, Scale, Term, arms_by_name, headed, more, plain
@@ -331,6 +332,30 @@ def test_keys_tell_apart_what_differs_and_nothing_else(tmp_path):
 
 
 # ---- probes
+
+
+def test_processes_do_the_jobs_that_the_command_waits_for(tmp_path, monkeypatch, capsys):
+    done = {"failed": None, "wall": 0.0, "history": [{"loss": 1.0, "val_loss": 1.0, "top1": 0.5}]}
+
+    class Process:
+        returncode = 0
+
+        def __init__(self, words, env):
+            assert tyro.cli(experiment.main, args=words[2:]) == 0
+
+        def poll(self):
+            return 0
+
+    def trains(job, settings):
+        (settings.work / "jobs" / f"{job.key(settings)}.json").write_text(json.dumps(done))
+
+    monkeypatch.setattr(experiment.subprocess, "Popen", Process)
+    monkeypatch.setattr(experiment.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(experiment, "prepare", lambda data, settings: None)
+    monkeypatch.setattr(experiment, "one", trains)
+    words = ["averages", "fine_tuning", "--data", "a", "--record", "None", "--work", str(tmp_path)]
+    assert tyro.cli(experiment.main, args=words) == 0
+    assert "no result" not in capsys.readouterr().out
 
 
 def test_an_average_watched_is_the_average_trained(settings, tmp_path):

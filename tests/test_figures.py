@@ -1,11 +1,14 @@
 """Drawings come from the data, carry their alt text, and take the color of the page."""
 
+import ast
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
@@ -47,6 +50,46 @@ def test_a_shown_figure_has_its_alt_text_and_the_pages_color():
     assert "currentColor" in data["text/html"] and figures.INK not in data["text/html"]
     assert metadata["image/png"]["alt"] == picture.alt
     assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(("drawn", "shown"), [(3, 7.2), (7.2, 7.2), (8, 9.75), (12, 9.75)])
+def test_a_figure_is_as_wide_as_the_column_or_as_wide_as_a_figure_gets(drawn, shown):
+    fig, ax = plt.subplots(figsize=(drawn, 3))
+    ax.set_ylabel("a label that needs room\nof two lines")
+    html = figures.show(fig, alt="x")._repr_mimebundle_()[0]["text/html"]
+    width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', html).groups())
+    assert (width, height) == pytest.approx((72 * shown, 72 * 3))
+    assert f"max-width:{96 * shown:.0f}px" in html
+
+
+def test_nothing_of_a_figure_is_cut_off():
+    history = [{"epoch": e, "loss": 2 / e, "aux1": 2.1 / e, "aux2": 2.2 / e, "top1": 0.1 * e} for e in (1, 2)]
+    figs = [
+        figures.plot_audit(paper.audit()),
+        figures.plot_training(history, 10),
+        figures.draw_module(inception_module("m", PAPER_WIDTHS["3a"]), title="m"),
+        figures.draw_network(googlenet()),
+    ]
+    for fig in figs:
+        fig.draw_without_rendering()
+        inside, page = fig.get_tightbbox(), fig.get_size_inches()
+        assert inside.x0 > -0.01 and inside.y0 > -0.01, fig
+        assert inside.x1 < page[0] + 0.01 and inside.y1 < page[1] + 0.01, fig
+
+
+def test_lines_are_named_at_their_ends_and_no_name_covers_another():
+    fig, ax = plt.subplots()
+    for label, end in (("first", 1.0), ("second", 1.001), ("third", 1.002), ("low", 0.1)):
+        ax.plot([0, 1], [0, end], label=label)
+    ax.plot([0, 1], [0.5, 0.5])
+    figures.name_lines(ax)
+    fig.draw_without_rendering()
+    names = {text.get_text(): text.get_window_extent() for text in ax.texts if text.get_text() != "━"}
+    assert set(names) == {"first", "second", "third", "low"}
+    assert [n for n in sorted(names, key=lambda n: names[n].y0)] == ["low", "first", "second", "third"]
+    assert not [1 for a, b in combinations(names.values(), 2) if a.overlaps(b)]
+    dashes = [text.get_color() for text in ax.texts if text.get_text() == "━"]
+    assert dashes == [line.get_color() for line in ax.lines[:4]]
 
 
 def test_a_figure_without_alt_text_is_refused():
@@ -139,11 +182,13 @@ def test_the_gradient_plot_puts_each_norm_over_its_layer():
     assert {"1", "2", "5", "10"} <= {t.get_text() for t in ax.get_yticklabels()}
 
 
-def test_wrong_predictions_have_another_color():
-    fig = figures.picture_grid([[[0]], [[1]], [[2]]], ["a", "b", "c"], good=[True, False, True], columns=2)
-    titles = [ax.title for ax in fig.axes[:3]]
-    assert [t.get_text() for t in titles] == ["a", "b", "c"]
-    assert titles[0].get_color() == titles[2].get_color() != titles[1].get_color() == figures.COLORS["accent"]
+def test_a_wrong_prediction_has_a_cross_both_answers_and_a_frame():
+    fig = figures.picture_grid([[[0]], [[1]], [[2]]], ["a", "b", "c"], truth=["a", "d", "c"], columns=2)
+    assert [ax.get_title() for ax in fig.axes[:3]] == ["a", "✗ says b,\nis d", "c"]
+    assert [len(ax.patches) for ax in fig.axes[:3]] == [0, 1, 0]
+    assert {ax.title.get_color() for ax in fig.axes} == {figures.INK}  # no answer by its color alone
+    plain = figures.picture_grid([[[0]], [[1]]], ["a", "b"])
+    assert [ax.get_title() for ax in plain.axes[:2]] == ["a", "b"] and not plain.axes[0].patches
 
 
 def test_errors_of_different_tests_are_in_different_panels_and_not_joined():
@@ -301,4 +346,39 @@ def test_the_widgets_have_the_colors_of_the_figures():
     users = {
         path.name for path in FOLDER.glob("*.js") if re.search(r'"(1x1|3x3|5x5|pool)"', path.read_text())
     }
-    assert users == {"inception.js", "reduction.js"}
+    assert users <= {"inception.js", "reduction.js", "xray.js", "xray_maps.js"}
+
+
+def test_lines_are_clear_on_white():
+    for name in (*BRANCHES, *OTHERS, "accent", "muted"):
+        assert contrast(figures.line_color(name), "#FFFFFF") >= 3, name
+    for name in BRANCHES:  # and still the branch's own
+        assert distance(figures.line_color(name), figures.COLORS[name], "none") < 25
+    assert "#E69F00" not in re.findall(
+        r"stroke: (#\w+)", figures.to_svg(figures.draw_module(inception_module("m", PAPER_WIDTHS["3a"])), "a")
+    )
+
+
+BOOK = Path(__file__).parents[1] / "book"
+ABOUT_BRANCHES = {
+    "c09-e5b361"
+}  # cells that draw kernels and branches; the drawings of the library do the others
+
+
+@pytest.mark.parametrize("path", sorted(BOOK.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_chapter_has_the_branches_colors_for_branches_only(path):
+    for cell in nbformat.read(path, 4).cells:
+        if "COLORS" in cell.source and cell.id not in ABOUT_BRANCHES:
+            assert not colors_named(ast.parse(cell.source)) & set(BRANCHES), cell.id
+
+
+def colors_named(tree):
+    """Names of kernels anywhere; other colors in `COLORS[...]`, and in a tuple that has no other words."""
+    words = {node: node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    found = {word for word in words.values() if word in ("1x1", "3x3", "5x5")}
+    for node in ast.walk(tree):
+        inside = {words[n] for n in ast.walk(node) if isinstance(words.get(n), str)}
+        taken = isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("COLORS")
+        if taken or (isinstance(node, ast.Tuple | ast.List) and inside <= {*figures.COLORS, "ink"}):
+            found |= inside
+    return found

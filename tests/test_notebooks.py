@@ -18,21 +18,24 @@ from tools.notebooks import problems
 BOOK = Path(__file__).resolve().parents[1] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if re.match(r"\d\d_", path.name)]
-SHAPE = [
-    "Objectives",
-    "Where this stands in the paper",
+LAST = ["Summary", "Exercises", "Sources"]
+OLD_SHAPE = [
     "Predict first",
     "Try it",
     "Derive",
     "In code",
     "Check against the paper",
     "What the paper leaves out",
-    "Summary",
-    "Exercises",
-    "Sources",
+    *LAST,
 ]
+OLD = {"01", "04", "06", "07", "08", "09", "10"}  #: chapters that are not rewritten yet
+
+AIMS = '<details class="aims"><summary>'
+MAKES_WIDE = r"figures\.(WIDE|plot_training\(|plot_audit\(|picture_grid\()"  # what leaves the text's column
+LINE = 78  # characters that a box of code shows
 
 WIDGET = r"\b\w+Widget(?:\.of)?\("
+ASKED = r"\b(?:Guess|Answer)\("
 QUIZ = r'\bQuiz\("(\w+)"\)'
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -88,7 +91,9 @@ def test_nothing_is_skipped_and_counts_are_in_order(path):
 
 @every_notebook
 def test_only_figures_widgets_and_what_the_readers_machine_gives_escape_comparison(path):
-    shows = re.compile(rf"figures\.show\(|{WIDGET}|{QUIZ}|display\(|\bcached\(|\bdevices\(|\bimages_per_s\b")
+    shows = re.compile(
+        rf"figures\.show\(|{WIDGET}|{QUIZ}|{ASKED}|display\(|\bcached\(|\bdevices\(|\bimages_per_s\b"
+    )
     unexplained = [
         cell.id
         for cell in code_cells(path)
@@ -125,11 +130,90 @@ def test_no_path_of_somebodys_machine(path):
 def test_shape_of_the_chapter(path):
     headings = re.findall(r"^(#{1,2}) +(.+?) *$", markdown(path), flags=re.M)
     assert [level for level, _ in headings].count("#") == 1 and headings[0][0] == "#"
-    assert [text for level, text in headings if level == "##"] == SHAPE
+    sections = [text for level, text in headings if level == "##"]
+    if path.name[:2] in OLD:
+        assert sections == OLD_SHAPE
+        return
+    assert sections[-3:] == LAST
+    questions = [text for text in sections[:-3] if text.endswith("?")]
+    assert len(questions) >= 3 and questions == sections[:-3], "a section begins with a reader's question"
+    assert "**Next:**" in read(path).cells[-1].source
+
+
+@every_chapter
+def test_the_readers_own_code_comes_before_the_library_s_widgets(path):
+    if path.name[:2] in OLD:
+        return
+    cells = [cell for cell in code_cells(path) if "remove-cell" not in tags(cell)]
+    own = [
+        i for i, cell in enumerate(cells) if not tags(cell) and re.search(r"\b(?:torch|nn)\.", cell.source)
+    ]
+    shown = [i for i, cell in enumerate(cells) if re.search(WIDGET, cell.source)]
+    assert own and shown and own[0] < shown[0]
+
+
+@every_chapter
+def test_exercises_are_of_many_kinds(path):
+    if path.name[:2] in OLD:
+        return
+    kinds = re.findall(r"^\*\*\d+\. (\w+)\.\*\* (★+) ", markdown(path), flags=re.M)
+    assert 5 <= len(kinds) <= 7 and len({kind for kind, _ in kinds}) >= 4
+    assert {"Measure", "Train"} & {kind for kind, _ in kinds}, "one at least trains or measures"
+    assert len({stars for _, stars in kinds}) > 1
+
+
+@every_chapter
+def test_aims_and_place_in_the_paper_are_one_fold_before_the_first_section(path):
+    before = markdown(path).partition("\n## ")[0]
+    assert before.count(AIMS) == 1 and before.rstrip().endswith("</details>")
+    fold = before.partition(AIMS)[2]
+    assert "\nAfter this chapter you can\n" in fold and "{cite:t}`szegedy2015going`" in fold
+
+
+@every_notebook
+def test_what_only_sets_up_is_not_on_the_page(path):
+    """Imports, and the one line that shows a widget or a quiz: for those who run the notebook."""
+    for cell in code_cells(path):
+        if calls(cell.source, "figures.use_style"):
+            assert "remove-cell" in tags(cell), cell.id
+        elif re.fullmatch(rf"{QUIZ}|(\w+ = )?{WIDGET}[^\n]*(\n\w+)?", cell.source.strip()):
+            assert "remove-input" in tags(cell), cell.id
+
+
+@every_notebook
+def test_folds_say_what_they_hold(path):
+    for cell in code_cells(path):
+        if {"hide-input", "hide-cell"} & set(tags(cell)):
+            said = cell.metadata.get("mystnb", {})
+            assert said.get("code_prompt_show") and said.get("code_prompt_hide"), cell.id
+
+
+@every_notebook
+def test_code_in_view_fits_its_box(path):
+    for cell in code_cells(path):
+        if not any(tag.startswith(("hide-", "remove-")) for tag in tags(cell)):
+            long = [line for line in cell.source.splitlines() if len(line) > LINE]
+            assert not long, f"{cell.id}: {long[0]}"
+
+
+@every_notebook
+def test_wide_figures_and_widgets_leave_the_column(path):
+    for cell in code_cells(path):
+        shown = re.search(rf"^(\w+ = )?{WIDGET}", cell.source) and "solution" not in tags(cell)
+        if shown or re.search(MAKES_WIDE, cell.source):
+            assert "full-width" in tags(cell), cell.id
+
+
+@every_notebook
+def test_where_a_record_is_from_is_a_fold(path):
+    for cell in code_cells(path):
+        assert ".source()" not in cell.source, f"{cell.id}: five lines of provenance; use .note()"
 
 
 @every_chapter
 def test_a_widget_stands_under_try_it(path):
+    if path.name[:2] not in OLD:
+        return
     section, found = None, set()
     for cell in read(path).cells:
         if cell.cell_type == "markdown":
@@ -154,8 +238,14 @@ def test_the_chapters_quiz_ends_the_summary(path):
 @every_chapter
 def test_exercises_have_folded_solutions_that_check_themselves(path):
     solutions = [cell for cell in code_cells(path) if "solution" in tags(cell)]
+    in_words = False
+    for cell in read(path).cells:
+        exercise = re.split(r"^\*\*\d+\. ", cell.source, flags=re.M)
+        if cell.cell_type == "markdown" and len(exercise) > 1:
+            in_words = "<summary>Solution</summary>" in exercise[-1]
+        elif "solution" in tags(cell):  # one toggle for an exercise: the words, or else the code
+            assert ("remove-cell" if in_words else "hide-cell") in tags(cell), cell.id
     for cell in solutions:
-        assert "hide-cell" in tags(cell), f"{cell.id}: a solution in plain sight"
         asserts = any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(cell.source)))
         assert asserts or calls(cell.source, "torch.testing.assert_close"), (
             f"{cell.id}: a solution that asserts nothing"

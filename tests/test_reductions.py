@@ -98,13 +98,16 @@ def small():
 def test_no_linear_map_keeps_more_than_the_components(small):
     network, pictures = small
     preprocess = Preprocess(resize=64, crop=64, mean=(128,) * 3)
-    kept = reductions.measure(network, preprocess, pictures, progress=False)
+    kept, curves = reductions.measure(network, preprocess, pictures, progress=False)
     assert [k.path for k in kept] == reductions.reduction_paths(network)
     assert len(kept) == 18
     for k in kept:
         assert k.linear <= k.pca + 1e-9 and k.random <= k.pca + 1e-9
         assert -1e-9 <= k.relu <= 1 and k.pca_carried <= 1
         assert 0 < k.equivalent <= k.width
+        curve = curves[k.path.partition("/")[0]]
+        assert len(curve) == k.in_channels + 1 and curve[k.width] == k.pca
+        assert curve[0] == 0 and curve[-1] == pytest.approx(1) and curve == sorted(curve)
 
 
 def test_one_picture_is_too_few(small):
@@ -123,6 +126,8 @@ def test_the_recorded_run_has_a_line_per_reduction_of_the_paper():
         expected[f"inception_{name}/5x5_reduce"] = widths.reduce5x5
     assert lines == expected
     for line in outcome["kept"]:
+        curve = outcome["curves"][line["path"].partition("/")[0]]
+        assert len(curve) == line["in_channels"] + 1 and curve[line["width"]] == line["pca"]
         assert line["random"] < line["linear"] < line["pca"] and line["relu"] < line["linear"]
 
 
@@ -131,7 +136,11 @@ def test_the_recorded_run_has_a_line_per_reduction_of_the_paper():
 def test_a_new_run_gives_what_was_recorded():
     network, info = load_weights(BVLC)
     new = reductions.measure(network, info.preprocess, reductions.photographs().values(), progress=False)
-    for kept, line in zip(new, results.load(reductions.RESULT).outcome["kept"], strict=True):
+    outcome = results.load(reductions.RESULT).outcome
+    assert new.curves.keys() == outcome["curves"].keys()
+    for name, curve in new.curves.items():
+        assert curve == pytest.approx(outcome["curves"][name], abs=2e-3)
+    for kept, line in zip(new.kept, outcome["kept"], strict=True):
         for name, value in kept._asdict().items():
             if isinstance(value, float):
                 assert value == pytest.approx(line[name], abs=2e-3), (kept.path, name)

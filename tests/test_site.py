@@ -203,6 +203,33 @@ def test_phone_width_and_theme(visit, site_url, name):
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+LAID_OUT = """() => {
+  const folded = (e) => !e.offsetHeight || e.closest("details:not([open])");
+  const seen = [...document.querySelectorAll(".bd-article *")].filter((e) => !folded(e));
+  const kinds = ".inception-figure, .inception-table, mjx-container[display=true]";
+  const boxes = seen.filter((e) => e.matches(kinds));
+  const over = (e) => e.scrollWidth > e.clientWidth + 1;
+  const shadow = (e) => getComputedStyle(e).backgroundImage !== "none";
+  return {
+    column: document.querySelector(".bd-article section > p").offsetWidth,
+    wide: seen.filter((e) => e.matches(".cell.tag_full-width")).map((e) => e.offsetWidth),
+    wrong: boxes.filter((e) => over(e) !== shadow(e)).map((e) => e.outerHTML.slice(0, 120)),
+    code: seen.filter((e) => e.matches(".cell_input pre") && over(e)).map((e) => e.textContent.slice(0, 80)),
+  };
+}"""
+
+
+@every_page
+def test_wide_things_leave_the_column_and_only_what_overflows_has_a_shadow(visit, site_url, name):
+    page = visit(f"{site_url}/{name}", width=1280).page
+    seen = page.evaluate(LAID_OUT)
+    assert seen["column"] <= 704 and all(900 <= width <= 960 for width in seen["wide"])
+    assert seen["wrong"] == [] and seen["code"] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    phone = visit(f"{site_url}/{name}", width=390).page.evaluate(LAID_OUT)
+    assert phone["wrong"] == [] and all(width <= 390 for width in phone["wide"])
+
+
 def test_the_reader_can_switch_the_theme(visit, site_url):
     opened = visit(f"{site_url}/intro.html", scheme="light")
     page = opened.page

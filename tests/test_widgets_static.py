@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from urllib.parse import parse_qs
 
 import anywidget
@@ -131,6 +132,88 @@ def test_a_view_that_goes_takes_its_handlers_along(shown):
         ],
     )
     assert left == [[1, 0], [0, 0], [1, 3], [0, 0]]
+
+
+REDUCTION = "Reduction, channels"
+
+
+def slider_of(root, label: str):
+    return root.get_by_role("slider", name=f"{label}, slider")
+
+
+def test_a_logarithmic_slider_goes_by_factors_and_stops_at_ticks(shown):
+    page, (root,) = shown(ReductionWidget())
+    slider, box = slider_of(root, REDUCTION), root.get_by_label(REDUCTION, exact=True)
+    at = slider.bounding_box()
+    middle, thumb = at["y"] + at["height"] / 2, 16
+
+    def drag_to(share: float) -> int:
+        page.mouse.move(at["x"] + thumb / 2 + share * (at["width"] - thumb), middle, steps=2)
+        return settings_of(root)["reduce"]
+
+    drag_to(math.log(16, 2048))
+    page.mouse.down()
+    assert drag_to(0.5) in (44, 45, 46)  # the root of 2048 is 45, and a pixel 3 % there
+    assert drag_to(math.log(47.3, 2048)) == 48  # a tick
+    assert drag_to(math.log(517, 2048)) in (504, 512, 520, 528)  # in steps of 8
+    page.keyboard.down("Shift")
+    assert drag_to(math.log(700, 2048)) % 8
+    page.keyboard.up("Shift")
+    assert (drag_to(1.1), drag_to(-0.1)) == (2048, 1)
+    page.mouse.up()
+    box.fill("600")
+    slider.press("ArrowRight")
+    assert settings_of(root)["reduce"] == 601 and slider.get_attribute("aria-valuetext") == "601"
+    slider.press("Home")
+    slider.press("ArrowLeft")
+    assert box.input_value() == "1"
+
+
+def test_the_copied_link_is_said_on_the_button(visit, tmp_path):
+    seen = visit(write_page(tmp_path / "page.html", [ReductionWidget()], head=""))
+    page = seen.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_label(REDUCTION, exact=True).fill("24")
+    button = page.get_by_role("button", name="Copy link")
+    width = button.bounding_box()["width"]
+    button.click()
+    copied = page.get_by_role("button", name="Copied")
+    expect(copied).to_be_visible()
+    assert copied.bounding_box()["width"] == pytest.approx(width, abs=1)
+    assert "reduction.reduce=24" in page.evaluate("navigator.clipboard.readText()")
+    expect(button).to_be_visible()  # again, a little later
+
+
+VIEW = '<meta name="viewport" content="width=device-width">'
+
+
+def test_control_and_result_are_seen_together(visit, tmp_path):
+    seen = visit(write_page(tmp_path / "page.html", [ReductionWidget(), InceptionWidget()], head=VIEW))
+    page = seen.page
+    for width, height in ((1280, 720), (720, 720), (390, 844), (640, 360)):  # the last is 1280 at 200 %
+        page.set_viewport_size({"width": width, "height": height})
+        for root in page.locator(".inception-widget").all():
+            verdict = root.locator(".iw-verdict")
+            for box in root.locator(BOXES).all():
+                box.evaluate("box => box.scrollIntoView({ block: 'center' })")
+                assert verdict.evaluate(
+                    "v => { const { top, bottom } = v.getBoundingClientRect();"
+                    " return top >= 0 && bottom <= innerHeight; }"
+                ), (width, root.get_attribute("data-widget"))
+        controls, results = (
+            page.locator(f".iw-{part}").first.bounding_box() for part in ("controls", "line")
+        )
+        assert (results["x"] > controls["x"] + controls["width"]) == (width == 1280)
+
+
+def test_a_note_moves_no_neighbor(shown):
+    page, (root,) = shown(ReductionWidget())
+    page.set_viewport_size({"width": 800, "height": 800})
+    boxes = root.locator(BOXES)
+    before = [box.bounding_box()["y"] for box in boxes.all()]
+    assert before[0] == before[1]  # side by side
+    boxes.first.fill("-1")
+    assert boxes.nth(1).bounding_box()["y"] == before[1]
 
 
 class Listener(anywidget.AnyWidget):

@@ -5,24 +5,31 @@ from __future__ import annotations
 import random
 import re
 
+import evidence_words
 import pytest
+import widget_words
 from test_widgets import drawn
 from widget_page import MOVE, TEXTS, write_page
-from widget_words import WORDS
 
 from inception_lib import history
 from inception_lib.book.widgets import (
     ComparisonWidget,
     CropWidget,
     EnsembleWidget,
+    FactorsWidget,
     HeadsWidget,
     InceptionWidget,
     LineageWidget,
+    MorphWidget,
     NetworkWidget,
     PoolingWidget,
     ReductionWidget,
     TrainingWidget,
+    WallWidget,
+    morph,
 )
+
+WORDS = widget_words.WORDS | evidence_words.WORDS
 
 #: Settings that random ones seldom meet, so that each form of each sentence is met.
 CHOSEN = {
@@ -42,6 +49,10 @@ CHOSEN = {
         {"reduce5x5": 500},
         {"reduce3x3": 200, "reduce5x5": 192},
         {"n1x1": 32, "pool_proj": 64},
+        {"n3x3": 120, "n1x1": 72},
+        {"grid": 14},
+        {"form": "naive"},
+        {"stack": 9},
     ],
     PoolingWidget: [{}, {"grid": 1}],
     NetworkWidget: [
@@ -57,7 +68,31 @@ CHOSEN = {
         {"rate": 1, "recipe": "paper", "data": "imagenet", "epochs": 300, "price": 10_000},
         {"price": 250},
     ],
-    CropWidget: [{}, {"averaged": 1}, {"mirror": True, "averaged": 144, "square": "left"}],
+    CropWidget: [
+        {},
+        {"averaged": 1},
+        {"mirror": True, "averaged": 144, "square": "left"},
+        {"averaged": 1, "column": 1, "row": 1},
+        {"averaged": 1, "column": 200, "row": 150},
+        {"averaged": 60, "column": 200, "row": 150},
+    ],
+    FactorsWidget: [
+        {},
+        *(
+            {"start": start, "measure": measure, "row": row}
+            for start in ("1", "144")
+            for measure in ("top1", "nats")
+            for row in (3, 4, 11)
+        ),
+    ],
+    WallWidget: [
+        {},
+        {"guess1": 3, "guess2": 3},
+        {"view": "sorted"},
+        {"view": "sorted", "guess1": 7, "guess2": 1000, "guess3": 7, "image": 1000},
+        {"view": "sorted", **{f"net{n}": False for n in range(1, 7)}, "guess2": 27},
+        {"view": "sorted", **{f"net{n}": False for n in range(1, 8)}},
+    ],
     HeadsWidget: [{"weight": weight, "epoch": epoch} for weight in ("0", "0.3", "1") for epoch in (0, 1, 5)],
     EnsembleWidget: [
         {},
@@ -82,6 +117,7 @@ CHOSEN = {
         {"right": "lenet5", "what": "parameters"},
         {"left": "vgg16", "right": "resnet50", "what": "depth", "stage": 1},
     ],
+    MorphWidget: [{"depth": depth, "stop": stop} for depth in morph.DEPTHS for stop in (1, 2, 3, 4)],
 }
 
 #: Parts of the sentences that have to be met, so that the settings are not too tame.
@@ -98,14 +134,35 @@ MET = {
         "exactly that, with as many",
         "under it, with",
         "over it",
-        "channels more. Beaten.",
+        "channels more. The price: the 3x3 can see",
+        "as many channels. Beaten.",
+        "But the budget is for another input.",
+        "times the budget of",
+        "9 modules in a row.",
         "channels fewer.",
         "The 3x3 and the 5x5 reduction",
     ],
     PoolingWidget: ["Pooling leaves 1 weight in", "nothing to pool"],
     NetworkWidget: ["There is no such network. aux1", "another network than this one", "batch normalization"],
     TrainingWidget: ["1 second at", "minutes", "hours", "days"],
-    CropWidget: ["The first crop alone", "Average of 144", "Average of"],
+    CropWidget: ["The first crop alone", "Average of 144", "Average of", "is in none of", "They say:"],
+    FactorsWidget: [
+        "One crop and",
+        "144 crops less",
+        "which may be chance",
+        "better than chance would",
+        "worse than chance would",
+        "nats",
+    ],
+    WallWidget: [
+        "Guess three",
+        "Switch a network on",
+        "One network is wrong",
+        "The mean of 7 networks",
+        "Your guesses:",
+        "wrong answers of",
+        "not asked",
+    ],
     HeadsWidget: ["Without heads, before", "Without heads, after", "With weight 0.3, after"],
     EnsembleWidget: [
         "may be chance",
@@ -133,6 +190,7 @@ MET = {
         "layers deep",
         "thousand",
     ],
+    MorphWidget: ["2014, GoogLeNet, 3b. Four", "Two 3x3", "2015, Inception v3, Mixed_6e. Sq", "2016, Incep"],
 }
 
 

@@ -13,11 +13,11 @@ from inception_lib import history, paper
 from inception_lib.book import comparison, factors, results
 from inception_lib.book.widgets import (
     ComparisonWidget,
-    CropWidget,
     EnsembleWidget,
     HeadsWidget,
     InceptionWidget,
     LineageWidget,
+    MorphWidget,
     NetworkWidget,
     PoolingWidget,
     ReductionWidget,
@@ -25,6 +25,7 @@ from inception_lib.book.widgets import (
 )
 from inception_lib.book.widgets.ensemble import ensemble_table
 from inception_lib.book.widgets.inception import module_presets
+from inception_lib.book.widgets.morph import STOPS, module_of_network
 from inception_lib.book.widgets.network import table1_rows
 from inception_lib.counting import shape_text
 from inception_lib.errors import ArchitectureError
@@ -97,7 +98,42 @@ def reduction(widget: ReductionWidget) -> Said:
 def inception(widget: InceptionWidget) -> Said:
     s, found = widget.settings, widget.result()
     forms = ("reduced", "naive")
-    shown = ["MACs by branch, table", "MACs by branch", "With reductions", "Naive"]
+    shown = ["Module of Table 1", *PAPER_WIDTHS, "Form", "With reductions", "Naive", "▶ Stack"]
+    stacked = (
+        f"{s['stack']} modules in a row. With reductions: {found['reduced_stack_channels']:,} channels, "
+        f"{short(found['reduced_stack_macs'])} MACs. Naive: {found['naive_stack_channels']:,} channels, "
+        f"{short(found['naive_stack_macs'])} MACs, "
+        f"{fixed(found['naive_stack_macs'] / found['reduced_stack_macs'], 1)} times as many."
+    )
+    alone = s["stack"] == 1
+    verdict = _one_module(s, found) if alone else stacked
+    if not alone:
+        shown.append(stacked)
+    else:
+        lanes = [f"{s['c_in']:,} channels in. 1x1 to {s['n1x1']:,}."]
+        if s["form"] == "reduced":
+            lanes += [f"{k}: {s[f'reduce{k}']:,}, then {s[f'n{k}']:,}." for k in ("3x3", "5x5")]
+            lanes.append(f"Pool, then {s['pool_proj']:,}.")
+        else:
+            lanes += [f"{k} to {s[f'n{k}']:,}." for k in ("3x3", "5x5")] + [f"Pool: {s['c_in']:,}."]
+        name = "With reductions" if s["form"] == "reduced" else "Naive"
+        out = found[f"{s['form']}_channels"]
+        shown.append(f"{name}: {' '.join(lanes)} {out:,} channels out.")
+        shown.append("Thickness: channels. Area of a kernel: its MACs. Drag an edge, or use its arrow keys.")
+        shown += ["MACs", f"{short(found[s['form'] + '_macs'])}, budget {short(found['budget'])}"]
+        shown.append("Variance kept, at most")
+        if "kept_3x3" in found:
+            for branch in ("3x3", "5x5"):
+                shown += [branch, percent(found[f"kept_{branch}"], 100, 1)]
+            photographs = len(results.load("reductions_pca").outcome["photographs"])
+            shown.append(
+                f"By the best linear reduction, on {photographs} photographs in the trained network; "
+                "the marks: Table 1."
+            )
+        else:
+            shown.append(f"not recorded for {s['c_in']:,} channels")
+    shown += [verdict, "MACs by branch, both forms", "MACs by branch, table", "MACs by branch"]
+    shown += ["With reductions", "Naive"]
     for branch in ("1x1", "3x3", "5x5", "pool"):
         shown.append(branch)
         for form in forms:
@@ -106,29 +142,57 @@ def inception(widget: InceptionWidget) -> Said:
     for what, text in (("macs", "MACs"), ("weights", "Weights"), ("channels", "Channels out")):
         shown += [text, *(f"{found[f'{form}_{what}']:,}" for form in forms)]
     shown.append("In a bar the pale part is the 1x1 reduction, the full part the convolution after it.")
+    if not alone:
+        return shown, verdict
+    reduced, naive = (f"{found[f'{form}_macs']:,} MACs and {found[f'{form}_channels']:,}" for form in forms)
+    return shown, f"With reductions {reduced} channels out; naive {naive}. {verdict}"
+
+
+def _one_module(s: dict, found: dict) -> str:
+    """What is said of one module, drawn in either form."""
     key, budget = s["module"], found["budget"]
-    goal = PAPER_WIDTHS[key].out_channels
-    words = [f"The budget of {key}: {budget:,} MACs for {goal:,} channels out."]
-    if s == {"module": key, **module_presets()[key]}:
+    preset, widths = module_presets()[key], PAPER_WIDTHS[key]
+    words = [f"The budget of {key}: {budget:,} MACs for {widths.out_channels:,} channels out."]
+    off, more = found["reduced_macs"] - budget, found["reduced_channels"] - widths.out_channels
+    if s["form"] == "naive":
+        times = fixed(found["naive_macs"] / budget, 1)
+        words = [
+            f"Naive: {found['naive_macs']:,} MACs, {times} times the budget of {key}, for "
+            f"{found['naive_channels']:,} channels out.",
+            f"The pool alone passes on all {s['c_in']:,} of its input.",
+        ]
+    elif s | preset == s:
         words.append("Can you keep the channels for less?")
     else:
-        off, kept = found["reduced_macs"] - budget, found["reduced_channels"] - goal
         share = fixed(100 * abs(off) / budget, 1)
         spent = f"You are {abs(off):,} MACs ({share}%) {'over' if off > 0 else 'under'} it"
-        channels = f"with {abs(kept):,} channels {'more' if kept > 0 else 'fewer'}"
+        channels = f"with {abs(more):,} channels {'more' if more > 0 else 'fewer'}"
         words.append(
-            f"{spent if off else 'You spend exactly that'}, {channels if kept else 'with as many channels'}."
+            f"{spent if off else 'You spend exactly that'}, {channels if more else 'with as many channels'}."
         )
-        if off < 0 and kept >= 0:
-            words.append("Beaten.")
+        if off < 0 and more >= 0:
+            words.append(_priced(s, found, key))
     wide = [branch for branch in ("3x3", "5x5") if s[f"reduce{branch}"] >= s["c_in"]]
     if wide:
         words.append(
             f"The {' and the '.join(wide)} reduction reduces nothing: {s['c_in']:,} channels come in."
         )
-    verdict = " ".join(words)
-    reduced, naive = (f"{found[f'{form}_macs']:,} MACs and {found[f'{form}_channels']:,}" for form in forms)
-    return [*shown, verdict], f"With reductions {reduced} channels out; naive {naive}. {verdict}"
+    return " ".join(words)
+
+
+def _priced(s: dict, found: dict, key: str) -> str:
+    """What fewer MACs for as many channels are worth."""
+    preset = module_presets()[key]
+    if any(s[name] != preset[name] for name in ("grid", "c_in")):
+        return "But the budget is for another input."
+    before = InceptionWidget.of(key).result()
+    lost = [
+        f"the {branch} can see {percent(found[f'kept_{branch}'], 100, 1)} of the variance at most, "
+        f"not {percent(before[f'kept_{branch}'], 100, 1)}"
+        for branch in ("3x3", "5x5")
+        if found[f"kept_{branch}"] < before[f"kept_{branch}"]
+    ]
+    return f"The price: {'; '.join(lost)}." if lost else "Beaten."
 
 
 def pooling(widget: PoolingWidget) -> Said:
@@ -202,37 +266,6 @@ def training(widget: TrainingWidget) -> Said:
         "Cost": plain(found["cents"] / 100) if widget.price else "nothing but patience",
     }
     return [text for line in lines.items() for text in line] + [verdict], verdict
-
-
-def crops(widget: CropWidget) -> Said:
-    found, table, n = widget.result(), widget.table, widget.averaged
-    name = table["classes"].__getitem__
-    left, top, right, bottom = (found[edge] / 100 for edge in ("left", "top", "right", "bottom"))
-    shown = [
-        f"The box: {fixed(left, 1)} to {fixed(right, 1)} across, {fixed(top, 1)} to {fixed(bottom, 1)} down, "
-        "of 451 x 300 pixels.",
-        f"The part of the photograph in the box{', mirrored' * widget.mirror}",
-        f"Crop {found['number']} of 144, as the network gets it.",
-    ]
-    for before, title in (
-        ("", "This crop"),
-        ("mean_", f"Average of the first {n} crops" if n > 1 else "The first crop"),
-    ):
-        shown.append(title)
-        for i in range(1, 6):
-            shown += [name(found[f"{before}class{i}"]), percent(found[f"{before}p{i}"], 10**4, 1)]
-    winner = f"{name(found['mean_class1'])}, {percent(found['mean_p1'], 10**4, 1)}."
-    verdict = f"The first crop alone: {winner}"
-    if n > 1:
-        verdict = f"Average of {n}: {winner} {found['agree']} of the {n} crops put it first."
-    totals = [sum(column) for column in zip(*(v["p"] for v in table["views"][:n]), strict=True)]
-    curves = [f"{name(k)} {percent((2 * totals[k] + n) // (2 * n), 10**4, 1)}" for k in table["mean_classes"]]
-    plot = (
-        "The average over the first crops, from 1 to 144, of the five best classes. "
-        f"At {n}: {', '.join(curves)}."
-    )
-    said = f"Crop {found['number']}: {name(found['class1'])}, {percent(found['p1'], 10**4, 1)}. {verdict}"
-    return [*shown, verdict, plot], said
 
 
 def heads(widget: HeadsWidget) -> Said:
@@ -396,7 +429,7 @@ def compared(widget: ComparisonWidget) -> Said:
     titles = {side: history.NETWORKS[getattr(widget, side)].title for side in sides}
     shown = ["Stages, table"]
     caption = "Layers on the longest path" if what == "depth" else counted
-    shown += [f"{caption} by stage, and the grid and channels it hands on", *titles.values()]
+    shown += [f"{caption} by stage, and the output; choose a stage to list its layers", *titles.values()]
     places = ["input's grid", "1/2 of it", "1/4 of it", "1/8 of it", "1/16 of it", "1/32 of it", "no grid"]
     for i, place in enumerate(places):
         shown.append(f"{i + 1}. {place}")
@@ -431,15 +464,40 @@ def compared(widget: ComparisonWidget) -> Said:
     return [verdict, *shown], f"{verdict} Stage {widget.stage}: {here}."
 
 
+def morphed(widget: MorphWidget) -> Said:
+    found, stops = widget.result(), STOPS[widget.depth]
+    network, key = stops[widget.stop - 1]
+    milestone = history.NETWORKS[network]
+    branches = module_of_network(network, key)[1].branches
+    texts = {branch.name: comparison.branch_text(branch) for branch in branches}
+    name = f"{milestone.year}, {milestone.title}, {key.removeprefix('inception_')}"
+    verdict = f"{name}. {widget.table['stops'][widget.depth][widget.stop - 1]['said']}"
+    facts = (
+        f"A map of {found['grid']}x{found['grid']}, {found['channels_in']:,} channels in and "
+        f"{found['channels_out']:,} out. An output sees up to {found['sees']} positions across, "
+        f"through at most {found['layers']} convolutions. {found['weights']:,} weights."
+    )
+    mark = MorphWidget(depth=widget.depth).result()["macs"]
+    shown = ["Where in the network", "First modules", "Middle", "Last module", "▶ Play", "Year"]
+    for other, _ in stops:
+        shown += [str(history.NETWORKS[other].year), history.NETWORKS[other].title]
+    shown.append(f"{name}: {' '.join(f'{branch}: {text}.' for branch, text in texts.items())}")
+    shown += ["MACs", f"{short(found['macs'])}, GoogLeNet {short(mark)}", facts, verdict]
+    shown.append("Its branches, layer by layer")
+    for i, (branch, text) in enumerate(texts.items(), 1):
+        shown += [branch, f"{text}: {found[f'lane_{i}']:,} MACs"]
+    return shown, f"{verdict} {found['macs']:,} MACs. {facts}"
+
+
 WORDS: dict[type, Callable[..., Said]] = {
     ReductionWidget: reduction,
     InceptionWidget: inception,
     PoolingWidget: pooling,
     NetworkWidget: network,
     TrainingWidget: training,
-    CropWidget: crops,
     HeadsWidget: heads,
     EnsembleWidget: ensemble,
     LineageWidget: lineage,
     ComparisonWidget: compared,
+    MorphWidget: morphed,
 }

@@ -10,7 +10,8 @@ Of each solution cell is made
 - a stub: each name that the check uses and the answer defines, as `name = ...` with the comment that stands
   behind it, a function or class with its docstring and an empty body;
 - a check: the lines below a line `# check`, or from the first assertion on, run by
-  `inception_lib.book.exercises.check`. The messages of the assertions are the hints.
+  `inception_lib.book.exercises.check`. The messages of the assertions are the hints, or the page's answer
+  field has one: a cell such as `bill = Answer("Hint.", total=3)` goes in front of the check that uses it.
 
 An exercise without a check gets a cell for an answer in words.
 """
@@ -36,7 +37,7 @@ from tools.notebooks import text  # noqa: E402
 from tools.saving import save  # noqa: E402
 
 CHAPTERS = "[0-9][0-9]_*.ipynb"
-HEADING = re.compile(r"^\*\*(\d+)\. (Predict|Compute|Build)\.\*\*", re.M)
+HEADING = re.compile(r"^\*\*(\d+)\. (Predict|Compute|Build|Break|Repair|Measure|Train|Design)\.\*\*", re.M)
 DETAILS = re.compile(r"<details\b.*?</details>\n*", re.S)
 MARK = re.compile(r"^# (answer|check)\b.*\n?", re.M)
 HOW = """\
@@ -51,7 +52,7 @@ def _is_check(node: ast.stmt) -> bool:
     return isinstance(node, ast.Assert) or (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Call)
-        and ast.unparse(node.value.func).endswith("assert_close")
+        and ast.unparse(node.value.func).endswith(("assert_close", ".check"))
     )
 
 
@@ -105,15 +106,20 @@ def _empty(node: ast.FunctionDef | ast.ClassDef, lines: list[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Solution:
-    """A solution cell in its parts, each of them source code. `names` are the answers that are asked for."""
+    """A solution cell in its parts, each of them source code. `names` are the answers that are asked for.
+
+    `fields` makes the page's answer fields, and `field` is the name of those that the check asks, if it does.
+    """
 
     given: str
     answer: str
     check: str
     names: tuple[str, ...]
+    fields: str = ""
+    field: str | None = None
 
     @classmethod
-    def of(cls, source: str) -> Solution:
+    def of(cls, source: str, fields: str = "") -> Solution:
         """Split a cell at its marks, or, where it has no `# check`, before its first assertion."""
         parts = {"given": "", "answer": "", "check": ""}
         place = "given" if re.search(r"^# answer\b", source, re.M) else "answer"
@@ -128,7 +134,13 @@ class Solution:
             parts["answer"], parts["check"] = "".join(lines[:start]), "".join(lines[start:])
         used = _used(ast.parse(parts["check"]))
         asked = [name for node in ast.parse(parts["answer"]).body for name in _bound(node) if name in used]
-        return cls(**{k: v.strip("\n") for k, v in parts.items()}, names=tuple(dict.fromkeys(asked)))
+        made = [name for node in ast.parse(fields).body for name in _bound(node)]
+        return cls(
+            **{k: v.strip("\n") for k, v in parts.items()},
+            names=tuple(dict.fromkeys(asked)),
+            fields=fields,
+            field=next((name for name in made if name in used), None),
+        )
 
     @property
     def hint(self) -> str | None:
@@ -168,7 +180,9 @@ class Solution:
     def check_cell(self) -> str:
         """The cell that checks what is in the stub's place."""
         words = [", ".join(f"{name}={name}" for name in self.names)]
-        if self.hint:
+        if self.field:
+            words.append(f"hint={self.field}.hint")
+        elif self.hint:
             words.append(f"hint={self.hint!r}")
         body = self.check.splitlines()
         last = ast.parse(self.check).body[-1]
@@ -178,6 +192,7 @@ class Solution:
             [
                 "from inception_lib.book.exercises import check",
                 "",
+                *([self.fields, ""] if self.field else []),
                 "with check(",
                 *(f"    {word}," for word in words),
                 "):",
@@ -218,10 +233,13 @@ class Exercise:
 def exercises(notebook: nbformat.NotebookNode) -> list[Exercise]:
     """The exercises of a chapter, in order."""
     found: list[dict] = []
+    fields = ""
     for cell in _section(notebook):
         if cell.cell_type == "code":
             if found and "solution" in cell.metadata.get("tags", []):
-                found[-1]["solutions"].append(Solution.of(cell.source))
+                found[-1]["solutions"].append(Solution.of(cell.source, fields))
+            elif " = Answer(" in cell.source:
+                fields = cell.source.rpartition("\n")[0]  # the last line shows them
             continue
         text = DETAILS.sub("", cell.source.partition(BEGIN)[2] or cell.source).partition(f"\n{END}")[0]
         heads = list(HEADING.finditer(text))

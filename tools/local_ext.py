@@ -155,6 +155,7 @@ SCROLL_BY_KEYBOARD = """(() => {
     for (const box of document.querySelectorAll(".bd-article :is(table, pre, figure, mjx-container)"))
       if (box.scrollWidth > box.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(box).overflowX))
         box.tabIndex = 0;
+      else box.removeAttribute("tabindex"); // nor has it the shadows of what scrolls
   };
   addEventListener("load", reach);
   addEventListener("resize", reach);

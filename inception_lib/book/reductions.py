@@ -12,6 +12,9 @@ All quantities come from first and second moments, so that any number of places 
 describe the photographs they are measured on. To see how far they carry over, the components and the guesses
 are also fitted on all photographs but one and measured on the one left out, in turn.
 
+What the first 0, 1, ... C components keep is the curve of a module's input: what a reduction of any width,
+trained or not, could keep at most. Both reductions of a module read the same input.
+
 `python benchmarks/reductions.py --weights bvlc --record` measures the trained network on the photographs
 that scikit-image ships and writes `data/results/reductions_pca.json`.
 """
@@ -60,6 +63,13 @@ class Kept(NamedTuple):
 
 
 RANDOM_DRAWS = 5
+
+
+class Measured(NamedTuple):
+    """`kept` of each reduction, in order; and the `curves` of the modules' inputs, by name of the module."""
+
+    kept: list[Kept]
+    curves: dict[str, list[float]]
 
 
 @dataclass
@@ -159,7 +169,7 @@ def measure(
     *,
     seed: int = 0,
     progress: bool = True,
-) -> list[Kept]:
+) -> Measured:
     """What each reduction of a trained network keeps of its input, on some photographs.
 
     Args:
@@ -192,18 +202,24 @@ def measure(
         moments.append(of_picture)
     rng = np.random.default_rng(seed)
     weights = network.state_dict()
-    return [
-        _kept(
-            path,
-            weights[f"{path.replace('/', '.')}.conv.weight"].flatten(1).cpu().numpy(),
-            [of_picture[path] for of_picture in moments],
-            rng,
-        )
-        for path in tqdm(paths, desc="reductions", disable=not progress)
-    ]
+    kept, curves = [], {}
+    for path in tqdm(paths, desc="reductions", disable=not progress):
+        weight = weights[f"{path.replace('/', '.')}.conv.weight"].flatten(1).cpu().numpy()
+        of_path = [of_picture[path] for of_picture in moments]
+        curve = _curve(_sum(of_path).head(weight.shape[1]))
+        kept.append(_kept(path, weight, of_path, curve, rng))
+        curves[path.partition("/")[0]] = curve.tolist()
+    return Measured(kept, curves)
 
 
-def _kept(path: str, weight: np.ndarray, moments: list[Moments], rng: np.random.Generator) -> Kept:
+def _curve(x: Moments) -> np.ndarray:
+    errors, total = principal_errors(x, x)
+    return 1 - errors / total
+
+
+def _kept(
+    path: str, weight: np.ndarray, moments: list[Moments], curve: np.ndarray, rng: np.random.Generator
+) -> Kept:
     width, channels = weight.shape
     both = _sum(moments)  # of the input and of what comes out after the ReLU
     inputs = [m.head(channels) for m in moments]
@@ -213,10 +229,8 @@ def _kept(path: str, weight: np.ndarray, moments: list[Moments], rng: np.random.
         error, total = squared_error(mapped(x, matrix), mapped(x, matrix), channels)
         return 1 - error / total
 
-    errors, total = principal_errors(x, x)
-    curve = 1 - errors / total
     linear = kept_by(weight)
-    after, _ = squared_error(both, both, channels)
+    after, total = squared_error(both, both, channels)
     components = guess = deviation = 0.0
     for i, test in enumerate(inputs):
         fit = _sum(inputs[:i] + inputs[i + 1 :])
@@ -243,8 +257,12 @@ def _sum(moments: list[Moments]) -> Moments:
     return sum(moments[1:], moments[0])
 
 
-def rounded(kept: Kept) -> dict:
-    """The shares as they are recorded, with five digits."""
+def rounded(measured: Measured) -> dict:
+    """The shares as they are recorded, with five digits; a curve is so from 0 to all of its channels."""
     return {
-        name: round(value, 5) if isinstance(value, float) else value for name, value in kept._asdict().items()
+        "kept": [
+            {name: round(v, 5) if isinstance(v, float) else v for name, v in one._asdict().items()}
+            for one in measured.kept
+        ],
+        "curves": {name: [round(v, 5) for v in curve] for name, curve in measured.curves.items()},
     }

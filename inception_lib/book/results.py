@@ -48,8 +48,14 @@ class Result:
     outcome: Any
     provenance: Mapping[str, Any]
 
+    def note(self, more: str = "") -> str:
+        """`source()`, and sentences after it, folded into one line: a block of Markdown for a page."""
+        said = f"{self.source()} {more}".strip()
+        date = self.provenance["date"][:10]
+        return f'<details class="recorded"><summary>recorded {date}</summary>\n\n{said}\n\n</details>'
+
     def source(self) -> str:
-        """For the foot of a table: what was run, where and when, and whether it needs that commit."""
+        """What was run, where and when, and whether it needs that commit."""
         it = self.provenance
         changes = " (with changes that were not committed)" if it["commit"].endswith("+") else ""
         said = (

@@ -1,10 +1,11 @@
-"""Drawings and plots of the book, made from the data, with one palette and one style."""
+"""Drawings, plots and tables of the book, made from the data, with one palette and one style."""
 
 import matplotlib.pyplot as plt
 
 from inception_lib.book.figures.drawings import draw_module, draw_network
 from inception_lib.book.figures.plots import (
     bars,
+    name_lines,
     picture_grid,
     plot_arms,
     plot_audit,
@@ -16,22 +17,31 @@ from inception_lib.book.figures.style import (
     COLORS,
     INK,
     LOSSES,
+    WIDE,
+    WIDTH,
     Picture,
     branch_color,
+    line_color,
     show,
     to_svg,
     use_style,
 )
+from inception_lib.book.figures.tables import NAMES, table
 
 __all__ = [
     "COLORS",
     "INK",
     "LOSSES",
+    "NAMES",
+    "WIDE",
+    "WIDTH",
     "Picture",
     "bars",
     "branch_color",
     "draw_module",
     "draw_network",
+    "line_color",
+    "name_lines",
     "picture_grid",
     "plot_arms",
     "plot_audit",
@@ -40,6 +50,7 @@ __all__ = [
     "plot_training",
     "plt",
     "show",
+    "table",
     "to_svg",
     "use_style",
 ]

@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from inception_lib.architecture import Architecture, Branch, Branches, Conv, Layer, Linear, Pool, pair, walk
-from inception_lib.book.figures.style import COLORS, INK, branch_color
+from inception_lib.architecture import Architecture, Branch, Branches, Conv, Layer, Pool, pair, walk
+from inception_lib.book.figures.style import COLORS, INK, WIDTH, branch_color, line_color
 from inception_lib.counting import shape_text
 
 
@@ -41,13 +41,14 @@ def draw_module(module: Branches, *, title: str = "") -> Figure:
     """Draw a module, data flowing upwards as in the paper's figure 2; widths from the data."""
     depth = max(len(branch.layers) for branch in module.branches)
     n = len(module.branches)
-    fig, ax = plt.subplots(figsize=(7.2, 1.1 * (depth + 2)))
+    fig, ax = plt.subplots(figsize=(WIDTH, 1.1 * (depth + 2)))
     ax.set_xlim(-0.6, n - 0.4)
     ax.set_ylim(-0.45, depth + 1.45)
     ax.axis("off")
     ax.set_title(title)
 
-    def box(x: float, y: float, text: str, color: str, width: float = 0.86, filled: bool = True) -> None:
+    def box(x: float, y: float, text: str, name: str, width: float = 0.86, filled: bool = True) -> None:
+        color = branch_color(name)
         ax.add_patch(
             FancyBboxPatch(
                 (x - width / 2, y - 0.22),
@@ -55,7 +56,7 @@ def draw_module(module: Branches, *, title: str = "") -> Figure:
                 0.44,
                 boxstyle="round,pad=0.02",
                 facecolor=color if filled else "none",
-                edgecolor=color,
+                edgecolor=line_color(name),
                 linewidth=1.8,
             )
         )
@@ -72,7 +73,6 @@ def draw_module(module: Branches, *, title: str = "") -> Figure:
 
     middle = (n - 1) / 2
     for x, branch in enumerate(module.branches):
-        color = branch_color(branch.name)
         below = (middle, 0.24)
         named = any(layer.name == branch.name for layer in branch.layers)
         for y, layer in enumerate(branch.layers, start=1):
@@ -82,7 +82,7 @@ def draw_module(module: Branches, *, title: str = "") -> Figure:
                 x,
                 y,
                 _label(layer),
-                color,
+                branch.name,
                 filled=layer.name == branch.name if named else y == len(branch.layers),
             )
             arrow(below, (x, y - 0.25))
@@ -98,21 +98,21 @@ def draw_module(module: Branches, *, title: str = "") -> Figure:
         joined = f"add{', ReLU' if module.relu else ''}: {known[0] if known else 'as many'} channels"
     else:
         joined = f"concatenate: {sum(known)}{passed_on} channels"
-    box(middle, 0, "previous layer", COLORS["muted"], width=1.5, filled=False)
-    box(middle, depth + 1, joined, COLORS["muted"], width=min(2.6, n - 0.1), filled=False)
+    box(middle, 0, "previous layer", "", width=1.5, filled=False)
+    box(middle, depth + 1, joined, "", width=min(2.6, n - 0.1), filled=False)
     return fig
 
 
 def draw_network(architecture: Architecture, *, title: str = "") -> Figure:
     """Draw a network from input to classifier, one bar per layer, as long as it has channels.
 
-    A module's bar is divided by branch, in the order of concatenation. Auxiliary heads are marked
-    where they stand.
+    A module's bar is divided by branch, in the order of concatenation; layers outside of modules are gray.
+    Auxiliary heads are marked where they stand.
     """
     trunk = [step for step in walk(architecture) if step.head is None]
     steps = [step for step in trunk if step.branch == ""]
     widest = max(step.out_shape[0] for step in steps)
-    fig, ax = plt.subplots(figsize=(7.2, 0.27 * (len(steps) + 1)))
+    fig, ax = plt.subplots(figsize=(WIDTH, 0.27 * (len(steps) + 1)))
     ax.set_xlim(0, widest * 1.16)
     ax.set_ylim(len(steps) - 0.3, -1.4)
     heads = {head.after: head.name for head in architecture.heads}
@@ -133,7 +133,7 @@ def draw_network(architecture: Architecture, *, title: str = "") -> Figure:
                 left += channels
         else:
             left = step.out_shape[0]
-            ax.barh(y, left, 0.7, color=_color(step.layer))
+            ax.barh(y, left, 0.7, color=COLORS["muted"])
         text = shape_text(step.out_shape)
         if step.path in heads:
             text += f"  ← {heads[step.path]}"
@@ -148,11 +148,3 @@ def draw_network(architecture: Architecture, *, title: str = "") -> Figure:
         ax.text(widest * (0.62 + 0.12 * i), -1, "■", color=COLORS[name], fontsize=11, va="center")
         ax.text(widest * (0.65 + 0.12 * i), -1, name, fontsize=9.5, va="center")
     return fig
-
-
-def _color(layer: Layer) -> str:
-    """A lone layer has the color of the branch with its kernel, where there is one."""
-    if isinstance(layer, Conv):
-        rows, columns = pair(layer.kernel)
-        return COLORS.get(f"{rows}x{columns}", COLORS["accent"])
-    return COLORS["accent"] if isinstance(layer, Linear) else COLORS["muted"]

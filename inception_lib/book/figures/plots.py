@@ -10,10 +10,10 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from inception_lib.book.figures.style import COLORS, INK, LOSSES
+from inception_lib.book.figures.style import COLORS, INK, LOSSES, WIDE, WIDTH
 from inception_lib.history import PROCEDURES, Procedure
 from inception_lib.paper import Audit
 
@@ -51,6 +51,43 @@ def bars(
     return fig
 
 
+def name_lines(ax: Axes, *, size: float = 10) -> None:
+    """Write each line's label behind its last point, instead of a legend; call it when all else is drawn.
+
+    Labels of lines that end close to each other are moved apart; each begins with a dash in its line's color.
+    """
+    fig = ax.get_figure(root=True)
+    assert fig is not None, "axes that were removed from their figure"
+    fig.draw_without_rendering()  # places the axes, so that the labels can be placed
+    points = 72 / fig.dpi
+    named = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+    ends = [cast(Any, line.get_xydata())[-1] for line in named]
+    heights = [points * float(ax.transData.transform(end)[1]) for end in ends]
+    places = _apart(heights, 1.25 * size)
+    for line, end, height, place in zip(named, ends, heights, places, strict=True):
+        look: dict[str, Any] = {
+            "xy": end,
+            "textcoords": "offset points",
+            "va": "center",
+            "annotation_clip": False,
+            "fontsize": size,
+        }
+        ax.annotate("━", xytext=(8, place - height), color=line.get_color(), **look)
+        ax.annotate(str(line.get_label()), xytext=(8 + 1.3 * size, place - height), **look)
+
+
+def _apart(heights: Sequence[float], least: float) -> list[float]:
+    """`heights` with neighbors pushed apart until they are `least` from each other."""
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    placed = [heights[i] for i in order]
+    for _ in range(100):
+        for k in range(len(placed) - 1):
+            if (short := least - (placed[k + 1] - placed[k])) > 0:
+                placed[k] -= short / 2
+                placed[k + 1] += short / 2
+    return [placed[order.index(i)] for i in range(len(heights))]
+
+
 def plot_audit(audit: Audit) -> Figure:
     """How far each exact number is from the one printed in Table 1; marker and color say the verdict."""
     marks = {
@@ -60,7 +97,7 @@ def plot_audit(audit: Audit) -> Figure:
     }
     found = [f for f in audit if f.table == "1" and f.column in ("params", "ops")]
     rows = list(dict.fromkeys(f.row for f in found))
-    fig, axes = plt.subplots(1, 2, figsize=(7.2, 0.3 * len(rows) + 1.2), sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(WIDE, 0.3 * len(rows) + 1.4), sharey=True)
     for ax, column in zip(axes, ("params", "ops"), strict=True):
         for verdict, (marker, color) in marks.items():
             chosen = [
@@ -89,7 +126,7 @@ def plot_audit(audit: Audit) -> Figure:
     axes[0].set_yticks(range(len(rows)), [row.removeprefix("inception_") for row in rows])
     axes[0].invert_yaxis()
     handles, labels = axes[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="upper center", ncols=3, bbox_to_anchor=(0.5, 1.06))
+    fig.legend(handles, labels, loc="outside upper left", ncols=3)
     return fig
 
 
@@ -130,9 +167,8 @@ def plot_errors(
     fig, axes = plt.subplots(
         len(procedures),
         1,
-        figsize=(6, 2.3 * len(procedures)),
+        figsize=(WIDTH, 2.3 * len(procedures)),
         sharex=True,
-        layout="constrained",
         squeeze=False,
     )
     for ax, procedure in zip(axes.flat, procedures, strict=True):
@@ -202,7 +238,7 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
         classes: their number; a dotted line says what guessing would give.
         epochs: the end of the axis, for a run that is still going on.
     """
-    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), layout=ConstrainedLayoutEngine(wspace=0.08))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(WIDE, 3.2))
     at = [record["epoch"] for record in history]
     labels = {"loss": "classifier", "aux1": "first head", "aux2": "second head"}
     # they often lie on each other, so each has a line of its own
@@ -211,6 +247,7 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
             values = [record[name] for record in history]
             left.plot(at, values, line, markersize=4, label=labels[name], color=color)
     left.axhline(math.log(classes), color=COLORS["muted"], linestyle=":")
+    left.text(0, math.log(classes), " guessing", va="bottom", fontsize=10)
     right.plot(at, [record["top1"] for record in history], "o-", markersize=4, color=LOSSES["loss"][0])
     right.axhline(1 / classes, color=COLORS["muted"], linestyle=":")
     left.set(xlabel="epoch", ylabel="training loss", ylim=(0, 1.15 * math.log(classes)))
@@ -218,7 +255,8 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
     for ax in (left, right):
         ax.set_xlim(0, 1.03 * (epochs or (at[-1] if at else 1)))  # room for the last marker
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    left.legend(loc="lower left")
+    if history:
+        name_lines(left)
     return fig
 
 
@@ -230,7 +268,7 @@ def plot_arms(runs: Sequence[Mapping], arms: Mapping[str, str], *, ax: Axes | No
         arms: which of them, at most three, and how they are named.
         ax: where to draw; a figure of its own by default.
     """
-    ax = ax or plt.subplots(figsize=(7.2, 3), layout="constrained")[1]
+    ax = ax or plt.subplots(figsize=(WIDTH, 3.2))[1]
     colors = (COLORS["accent"], COLORS["muted"], INK)  # the others belong to the branches of a module
     looks = zip(arms.items(), colors, ("o-", "s--", "^:"), strict=False)
     for (arm, label), color, line in looks:
@@ -261,7 +299,7 @@ def plot_gradients(
         title: of the plot.
         ax: where to draw; a figure of its own by default.
     """
-    ax = ax or plt.subplots(figsize=(7.2, 3.2))[1]
+    ax = ax or plt.subplots(figsize=(WIDTH, 3.2))[1]
     order = list(norms["main"])
     lines = (
         ("main", "main loss's", *LOSSES["loss"]),
@@ -292,14 +330,27 @@ def plot_gradients(
 
 
 def picture_grid(
-    pictures: Sequence, titles: Sequence[str], *, good: Sequence[bool], columns: int = 5
+    pictures: Sequence, said: Sequence[str], *, truth: Sequence[str] | None = None, columns: int = 5
 ) -> Figure:
-    """Pictures with a line of text over each, in another color where `good` is false."""
+    """Pictures with a line of text over each; where `truth` says otherwise, a cross and both answers.
+
+    Args:
+        pictures: as matplotlib shows them.
+        said: what stands over each, as the class that a network gives it.
+        truth: the right answers, if there are any. A wrong picture has a frame as well.
+        columns: pictures in a row.
+    """
     rows = -(-len(pictures) // columns)
-    fig, axes = plt.subplots(rows, columns, figsize=(7.2, 1.75 * rows), layout="constrained", squeeze=False)
+    height = 1.95 if truth is None else 2.25
+    fig, axes = plt.subplots(rows, columns, figsize=(WIDE, height * rows), squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
-    for ax, picture, title, right in zip(axes.flat, pictures, titles, good, strict=False):
+    for ax, picture, answer, right in zip(axes.flat, pictures, said, truth or said, strict=False):
         ax.imshow(picture, interpolation="none")  # into the page at its own size, not blown up
-        ax.set_title(title, fontsize=9, loc="center", color=INK if right else COLORS["accent"])
+        ax.set_title(
+            answer if answer == right else f"✗ says {answer},\nis {right}", fontsize=11, loc="center"
+        )
+        if answer != right:
+            corner, wide, high = (-0.5, -0.5), len(picture[0]), len(picture)
+            ax.add_patch(Rectangle(corner, wide, high, fill=False, lw=3, ec=COLORS["accent"], clip_on=False))
     return fig

@@ -14,8 +14,12 @@ from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
+import pandas
 from cycler import cycler
+from IPython import get_ipython
 from matplotlib.figure import Figure
+
+from inception_lib.book.figures.tables import table
 
 #: One color per branch, everywhere in the book (Okabe and Ito's palette, safe for color-blind readers), and
 #: those of all else. Violet, olive and berry were searched for: apart from each other for all kinds of color
@@ -49,10 +53,17 @@ _STANDS_FOR = {
     "residual": "accent",
 }
 
+#: Inches: how wide a figure is on the page, in the column of the text, or, tagged `full-width`, beyond it.
+WIDTH, WIDE = 7.2, 9.75
+
+_AS_LINES = {COLORS["3x3"]: "#B97F00"}
+
 INK = "#010203"  # stands for "the color of the page's text" until the SVG is written
 
 _STYLE: dict[Any, Any] = {
-    "figure.figsize": (7.2, 3.6),
+    "figure.figsize": (WIDTH, 3.6),
+    "figure.constrained_layout.use": True,  # a figure is as wide as it says, and nothing of it is cut off
+    "figure.constrained_layout.wspace": 0.08,
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
@@ -78,15 +89,21 @@ _STYLE: dict[Any, Any] = {
 
 
 def use_style() -> None:
-    """Set the book's style for every plot that follows, and let matplotlib show nothing by itself."""
+    """Set the book's style for every plot and every table that follows.
+
+    Matplotlib shows nothing by itself, and pandas shows its frames as `table` makes them.
+    """
     matplotlib.use("agg")
     plt.rcParams.update(_STYLE)
+    if (shell := get_ipython()) is not None:
+        for kind in (pandas.DataFrame, pandas.Series):
+            shell.display_formatter.formatters["text/html"].for_type(kind, table)
 
 
 def to_svg(fig: Figure, alt: str) -> str:
     """The figure as an SVG element with `alt` as its accessible name; text follows the page's color."""
     with io.StringIO() as buffer:
-        fig.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+        fig.savefig(buffer, format="svg", metadata={"Date": None})
         svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = without_family(svg)
@@ -127,7 +144,7 @@ class Picture:
         self.alt = alt
         self._svg = to_svg(fig, alt)
         with io.BytesIO() as buffer:
-            fig.savefig(buffer, format="png", dpi=120, bbox_inches="tight", facecolor="white")
+            fig.savefig(buffer, format="png", dpi=120, facecolor="white")
             self._png = buffer.getvalue()
 
     def __repr__(self) -> str:
@@ -143,12 +160,22 @@ class Picture:
 
 
 def show(fig: Figure, alt: str) -> Picture:
-    """Show `fig` with the text `alt` for those who cannot see it. Call it last in a cell."""
+    """Show `fig` with the text `alt` for those who cannot see it. Call it last in a cell.
+
+    It is made as wide as the page's column, or, if it was drawn wider than that, as wide as a figure gets.
+    """
     if not alt.strip():
         raise ValueError("a figure needs a text that says what it shows")
+    fig.set_figwidth(WIDTH if fig.get_figwidth() <= WIDTH else WIDE)
     picture = Picture(fig, alt)
     plt.close(fig)
     return picture
+
+
+def line_color(name: str) -> str:
+    """`branch_color` for thin lines: darker where the color would be too light for a line on white."""
+    color = branch_color(name)
+    return _AS_LINES.get(color, color)
 
 
 def branch_color(name: str) -> str:

@@ -40,7 +40,7 @@ export function look(number, side) {
 }
 
 // Numbers from 0 to 1, the same for the same seed (mulberry32).
-function randoms(seed) {
+export function randoms(seed) {
   let state = seed >>> 0;
   return () => {
     state = state + 0x6d2b79f5 >>> 0;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inception_lib.book import factors
-from inception_lib.book.quizzes.question import Question, ask
+from inception_lib.book.quizzes.question import Question, ask, percent
 
 TITLE = "the 1x1 convolution"
 
@@ -12,47 +12,65 @@ def questions() -> list[Question]:
     """The questions, their numbers counted."""
     direct, reduced = factors.direct(14, 5, 480, 48).macs, factors.reduced(14, 5, 480, 48, 16).macs
     five = direct * 16 // 480
+    left = [0.4 + 0.6 * share for share in (reduced / direct, five / direct, 1 / 25)]
     return [
         ask(
-            "Module 4a: a 5x5 convolution from 480 to 48 channels on a 14x14 grid. How much cheaper is it "
-            "behind a reduction to 16 channels?",
+            "In a profile, 60% of a network's MACs are in one 5x5 convolution from 480 to 48 channels. You "
+            "put a reduction to 16 channels in front of it. How many of the network's MACs are left?",
             (
-                f"About {direct / reduced:.0f} times",
-                f"{direct:,} MACs become {reduced:,}, the reduction's own {reduced - five:,} included.",
+                f"About {percent(left[0])}",
+                f"The branch goes from {direct:,} to {reduced:,} MACs, {direct / reduced:.1f} times fewer. "
+                "The other 40% stay, so a second reduction elsewhere may now save more.",
             ),
             (
-                f"{direct // five} times",
-                "By that factor the 5x5 convolution alone becomes cheaper. "
-                "The reduction costs something, too.",
+                f"About {percent(reduced / direct)}",
+                "That is what is left of the branch. The rest of the network still has to be computed.",
             ),
-            ("25 times", "25 is the number of pixels under the kernel. It stays the same."),
-        ),
-        ask(
-            "What does a 1x1 convolution compute at each place?",
-            ("A matrix times the vector of the channels there", "The same matrix at every place."),
-            ("The mean over the neighbors", "It sees one place only, no neighbors."),
             (
-                "Each channel times a number of its own",
-                "It mixes the channels: every output reads every input.",
+                "About 60%",
+                "The share that was in the branch is not the share that stays: nearly all of it is saved.",
             ),
         ),
         ask(
-            "The grid gets twice as many pixels a side. What happens to the factor that is saved?",
-            ("It stays", "Both costs are multiplied by the number of places, which cancels."),
+            "A colleague deletes the ReLU between a reduction and its 5x5 convolution. What is true of the "
+            "new pair?",
+            ("It equals one 5x5 convolution of low rank", "Two linear maps in a row are one linear map."),
             (
-                "It becomes four times as large",
-                "The MACs do, with the reduction and without it. Their ratio does not.",
+                "It can learn any 5x5 convolution, at a lower cost",
+                "Everything still passes through 16 numbers: all pixels of the kernel see the same mixtures.",
             ),
-            ("It becomes half", "Neither cost falls when the grid grows."),
+            (
+                "It equals one 1x1 convolution",
+                "The second kernel still covers 25 pixels.",
+            ),
         ),
         ask(
-            "The ReLU between a reduction to 16 channels and the 5x5 convolution is left out. What are both "
-            "together?",
+            "Your feature maps become twice as wide and twice as high. What should you do about the widths "
+            "of the reductions, to save the same factor?",
             (
-                "One 5x5 convolution whose 25 matrices, stacked, have a rank of at most 16",
-                "Two linear maps in a row are one. All 25 positions of the kernel read the same 16 mixtures.",
+                "Nothing",
+                "Both costs are multiplied by the number of positions, which cancels in their ratio.",
             ),
-            ("Any 5x5 convolution", "All that is passed on has to go through 16 channels."),
-            ("One 1x1 convolution", "The second kernel still sees 25 pixels."),
+            ("Halve them", "The ratio depends on the channels and the kernel only."),
+            (
+                "Divide them by four, because there are four times as many positions",
+                "Both costs grow by four, with the reduction and without it.",
+            ),
+        ),
+        ask(
+            "Somebody proposes to replace trained reductions by principal components, because these keep "
+            "more variance. What would you do first?",
+            (
+                "Measure the accuracy",
+                "Explained variance is not what a classifier is trained for; only accuracy decides.",
+            ),
+            (
+                "Agree: no linear map to as many channels keeps more of the input",
+                "That holds for squared error. The network's answer may depend on what varies little.",
+            ),
+            (
+                "Refuse: trained layers keep more variance than principal components",
+                "No linear map does. In this chapter's measurement they keep clearly less.",
+            ),
         ),
     ]

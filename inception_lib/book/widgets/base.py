@@ -22,7 +22,11 @@ def source(name: str) -> str:
 
 
 def number(default: int, low: int, high: int | None, label: str, **more: Any) -> t.Int:
-    """A setting that is a whole number from `low` to `high`; None where only the widget's table knows."""
+    """A setting that is a whole number from `low` to `high`; None where only the widget's table knows.
+
+    With `scale="log"` equal ways of its slider are equal factors, in steps of 8 from 64 on; `ticks`, a tuple
+    of numbers, are marked under it, and it snaps to them. Arrow keys, and Shift, make steps of 1.
+    """
     return t.Int(default, min=low, max=high).tag(sync=True, label=label, min=low, max=high, step=1, **more)
 
 

@@ -1,5 +1,6 @@
 // Shared by the widgets. Python puts it in front of each widget's own script, in place of the import there.
-// No imports, no network. Colors: a branch's is its name; violet, olive and berry belong to anything else.
+// No network. Colors: a branch's is its name; violet, olive and berry belong to anything else.
+import { sliderScale, sliderTicks } from "./scale.js";
 
 const whole = new Intl.NumberFormat("en-US");
 export const fmt = (n) => whole.format(n);
@@ -16,7 +17,9 @@ export const product = (factors, values) =>
   factors.length ? factors.reduce((p, f) => p * (typeof f === "number" ? f : values[f]), 1) : 0;
 export const total = (rows, what, values) => rows.reduce((sum, row) => sum + product(row[what], values), 0);
 
-const SVG = "svg g rect line path circle ellipse polygon polyline text tspan image defs clipPath".split(" ");
+const SVG =
+  "svg g rect line path circle ellipse polygon polyline text tspan image defs clipPath linearGradient stop"
+    .split(" ");
 
 export function make(tag, attributes = {}, ...children) {
   const svg = SVG.includes(tag);
@@ -65,6 +68,17 @@ function problem(field, text) {
 const tidy = (field, value) =>
   Number((field.min + Math.round((value - field.min) / field.step) * field.step).toFixed(6));
 
+// The marks under a slider, at the values that are worth a stop.
+function tickMarks(field) {
+  if (!field.ticks) return [];
+  const marks = sliderTicks(field).map(({ value, share, labeled }) => {
+    const mark = make("span", {}, labeled ? fmt(value) : "");
+    mark.style.setProperty("--iw-at", share);
+    return mark;
+  });
+  return [make("div", { class: "iw-ticks", "aria-hidden": "true" }, ...marks)];
+}
+
 class Field {
   constructor(field, changed) {
     this.field = field;
@@ -96,18 +110,37 @@ class Field {
         ...limits,
         "aria-describedby": note.id,
       });
-      this.slider = make("input", { type: "range", ...limits, "aria-label": `${field.label}, slider` });
+      this.scale = sliderScale(field);
+      // one tab stop a setting: the box, whose arrows do what the slider's do
+      this.slider = make("input", {
+        type: "range",
+        ...this.scale.limits,
+        tabindex: -1,
+        "aria-label": `${field.label}, slider`,
+      });
       // JupyterLab would take the arrow keys for itself
       for (const input of [this.input, this.slider]) input.dataset.lmSuppressShortcuts = "true";
       this.input.addEventListener("input", () => {
         this.flag(problem(field, this.input.value));
         changed(field.name, this.error ? null : tidy(field, Number(this.input.value)));
       });
-      this.slider.addEventListener("input", () => {
+      let fine = false; // Shift is held: steps of 1
+      const to = (value) => {
         this.flag(null);
-        changed(field.name, tidy(field, Number(this.slider.value)));
+        changed(field.name, tidy(field, value));
+      };
+      for (const kind of ["pointerdown", "pointermove"]) {
+        this.slider.addEventListener(kind, (event) => (fine = event.shiftKey));
+      }
+      this.slider.addEventListener("input", () => to(this.scale.value(Number(this.slider.value), fine)));
+      this.slider.addEventListener("keydown", (event) => {
+        fine = false;
+        const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+        if (!by || field.scale !== "log") return; // else the browser's own steps are right
+        event.preventDefault();
+        to(Math.min(field.max, Math.max(field.min, Number(this.shown) + by * field.step)));
       });
-      this.root.append(this.input, this.slider, note);
+      this.root.append(this.input, this.slider, ...tickMarks(field), note);
     }
   }
 
@@ -125,7 +158,9 @@ class Field {
     else {
       // while the reader types, the box is hers: 0.9 must not turn into 0.90 under the cursor
       if (this.input.value === "" || Number(this.input.value) !== value) this.input.value = value;
-      this.slider.value = value;
+      this.shown = value;
+      this.slider.value = this.scale.position(value);
+      this.slider.setAttribute("aria-valuetext", fmt(value));
       this.flag(null);
     }
   }
@@ -148,6 +183,8 @@ class Field {
 }
 
 // widget: { layout(root, ctx) -> paint(values) -> words }.  paint draws and returns the result in words.
+// From 56rem on the controls stand left of the results; a `wide` widget keeps the whole width for its results.
+// Where there is less room, an .iw-verdict that is a child of the results sticks to the foot of the window.
 export function run(widget, { model, el }) {
   const about = model.get("about");
   const fields = model.get("fields");
@@ -156,16 +193,17 @@ export function run(widget, { model, el }) {
   const defaults = Object.fromEntries(fields.map((f) => [f.name, f.default]));
   const values = () => Object.fromEntries(names.map((n) => [n, model.get(n)]));
 
-  const root = make("section", { class: "inception-widget", "aria-label": about.title });
+  const kind = `inception-widget${widget.wide ? " iw-wide" : ""}`;
+  const root = make("section", { class: kind, "aria-label": about.title });
   root.dataset.widget = about.key;
   const controls = make("div", { class: "iw-controls" });
   const results = make("div", { class: "iw-results" });
+  const body = make("div", { class: "iw-body" }, controls, results);
   const status = make("p", { class: "iw-status", role: "status", "aria-live": "polite" });
   const actions = make("div", { class: "iw-actions" });
   root.append(
     make("p", { class: "iw-title", "aria-hidden": "true" }, about.title),
-    controls,
-    results,
+    body,
     status,
     actions,
   );
@@ -257,7 +295,7 @@ export function run(widget, { model, el }) {
           "The page's address holds values that cannot be used here, so these stay as they were: " +
             `${wrong.join(", ")}.`,
         ),
-        controls,
+        body,
       );
     }
     return found;
@@ -271,10 +309,15 @@ export function run(widget, { model, el }) {
   });
   actions.append(reset);
   if (page) {
-    const copy = make("button", { type: "button" }, "Copy link to these settings");
+    const name = "Copy link to these settings", copy = make("button", { type: "button" }, name);
+    let shown = 0;
     copy.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(location.href);
+        copy.style.minWidth = `${copy.offsetWidth}px`; // what is beside it stays where it is
+        copy.textContent = "Copied ✓";
+        clearTimeout(shown);
+        shown = setTimeout(() => (copy.textContent = name), 2000);
         say("The link is copied.");
       } catch {
         say("The browser does not let this page copy; the address bar holds the link.");

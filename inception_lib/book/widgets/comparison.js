@@ -5,7 +5,7 @@ const COUNTS = ["parameters", "macs", "activations", "depth"];
 const SAID = { parameters: "parameters", macs: "MACs", activations: "activations", depth: "layers deep" };
 const SIDES = [["left", "violet"], ["right", "olive"]];
 
-function layout(results, { table }) {
+function layout(results, { set, table }) {
   const read = ([name, stage, text, output, parameters, macs, activations, depth]) => ({
     name,
     stage,
@@ -30,9 +30,11 @@ function layout(results, { table }) {
   const rows = table.stages.map((name, i) => {
     const cells = { left: make("td"), right: make("td") };
     const label = name === "no grid" ? name : name === "whole" ? "input's grid" : `${name} of it`;
-    const tr = make("tr", {}, make("th", { scope: "row" }, `${i + 1}. ${label}`), cells.left, cells.right);
+    const choose = make("button", { type: "button" }, `${i + 1}. ${label}`);
+    const tr = make("tr", {}, make("th", { scope: "row" }, choose), cells.left, cells.right);
+    tr.addEventListener("click", () => set({ stage: i + 1 })); // the button's, too
     body.append(tr);
-    return { tr, ...cells };
+    return { tr, choose, ...cells };
   });
   const sums = COUNTS.map((what) => {
     const cells = { left: make("td"), right: make("td") };
@@ -77,9 +79,10 @@ function layout(results, { table }) {
     }
     const most = Math.max(...SIDES.flatMap(([side]) => stages[side].map((stage) => stage.value)));
     const counted = s.what === "depth" ? "Layers on the longest path" : SAID[s.what];
-    caption.textContent = `${counted} by stage, and the grid and channels it hands on`;
+    caption.textContent = `${counted} by stage, and the output; choose a stage to list its layers`;
     rows.forEach((row, i) => {
       row.tr.classList.toggle("iw-chosen", i + 1 === s.stage);
+      row.choose.setAttribute("aria-pressed", String(i + 1 === s.stage));
       for (const [side, color] of SIDES) {
         const { units, value, output } = stages[side][i];
         row[side].replaceChildren(

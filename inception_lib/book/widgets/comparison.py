@@ -22,6 +22,7 @@ class ComparisonWidget(Widget):
     """
 
     script = "comparison.js"
+    styles = (*Widget.styles, "comparison.css")
     key = "comparison"
     title = "Two networks, stage by stage"
 

@@ -1,44 +1,115 @@
-// The crops of one photograph and what the network said of each.  Boxes and probabilities come from Python.
+// The crops of one photograph, laid one after the other, and what the network said of each.  Boxes and
+// probabilities come from Python.
 import { bar, make, run } from "./common.js";
+import { curveOf } from "./crops_curve.js";
+import { coverage, holds, photoOf } from "./crops_photo.js";
+import { stripOf } from "./crops_strip.js";
+import { player } from "./hands.js";
 
 const MILLION = 1e6, TOP = 5;
-const PLOT = { width: 320, height: 170, left: 32, right: 8, top: 10, bottom: 30 };
 const SHADES = ["violet", "olive", "berry", "accent", "ink"];
 const percent = (millionths) => `${(millionths / 1e4).toFixed(1)}%`;
+const SETTINGS_OF_A_CROP = ["scale", "square", "crop", "mirror"];
 
 // The best classes of a row of millionths: pairs of class and millionths, the first of equals first.
 const best = (row) => row.map((p, i) => [i, p]).sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, TOP);
 
-function layout(results, { table }) {
-  const { width, height, src, alt } = table.picture;
+function layout(results, { table, model, controls, set }) {
+  const { views, classes, picture } = table, most = views.length;
   const shades = new Map(table.mean_classes.map((k, i) => [k, SHADES[i]]));
-  const at = new Map(table.views.map((v, i) => [[v.scale, v.square, v.crop, v.mirror].join(), i]));
-  // sums[n]: of the first n crops, by class
-  const sums = [table.classes.map(() => 0)];
-  for (const v of table.views) sums.push(sums[sums.length - 1].map((sum, k) => sum + v.p[k]));
-  const mean = (n) => sums[n].map((sum) => Math.floor((2 * sum + n) / (2 * n))); // rounded to nearest
+  const shadeOf = (k) => shades.get(k) || "muted";
+  const at = new Map(views.map((v, i) => [SETTINGS_OF_A_CROP.map((name) => v[name]).join(), i]));
+  const votes = views.map((v) => best(v.p)[0][0]);
+  // sums[n]: of the first n crops, by class; rows[n - 1]: their mean, rounded to nearest
+  const sums = [classes.map(() => 0)];
+  for (const v of views) sums.push(sums[sums.length - 1].map((sum, k) => sum + v.p[k]));
+  const rows = sums.slice(1).map((sum, i) => sum.map((p) => Math.floor((2 * p + i + 1) / (2 * (i + 1)))));
+  let s = null; // the settings as they were painted last
 
-  const frame = make("rect", { class: "iw-frame" }), halo = make("rect", { class: "iw-halo" });
-  const overlay = make("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, halo, frame);
-  const whole = make("div", { class: "iw-photo" }, make("img", { src, alt }), overlay);
-  whole.style.aspectRatio = `${width} / ${height}`;
-  const cutout = make("img", { src, alt: "" }), cut = make("div", { class: "iw-cut", role: "img" }, cutout);
-  const place = make("span"), number = make("span");
-  const photos = make(
-    "div",
-    { class: "iw-photos" },
-    make("figure", {}, whole, make("figcaption", { class: "iw-small" }, place)),
-    make("figure", {}, cut, make("figcaption", { class: "iw-small" }, number)),
+  const indexOf = (settings) => at.get(SETTINGS_OF_A_CROP.map((name) => settings[name]).join());
+  const cropAt = (number) =>
+    Object.fromEntries(SETTINGS_OF_A_CROP.map((name) => [name, views[number - 1][name]]));
+  const go = (number) => set({ averaged: number, ...cropAt(number) });
+  const peek = (number) => number - 1 !== indexOf(s) && set(cropAt(number));
+
+  // What the reader does in the drawing has its exact settings in a fold.
+  const known = model.get("fields");
+  const fields = Object.fromEntries(known.map(({ name }, i) => [name, controls.children[i]]));
+  const button = make("button", { type: "button", class: "iw-play" });
+  controls.prepend(button);
+  const fold = make(
+    "details",
+    { class: "iw-fold" },
+    make("summary", {}, "A crop by name, a pixel by number"),
   );
+  const numbers = make("div", { class: "iw-controls" });
+  numbers.append(...[...SETTINGS_OF_A_CROP, "column", "row"].map((name) => fields[name]));
+  fold.append(numbers);
+  results.after(fold);
+  player(button, {
+    ms: 70,
+    names: ["▶ Lay the crops", "⏸ Pause"],
+    step() {
+      go(s.averaged < most ? s.averaged + 1 : 1);
+      return s.averaged < most;
+    },
+    end: () => go(most),
+  });
 
-  const list = (title) => {
-    const head = make("p", { class: "iw-small" }, title), lines = make("div");
+  const small = (...inside) => make("p", { class: "iw-small" }, ...inside);
+  const photo = photoOf(picture, (column, row) => set({ column, row }));
+  const fewest = make("span"), all = make("span");
+  const scale = make("div", { class: "iw-scale iw-small" }, fewest, make("span", { class: "iw-ramp" }), all);
+  const covered = small(), asked = small(), place = small(), tally = small();
+  const options = Object.fromEntries(
+    known.filter(({ name }) => SETTINGS_OF_A_CROP.includes(name)).map((field) => [
+      field.name,
+      field.options?.map(([value]) => value) ?? [...new Set(views.map((v) => v[field.name]))].sort(),
+    ]),
+  );
+  const nameOf = (i) => {
+    const { scale: side, square, crop, mirror } = views[i];
+    return `${side} pixels, ${square} square, ${crop}${mirror ? ", mirrored" : ""}`;
+  };
+  const strip = stripOf(
+    views,
+    picture,
+    options,
+    (number) => set(cropAt(number)),
+    () => indexOf(s) + 1,
+    (n) => {
+      const vote = votes[n - 1];
+      return `Crop ${n}: ${nameOf(n - 1)}: ${classes[vote]}, ${percent(views[n - 1].p[vote])}`;
+    },
+  );
+  const cutout = make("img", { src: picture.src, alt: "" });
+  const cut = make("div", { class: "iw-cut", role: "img" }, cutout);
+  const list = () => {
+    const head = small(), lines = make("div");
     return { root: make("div", {}, head, lines), head, lines };
   };
-  const here = list("This crop"), together = list("");
+  const here = list(), together = list();
   const verdict = make("p", { class: "iw-verdict" });
-  const plot = make("svg", { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, role: "img", class: "iw-plot" });
-  results.append(photos, make("div", { class: "iw-lists" }, here.root, together.root), verdict, plot);
+  const curveSays = small(
+    `Lines: the average so far. Dots: ${classes[table.mean_classes[0]]} in each crop alone, dashed where ` +
+      "another class is first.",
+  );
+  const shown = table.mean_classes.map((k) => ({ k, shade: shadeOf(k) }));
+  const curve = curveOf({ rows, single: views.map((v) => v.p), shown }, {
+    go,
+    peek,
+    now: () => s.averaged,
+    text: (n) =>
+      `${n}: ${table.mean_classes.map((k) => `${classes[k]} ${percent(rows[n - 1][k])}`).join(", ")}`,
+  });
+  results.append(make(
+    "div",
+    { class: "iw-crops" },
+    make("div", { class: "iw-look" }, photo.root, scale, covered, asked),
+    make("div", {}, verdict, curve.root, curveSays, tally),
+    make("div", {}, strip.root, make("div", { class: "iw-one" }, cut, place)),
+    make("div", { class: "iw-lists" }, here.root, together.root),
+  ));
 
   const fill = (into, found) =>
     into.replaceChildren(
@@ -46,51 +117,101 @@ function layout(results, { table }) {
         make(
           "div",
           { class: "iw-line" },
-          make("span", { class: "iw-name" }, table.classes[k]),
+          make("span", { class: "iw-name" }, classes[k]),
           make("strong", {}, percent(p)),
-          make("div", {}, bar(p / MILLION, shades.get(k) || "muted")),
+          make("div", {}, bar(p / MILLION, shadeOf(k))),
         )
       ),
     );
 
-  return (s) => {
-    const index = at.get([s.scale, s.square, s.crop, s.mirror].join()), view = table.views[index];
-    const [left, top, right, bottom] = view.box;
-    for (const rect of [halo, frame]) {
-      rect.setAttribute("x", left);
-      rect.setAttribute("y", top);
-      rect.setAttribute("width", right - left);
-      rect.setAttribute("height", bottom - top);
+  // The votes of some crops, the most frequent first.
+  const counted = (indices) => {
+    const found = new Map();
+    for (const i of indices) found.set(votes[i], (found.get(votes[i]) || 0) + 1);
+    return [...found].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
+  };
+  const listed = (found) => found.map(([k, n]) => `${classes[k]} ${n}`).join(", ");
+
+  return (now) => {
+    s = now;
+    const n = s.averaged, index = indexOf(s), view = views[index], laid = views.slice(0, n);
+    const now5 = best(view.p), average = best(rows[n - 1]), winner = average[0][0];
+    const agree = votes.slice(0, n).filter((vote) => vote === winner).length;
+    const pixel = s.column > 0 && s.row > 0;
+    const held = pixel ? laid.map((_, i) => i).filter((i) => holds(views[i].box, s.column, s.row)) : [];
+    const counts = coverage(laid.map((v) => v.box), picture.width, picture.height);
+    let least = n, greatest = 0;
+    for (const count of counts) {
+      if (count < least) least = count;
+      if (count > greatest) greatest = count;
     }
+
+    fewest.textContent = "dark: in none";
+    all.textContent = n > 1 ? `bright: in all ${n}` : "bright: in the one";
+    covered.textContent = n > 1
+      ? `The pixels seen most are in ${greatest} of the ${n} crops, those seen least in ${least}.`
+      : "One crop sees its box, and nothing else.";
+    asked.textContent = pixel ? whoHolds(s, held, n) : "Tap a pixel to see which crops hold it.";
+    photo.draw({
+      counts,
+      of: n,
+      box: view.box,
+      laid: index === n - 1 ? views.slice(Math.max(0, n - 8), n - 1).reverse().map((v) => v.box) : [],
+      dissent: votes[index] === winner ? "" : classes[votes[index]],
+      pixel: [s.column, s.row],
+      words: `The photograph, brighter where more crops look. ${covered.textContent} ${asked.textContent} ` +
+        "Arrow keys move the pixel, Escape lets it go.",
+    });
+    strip.draw(
+      views.map((v, i) => ({
+        shade: shadeOf(votes[i]),
+        laid: i < n,
+        agrees: votes[i] === winner,
+        holds: !pixel || holds(v.box, s.column, s.row),
+      })),
+      index,
+    );
+    curve.draw(n, index, votes.map((vote) => vote !== winner));
+    const [left, top, right] = view.box;
     const zoom = 100 / (right - left); // percent of the cutout's side for one pixel of the picture
-    cutout.style.width = `${width * zoom}%`;
+    cutout.style.width = `${picture.width * zoom}%`;
     cutout.style.left = `${-left * zoom}%`;
     cutout.style.top = `${-top * zoom}%`;
     cut.classList.toggle("iw-mirrored", s.mirror);
     cut.setAttribute("aria-label", `The part of the photograph in the box${s.mirror ? ", mirrored" : ""}`);
-    const [across, down] = [[left, right], [top, bottom]].map((ends) =>
-      ends.map((n) => n.toFixed(1)).join(" to ")
+    place.textContent = `Crop ${index + 1} of ${most}, as the network gets it: ${nameOf(index)}.`;
+    tally.replaceChildren(
+      "First votes: ",
+      ...counted(laid.keys()).map(([k, count]) =>
+        make(
+          "span",
+          { class: "iw-vote" },
+          make("span", { class: `iw-swatch iw-${shadeOf(k)}` }),
+          `${classes[k]} ${count}`,
+        )
+      ),
     );
-    place.textContent = `The box: ${across} across, ${down} down, of ${width} x ${height} pixels.`;
-    number.textContent = `Crop ${index + 1} of ${table.views.length}, as the network gets it.`;
-
-    const now = best(view.p), average = best(mean(s.averaged));
-    const winner = average[0][0];
-    const agree = table.views.slice(0, s.averaged).filter((v) => best(v.p)[0][0] === winner).length;
-    const several = s.averaged > 1;
-    together.head.textContent = several ? `Average of the first ${s.averaged} crops` : "The first crop";
-    fill(here.lines, now);
+    here.head.textContent = `Crop ${index + 1} alone`;
+    together.head.textContent = n > 1 ? `Average of the first ${n} crops` : "The first crop";
+    fill(here.lines, now5);
     fill(together.lines, average);
-    verdict.textContent = several
-      ? `Average of ${s.averaged}: ${table.classes[winner]}, ${percent(average[0][1])}. ` +
-        `${agree} of the ${s.averaged} crops put it first.`
-      : `The first crop alone: ${table.classes[winner]}, ${percent(average[0][1])}.`;
-    curves(plot, table, mean, s.averaged, shades);
-    const data = { number: index + 1, agree };
+    verdict.textContent = n > 1
+      ? `Average of ${n}: ${classes[winner]}, ${percent(average[0][1])}. ` +
+        `${agree} of the ${n} crops put it first.`
+      : `The first crop alone: ${classes[winner]}, ${percent(average[0][1])}.`;
+
+    const data = {
+      number: index + 1,
+      agree,
+      coveredMost: greatest,
+      coveredLeast: least,
+      held: held.length,
+      heldAgree: held.filter((i) => votes[i] === winner).length,
+    };
     ["left", "top", "right", "bottom"].forEach((name, i) => {
       data[name] = Math.round(view.box[i] * 100);
     });
-    now.forEach(([k, p], i) => {
+    now5.forEach(([k, p], i) => {
       data[`class${i + 1}`] = k;
       data[`p${i + 1}`] = p;
     });
@@ -98,47 +219,21 @@ function layout(results, { table }) {
       data[`meanclass${i + 1}`] = k;
       data[`meanp${i + 1}`] = p;
     });
+    const asking = pixel ? ` ${asked.textContent}` : "";
     return {
-      words: `Crop ${index + 1}: ${table.classes[now[0][0]]}, ${percent(now[0][1])}. ${verdict.textContent}`,
+      words: `Crop ${index + 1}: ${classes[now5[0][0]]}, ${
+        percent(now5[0][1])
+      }. ${verdict.textContent}${asking}`,
       data,
     };
   };
-}
 
-function curves(plot, table, mean, averaged, shades) {
-  const most = table.views.length;
-  const rows = Array.from({ length: most }, (_, i) => mean(i + 1));
-  const step = 2e5, steps = Math.ceil(Math.max(...rows.flat()) / step), highest = steps * step; // every 20%
-  const x = (n) => PLOT.left + (PLOT.width - PLOT.left - PLOT.right) * (n - 1) / (most - 1);
-  const y = (p) => PLOT.height - PLOT.bottom - (PLOT.height - PLOT.top - PLOT.bottom) * p / highest;
-  const text = (left, up, words, anchor) => make("text", { x: left, y: up, "text-anchor": anchor }, words);
-  const foot = PLOT.height - PLOT.bottom;
-  const ticks = Array.from({ length: steps + 1 }, (_, i) => step * i);
-  plot.replaceChildren(
-    make("line", { class: "iw-axis", x1: PLOT.left, x2: PLOT.width - PLOT.right, y1: foot, y2: foot }),
-    ...ticks.map((p) => text(PLOT.left - 4, y(p) + 4, `${p / 1e4}%`, "end")),
-    text(PLOT.left, foot + 14, "1", "start"),
-    text(PLOT.width - PLOT.right, foot + 14, String(most), "end"),
-    text((PLOT.left + PLOT.width - PLOT.right) / 2, foot + 26, "crops averaged", "middle"),
-    make("line", { class: "iw-even", x1: x(averaged), x2: x(averaged), y1: PLOT.top, y2: foot }),
-    ...table.mean_classes.flatMap((k) => [
-      make("path", {
-        class: `iw-curve iw-${shades.get(k)}`,
-        d: rows.map((row, i) => `${i ? "L" : "M"}${x(i + 1).toFixed(1)} ${y(row[k]).toFixed(1)}`).join(""),
-      }),
-      make("circle", {
-        class: `iw-dot iw-${shades.get(k)}`,
-        cx: x(averaged),
-        cy: y(rows[averaged - 1][k]),
-        r: 4,
-      }),
-    ]),
-  );
-  plot.setAttribute(
-    "aria-label",
-    `The average over the first crops, from 1 to ${most}, of the five best classes. At ${averaged}: ` +
-      table.mean_classes.map((k) => `${table.classes[k]} ${percent(rows[averaged - 1][k])}`).join(", ") + ".",
-  );
+  function whoHolds({ row, column }, held, n) {
+    const where = `Row ${row}, column ${column}`, of = n > 1 ? `of the ${n} crops` : "of 1 crop";
+    return held.length
+      ? `${where} is in ${held.length} ${of}. They say: ${listed(counted(held))}.`
+      : `${where} is in none ${of}.`;
+  }
 }
 
 export default { render: (context) => run({ layout }, context) };

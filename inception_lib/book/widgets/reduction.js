@@ -1,9 +1,9 @@
 // MACs of a convolution, alone and behind a 1x1 reduction.
 import { bar, fmt, make, product, run, total } from "./common.js";
 
-const W = 320, H = 150, PAD = { left: 8, right: 8, top: 20, bottom: 26 };
+const H = 170, PAD = { left: 8, right: 8, top: 20, bottom: 26 };
 
-function layout(results, { table }) {
+function layout(results, { table, repaint }) {
   const lines = {};
   const list = make("div", { class: "iw-pair" });
   for (const [key, text] of [["direct", "Alone"], ["reduced", "Behind the reduction"]]) {
@@ -14,8 +14,9 @@ function layout(results, { table }) {
     );
   }
   const verdict = make("p", { class: "iw-verdict" });
-  const plot = make("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", class: "iw-plot" });
+  const plot = make("svg", { role: "img", class: "iw-plot iw-across" });
   results.append(list, verdict, plot);
+  new ResizeObserver(repaint).observe(plot); // goes with the plot
 
   return (s) => {
     const macs = { direct: total(table.direct, "macs", s), reduced: total(table.reduced, "macs", s) };
@@ -30,8 +31,8 @@ function layout(results, { table }) {
       lines[key].number.textContent = `${fmt(macs[key])} MACs`;
       lines[key].weights.textContent = `${fmt(weights[key])} weights`;
       const parts = key === "direct"
-        ? [[macs.direct / most, "5x5"]]
-        : table.reduced.map((row, i) => [product(row.macs, s) / most, i ? "5x5" : "1x1"]);
+        ? [[macs.direct / most, "violet"]]
+        : table.reduced.map((row, i) => [product(row.macs, s) / most, i ? "violet" : "olive"]);
       lines[key].track.replaceChildren(bar(0, "", parts));
     }
     const ratio = macs.direct / macs.reduced;
@@ -63,6 +64,8 @@ function layout(results, { table }) {
 }
 
 function curve(plot, s, macs, one, pays) {
+  const W = plot.clientWidth || 320; // in the page's pixels, so that its words have their size
+  plot.setAttribute("viewBox", `0 0 ${W} ${H}`);
   const widest = Math.max(s.c_in, s.reduce, Math.min(2 * pays, 4096), 2);
   const highest = Math.max(widest * one, macs.direct);
   const x = (r) => PAD.left + (W - PAD.left - PAD.right) * (r / widest);

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from inception_lib.architecture import Branches, walk
 from inception_lib.book import factors
 from inception_lib.book.widgets.base import Widget, number, steps
+from inception_lib.networks.googlenet import PAPER_WIDTHS, googlenet
+
+_SHAPES = [step.in_shape for step in walk(googlenet(heads=False)) if isinstance(step.layer, Branches)]
+#: Of the paper's modules, marked under the sliders: what comes in, and the widths of the 5x5 branch.
+CHANNELS, GRIDS = (tuple(sorted({shape[axis] for shape in _SHAPES})) for axis in (0, 1))
+REDUCTIONS = tuple(sorted({widths.reduce5x5 for widths in PAPER_WIDTHS.values()}))
+WIDTHS = tuple(sorted({widths.n5x5 for widths in PAPER_WIDTHS.values()}))
 
 
 class ReductionWidget(Widget):
@@ -17,11 +25,11 @@ class ReductionWidget(Widget):
     key = "reduction"
     title = "A convolution, alone and behind a 1x1 reduction"
 
-    grid = number(14, 1, 256, "Grid, pixels a side")
+    grid = number(14, 1, 256, "Grid, pixels a side", scale="log", ticks=GRIDS)
     kernel = steps((1, 3, 5, 7, 9, 11), 5, "Kernel, pixels a side", 2)
-    c_in = number(480, 1, 2048, "Channels in")
-    c_out = number(48, 1, 2048, "Channels out")
-    reduce = number(16, 1, 2048, "Reduction, channels")
+    c_in = number(480, 1, 2048, "Channels in", scale="log", ticks=CHANNELS)
+    c_out = number(48, 1, 2048, "Channels out", scale="log", ticks=WIDTHS)
+    reduce = number(16, 1, 2048, "Reduction, channels", scale="log", ticks=REDUCTIONS)
 
     def __init__(self, **settings: int) -> None:
         super().__init__(reduction_table(), **settings)

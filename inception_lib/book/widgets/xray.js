@@ -161,7 +161,7 @@ function refused(results, sentence) {
 
 function render(context) {
   const gone = [];
-  const end = run({ layout: (results, more) => layout(results, { ...more, gone }) }, context);
+  const end = run({ wide: true, layout: (results, more) => layout(results, { ...more, gone }) }, context);
   return () => {
     end();
     for (const one of gone) one();

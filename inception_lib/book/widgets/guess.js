@@ -1,0 +1,183 @@
+// A guess before the answer: a marker, or a curve's points, that the reader drags; then the truth over it.
+import { make, newId } from "./common.js";
+import { slider } from "./hands.js";
+
+const STEPS = 200; // positions of a marker
+
+// A scale and its numbers: `at` and `share` turn a share of its length into a value and back.
+export function scaleOf({ low, high, log, unit }) {
+  const at = (share) => log ? low * (high / low) ** share : low + (high - low) * share;
+  const share = (value) => log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
+  const digits = log ? 0 : Math.max(0, Math.ceil(-Math.log10((high - low) / 100)));
+  const text = (value) => {
+    const shown = log
+      ? Number(value.toPrecision(value >= 100 ? 3 : 2)).toLocaleString("en-US", { maximumFractionDigits: 6 })
+      : value.toLocaleString("en-US", { maximumFractionDigits: digits });
+    return shown.replace("-", "−") + unit;
+  };
+  return { at, share, text, ticks: ticksOf(low, high, log) };
+}
+
+function ticksOf(low, high, log) {
+  if (!log) return [0, 1, 2, 3, 4].map((i) => low + (high - low) * i / 4);
+  const found = [];
+  for (let power = Math.ceil(Math.log10(low) - 1e-9); 10 ** power <= high * (1 + 1e-9); power++) {
+    found.push(10 ** power);
+  }
+  return found.length > 1 ? found : [low, Math.sqrt(low * high), high];
+}
+
+// How far a guess is from the truth, in words.
+export function distance(guess, truth, { log, text }) {
+  if (text(guess) === text(truth)) return "exactly right";
+  const word = guess < truth ? "low" : "high";
+  if (!log) return `${text(Math.abs(guess - truth))} too ${word}`;
+  const ratio = Math.max(guess / truth, truth / guess);
+  return ratio < 1.15 ? "very close" : `${ratio.toFixed(ratio < 10 ? 1 : 0)} times too ${word}`;
+}
+
+function render({ model, el }) {
+  const [question, truth, labels, says] = ["question", "truth", "labels", "says"].map((n) => model.get(n));
+  const given = Object.fromEntries(["low", "high", "log", "unit"].map((name) => [name, model.get(name)]));
+  const scale = { ...given, ...scaleOf(given) };
+  const curve = labels.length > 0;
+  const guess = truth.map(() => STEPS / 2);
+  let touched = false, committed = false;
+
+  const id = newId();
+  const root = make("section", { class: "inception-widget iw-guess", "aria-labelledby": id });
+  root.dataset.widget = "guess";
+  const field = make("div", { class: curve ? "iw-guess-curve" : "iw-guess-line" });
+  const plot = make("div", { class: "iw-guess-plot" });
+  const lines = make("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", "aria-hidden": "true" });
+  plot.append(lines);
+  const place = (element, share, i) => {
+    element.style.left = `${curve ? 100 * (i + 0.5) / truth.length : 100 * share}%`;
+    if (curve) element.style.top = `${100 * (1 - share)}%`;
+    return element;
+  };
+  for (const value of scale.ticks) {
+    const tick = make("span", { class: "iw-guess-tick", "aria-hidden": "true" }, scale.text(value));
+    tick.style[curve ? "top" : "left"] = `${100 * (curve ? 1 - scale.share(value) : scale.share(value))}%`;
+    plot.append(tick);
+  }
+  for (const [i, label] of labels.entries()) {
+    plot.append(place(make("span", { class: "iw-guess-label", "aria-hidden": "true" }, label), 0, i));
+  }
+
+  const updates = guess.map((_, i) => {
+    const marker = make("div", { class: "iw-guess-marker" }, make("b", {}));
+    plot.append(marker);
+    const told = slider(marker, {
+      label: curve ? `Your guess, ${labels[i]}` : "Your guess",
+      min: 0,
+      max: STEPS,
+      page: STEPS / 10,
+      now: () => guess[i],
+      set: (value) => move(i, value),
+      at: (event) => shareAt(event) * STEPS,
+      text: (position) => scale.text(scale.at(position / STEPS)),
+    });
+    return () => {
+      place(marker, guess[i] / STEPS, i).firstChild.textContent = scale.text(scale.at(guess[i] / STEPS));
+      marker.toggleAttribute("aria-disabled", committed);
+      if (committed) marker.setAttribute("aria-disabled", "true");
+      told();
+    };
+  });
+  const shareAt = (event) => {
+    const box = plot.getBoundingClientRect();
+    const share = curve ? 1 - (event.clientY - box.top) / box.height : (event.clientX - box.left) / box.width;
+    return Math.min(1, Math.max(0, share));
+  };
+  // a curve is drawn in one stroke, too, and a tap anywhere moves the marker
+  const stroke = (event) => {
+    const box = plot.getBoundingClientRect();
+    const i = curve ? Math.floor(truth.length * (event.clientX - box.left) / box.width) : 0;
+    if (i in guess) move(i, Math.round(shareAt(event) * STEPS));
+  };
+  let drawing = false;
+  plot.addEventListener("pointerdown", (event) => {
+    if (event.target.closest(".iw-guess-marker")) return;
+    drawing = true;
+    plot.setPointerCapture(event.pointerId);
+    stroke(event);
+  });
+  plot.addEventListener("pointermove", (event) => drawing && stroke(event));
+  for (const end of ["pointerup", "pointercancel"]) plot.addEventListener(end, () => (drawing = false));
+
+  const said = make("p", { class: "iw-said", role: "status", "aria-live": "polite" });
+  const commit = make("button", { type: "button" });
+  field.append(plot);
+  root.append(
+    make("p", { class: "iw-title", id }, question),
+    field,
+    make("div", { class: "iw-actions" }, commit),
+    said,
+  );
+
+  const move = (i, position) => {
+    if (committed) return;
+    guess[i] = position;
+    touched = true;
+    paint();
+  };
+  commit.addEventListener("click", () => {
+    if (committed) {
+      committed = touched = false;
+      guess.fill(STEPS / 2);
+    } else committed = true;
+    paint();
+  });
+
+  const points = (shares) =>
+    shares.map((share, i) => `${100 * (i + 0.5) / truth.length},${100 * (1 - share)}`).join(" ");
+  const paint = () => {
+    for (const update of updates) update();
+    for (const old of plot.querySelectorAll(".iw-guess-truth")) old.remove();
+    lines.replaceChildren();
+    if (curve) {
+      lines.append(make("polyline", { class: "iw-guess-mine", points: points(guess.map((p) => p / STEPS)) }));
+    }
+    root.dataset.committed = committed ? "1" : "";
+    root.dataset.guess = JSON.stringify(guess.map((position) => scale.at(position / STEPS)));
+    commit.textContent = committed ? "Guess again" : "That is my guess";
+    commit.disabled = !touched && !committed;
+    if (!committed) {
+      said.textContent = touched
+        ? ""
+        : `Drag the ${curve ? "points" : "marker"} to your guess, or use the arrow keys.`;
+      return;
+    }
+    if (curve) {
+      lines.append(make("polyline", { class: "iw-guess-true", points: points(truth.map(scale.share)) }));
+    }
+    for (const [i, value] of truth.entries()) {
+      const mark = make("div", { class: "iw-guess-truth", "aria-hidden": "true" });
+      mark.append(make("b", {}, scale.text(value)));
+      plot.append(place(mark, scale.share(value), i));
+    }
+    const mine = guess.map((position) => scale.at(position / STEPS));
+    const parts = truth.map((value, i) =>
+      `${curve ? `${labels[i]}: it` : "It"} is ${scale.text(value)}, and you said ${scale.text(mine[i])}: ` +
+      `${distance(mine[i], value, scale)}.`
+    );
+    // of a curve the eye sees all, and reads the worst
+    const off = truth.map((value, i) => Math.abs(scale.share(value) - guess[i] / STEPS));
+    const worst = off.indexOf(Math.max(...off));
+    said.replaceChildren(
+      ...(curve
+        ? [
+          make("span", { class: "iw-unseen" }, parts.join(" ")),
+          make("span", { "aria-hidden": "true" }, `The largest miss: ${parts[worst]}`),
+        ]
+        : parts),
+      ` ${says}`,
+    );
+  };
+  paint();
+  el.append(root);
+  return () => root.remove();
+}
+
+export default { render };
