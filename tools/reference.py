@@ -40,7 +40,12 @@ INNER = {
     "inception_lib.cli.train",
 }
 WIDTH = 88
-EXAMPLES = {"Quiz": ("reduction",)}  # what a widget that cannot be made without is made of, in the gallery
+EXAMPLES: dict[
+    str, dict[str, Any]
+] = {  # what a widget that cannot be made without is made of, in the gallery
+    "Answer": {"hint": "The grid cancels.", "factor": 21.4},
+    "Quiz": {"key": "reduction"},
+}
 SECTION = re.compile(r"^(Args|Raises|Returns):\n((?: {4}.*(?:\n|\Z))+)", re.M)  # of a docstring
 
 
@@ -216,7 +221,7 @@ def widgets() -> str:
         cls = getattr(package, name)
         first, _, rest = docstring(cls).partition("\n\n")
         chapters = chapters_with(name)
-        widget = cls(*EXAMPLES.get(name, ()))
+        widget = cls(**EXAMPLES.get(name, {}))
         states[name] = _state(widget)
         cards.append(_card(name, getattr(cls, "title", name), first, chapters))
         links = ", ".join(f"[{title}]({stem})" for stem, title in chapters)
