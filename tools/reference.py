@@ -44,6 +44,13 @@ EXAMPLES: dict[
     str, dict[str, Any]
 ] = {  # what a widget that cannot be made without is made of, in the gallery
     "Answer": {"hint": "The grid cancels.", "factor": 21.4},
+    "Guess": {
+        "question": "A 5x5 convolution, 480 to 48 channels: how much does a reduction to 16 save?",
+        "truth": 480 * 48 * 25 / (480 * 16 + 16 * 48 * 25),
+        "low": 1,
+        "high": 100,
+        "unit": "x",
+    },
     "Quiz": {"key": "reduction"},
 }
 SECTION = re.compile(r"^(Args|Raises|Returns):\n((?: {4}.*(?:\n|\Z))+)", re.M)  # of a docstring
