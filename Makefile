@@ -16,7 +16,8 @@ FIRST_PAGE := $(PAGES)/intro.html
 
 # everything the pages are made from
 NOTEBOOKS := $(wildcard book/*.ipynb)
-SOURCES := _config.yml tools/local_ext.py tools/reference.py $(NOTEBOOKS) $(wildcard book/*.md book/*.yml book/*.bib) \
+DRAWING := $(addprefix tools/,bundles.py finishing.py local_ext.py reference.py shared_widgets.py)
+SOURCES := _config.yml $(DRAWING) $(NOTEBOOKS) $(wildcard book/*.md book/*.yml book/*.bib) \
   $(shell find book/_static inception_lib data -type f ! -path '*/__pycache__/*' ! -name '.*' 2>/dev/null)
 
 SPELLED := $(wildcard *.md *.yml *.toml) CITATION.cff Makefile .github benchmarks book inception_lib tests tools

@@ -81,7 +81,7 @@ def answers(page: Page, changes: int) -> dict[str, list[float]]:
     if page.locator('script[type="application/vnd.jupyter.widget-state+json"]').count():
         page.wait_for_function("document.documentElement.dataset.widgetsReady === '1'")
     found: dict[str, list[float]] = {}
-    for root in page.locator('.inception-widget[data-widget]:not([data-widget="quiz"])').all():
+    for root in page.locator('.inception-widget[data-widget]:not([data-widget="quiz"], [inert] *)').all():
         found.setdefault(root.get_attribute("data-widget"), []).extend(
             page.evaluate(ANSWERS, [root.element_handle(), changes])
         )

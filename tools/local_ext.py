@@ -31,7 +31,7 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.errors import ConfigError
-from sphinx.search import WordCollector
+from sphinx.search import IndexBuilder
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # Sphinx imports this file by its own name, without its package
@@ -229,16 +229,18 @@ def share(app, exception) -> None:
         bundles.write(Path(app.outdir))
 
 
-# TeX is no word that anybody looks for
 def index_no_mathematics() -> None:
-    visit = WordCollector.dispatch_visit
+    """TeX is no word that anybody looks for."""
+    feed = IndexBuilder.feed
 
-    def dispatch_visit(self, node) -> None:
-        if isinstance(node, nodes.math | nodes.math_block):
-            raise nodes.SkipNode
-        visit(self, node)
+    def feed_words(self, docname, filename, title, doctree) -> None:
+        words = doctree.deepcopy()
+        for kind in (nodes.math, nodes.math_block):
+            for formula in list(words.findall(kind)):
+                formula.parent.remove(formula)
+        feed(self, docname, filename, title, words)
 
-    WordCollector.dispatch_visit = dispatch_visit
+    IndexBuilder.feed = feed_words
 
 
 # Each chapter has the map of the network under its title.

@@ -41,10 +41,16 @@ INNER = {
 }
 WIDTH = 88
 # what a widget that cannot be made without is made of, in the gallery
-EXAMPLES: dict[str, tuple[tuple, dict[str, Any]]] = {
-    "Answer": (("Each side is halved.",), {"side_of_the_map": 14}),
-    "Guess": (("How many layers with weights are on GoogLeNet's longest path?", 22), {"low": 1, "high": 100}),
-    "Quiz": (("reduction",), {}),
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "Answer": {"hint": "The grid cancels.", "factor": 21.4},
+    "Guess": {
+        "question": "A 5x5 convolution, 480 to 48 channels: how much does a reduction to 16 save?",
+        "truth": 480 * 48 * 25 / (480 * 16 + 16 * 48 * 25),
+        "low": 1,
+        "high": 100,
+        "unit": "x",
+    },
+    "Quiz": {"key": "reduction"},
 }
 SECTION = re.compile(r"^(Args|Raises|Returns):\n((?: {4}.*(?:\n|\Z))+)", re.M)  # of a docstring
 
@@ -224,8 +230,7 @@ def widgets() -> str:
         cls = getattr(package, name)
         first, _, rest = docstring(cls).partition("\n\n")
         chapters = chapters_with(name)
-        arguments, named = EXAMPLES.get(name, ((), {}))
-        widget = cls(*arguments, **named)
+        widget = cls(**EXAMPLES.get(name, {}))
         states[name] = _state(widget)
         cards.append(_card(name, getattr(cls, "title", name), first, chapters))
         links = ", ".join(f"[{title}]({stem})" for stem, title in chapters)

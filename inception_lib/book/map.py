@@ -74,6 +74,7 @@ CHAPTERS = (
         ("pool5",),
     ),
     Chapter("05_whole_network", "The whole network", _ALL),
+    Chapter("06_what_it_sees", "What it sees", _ALL),
     Chapter("07_audit", "The audit of Table 1", _ALL),
     Chapter(
         "08_auxiliary_classifiers", "Auxiliary classifiers", ("aux*",), "the two heads", ("aux1", "aux2")
