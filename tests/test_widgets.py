@@ -70,8 +70,10 @@ ALL = (
     MorphWidget,
 )
 #: Those that run a network in the page, or need no counts: each has tests of its own.
-LIVE = (ConvolutionWidget, LowRankWidget, MapWidget, ThreeLossesWidget, VotesWidget, XrayWidget)
-LIVE = (ConvolutionWidget, LowRankWidget, PhotoWidget, SeeingWidget, XrayWidget)
+LIVE = (
+    *(ConvolutionWidget, LowRankWidget, MapWidget, PhotoWidget),
+    *(SeeingWidget, ThreeLossesWidget, VotesWidget, XrayWidget),
+)
 
 
 def total(rows, what, values):
