@@ -56,7 +56,6 @@ from inception_lib.evaluation import plan as crops
 ALL = (
     ReductionWidget,
     InceptionWidget,
-    PhotoWidget,
     PoolingWidget,
     NetworkWidget,
     TrainingWidget,
@@ -299,6 +298,7 @@ for name in widgets.__all__:
         "EnsembleWidget": "ablation_shapes",
         "FactorsWidget": "crop_factors",
         "HeadsWidget": "head_weight",
+        "SeeingWidget": "seeing_chelsea",
         "ThreeLossesWidget": "three_losses",
         "VotesWidget": "votes_connected",
         "WallWidget": "answers_shapes",
