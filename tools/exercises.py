@@ -134,7 +134,8 @@ class Solution:
             parts["answer"], parts["check"] = "".join(lines[:start]), "".join(lines[start:])
         used = _used(ast.parse(parts["check"]))
         asked = [name for node in ast.parse(parts["answer"]).body for name in _bound(node) if name in used]
-        made = [name for node in ast.parse(fields).body for name in _bound(node)]
+        asked_by = [node for node in ast.parse(fields).body if "Answer(" in ast.unparse(node)]
+        made = [name for node in asked_by for name in _bound(node)]
         return cls(
             **{k: v.strip("\n") for k, v in parts.items()},
             names=tuple(dict.fromkeys(asked)),
