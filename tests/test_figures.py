@@ -1,6 +1,8 @@
 """Drawings come from the data, carry their alt text, and take the color of the page."""
 
 import ast
+import base64
+import io
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
@@ -11,6 +13,8 @@ import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
+from PIL import Image
+from skimage import data
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from inception_lib import googlenet, history, paper
@@ -90,6 +94,20 @@ def test_lines_are_named_at_their_ends_and_no_name_covers_another():
     assert not [1 for a, b in combinations(names.values(), 2) if a.overlaps(b)]
     dashes = [text.get_color() for text in ax.texts if text.get_text() == "━"]
     assert dashes == [line.get_color() for line in ax.lines[:4]]
+
+
+def test_a_photograph_in_a_figure_is_light_and_a_small_map_stays_as_it_is():
+    fig, (left, right) = figures.plt.subplots(1, 2, figsize=(figures.WIDE, 3))
+    photo, small = data.chelsea(), np.arange(49).reshape(7, 7)
+    left.imshow(photo, interpolation="none")
+    right.imshow(small, interpolation="none")
+    svg = figures.to_svg(fig, "a")
+    images = re.findall(r"data:image/(\w+);base64,([A-Za-z0-9+/=\s]+)", svg)
+    assert [kind for kind, _ in images] == ["webp", "png"]
+    with Image.open(io.BytesIO(base64.b64decode(images[0][1]))) as shown:
+        assert len(base64.b64decode(images[0][1])) < 40_000
+        pixels = np.asarray(shown.convert("RGB").resize(photo.shape[1::-1]), np.float32)
+    assert np.abs(np.flipud(pixels) - photo).mean() < 8 or np.abs(pixels - photo).mean() < 8
 
 
 def test_a_figure_without_alt_text_is_refused():
@@ -346,7 +364,7 @@ def test_the_widgets_have_the_colors_of_the_figures():
     users = {
         path.name for path in FOLDER.glob("*.js") if re.search(r'"(1x1|3x3|5x5|pool)"', path.read_text())
     }
-    about_modules = ("inception", "reduction", "xray", "morph", "map", "module", "convolution")
+    about_modules = ("inception", "reduction", "xray", "morph", "map", "module", "convolution", "seeing")
     assert not {name for name in users if not name.startswith(about_modules)}
 
 
