@@ -1,4 +1,4 @@
-"""The chapters speak as the field does: a list of this book's earlier private words, none of which comes back."""
+"""The chapters speak as the field does: none of the book's earlier private words comes back."""
 
 from __future__ import annotations
 
