@@ -25,7 +25,6 @@ PRELOADED = re.compile(r'\s*<link rel="preload" as="script"[^>]*>')  # what come
 MATHJAX = re.compile(r'<script defer="defer" src="([^"]*/mathjax/[^"]*)"></script>')
 MATHEMATICS = re.compile(r'class="[^"]*\b(?:math|tex2jax_process)\b')
 ROOT = re.compile(r'data-content_root="([^"]*)"')
-FONT = '<link rel="preload" as="font" type="font/woff2" crossorigin href="{}_static/fonts/text.woff2" />\n'
 
 MATHJAX_LATER = """<script>addEventListener("{event}", () => {{
   const script = document.createElement("script");
@@ -71,7 +70,7 @@ def finished(page: str, site: Path, *, is_search: bool = False) -> str:
         page = MATHJAX.sub(lambda found: later.format(event=event, address=found[1]), page)
         before, end, after = page.partition("</head>")
         page = EARLY.sub("<script defer", before) + end + after
-    page = page.replace("</head>", f"{FONT.format(root)}{head}</head>", 1)
+    page = page.replace("</head>", f"{head}</head>", 1)
     return bundles.bundled(shared_widgets.shared(page, site, root), root)
 
 

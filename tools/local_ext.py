@@ -153,10 +153,13 @@ THEME_AT_ONCE = """(function (d) { if (d.theme !== "light" && d.theme !== "dark"
 # what scrolls inside itself must be reachable by the keyboard, and is known only once it is laid out
 SCROLL_BY_KEYBOARD = """(() => {
   const reach = () => {
-    for (const box of document.querySelectorAll(".bd-article :is(table, pre, figure, mjx-container)"))
-      if (box.scrollWidth > box.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(box).overflowX))
-        box.tabIndex = 0;
-      else box.removeAttribute("tabindex"); // nor has it the shadows of what scrolls
+    const boxes = "table, pre, figure, mjx-container, .pst-scrollable-table-container";
+    for (const box of document.querySelectorAll(`.bd-article :is(${boxes})`)) {
+      const scrolls = box.scrollWidth > box.clientWidth + 1 &&
+        /auto|scroll/.test(getComputedStyle(box).overflowX);
+      box.toggleAttribute("data-scrolls", scrolls); // for its shadows
+      if (scrolls) box.tabIndex = 0;
+    }
   };
   addEventListener("load", reach);
   addEventListener("resize", reach);

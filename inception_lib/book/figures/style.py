@@ -130,7 +130,7 @@ def _lighter(found: re.Match[str]) -> str:
     if len(pixels) < _SMALL:  # a map of few positions, whose edges are to stay sharp
         return found[0]
     with io.BytesIO() as buffer:
-        Image.open(io.BytesIO(pixels)).save(buffer, "WEBP", quality=85, method=6)
+        Image.open(io.BytesIO(pixels)).save(buffer, "WEBP", quality=75, method=6)
         lossy = buffer.getvalue()
     return (
         f"data:image/webp;base64,{base64.b64encode(lossy).decode()}" if len(lossy) < len(pixels) else found[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from functools import cache
 from typing import Any
 
@@ -10,7 +11,7 @@ from PIL import Image
 from inception_lib.architecture import Branches
 from inception_lib.book import results
 from inception_lib.book.photographs import photographs
-from inception_lib.book.seeing import tiles_of
+from inception_lib.book.seeing import recorded_picture, tiles_of
 from inception_lib.book.widgets.base import Widget, choice, data_uri, jpeg, number, recorded
 from inception_lib.data.images import BVLC_PREPROCESS
 from inception_lib.networks.googlenet import googlenet
@@ -84,10 +85,17 @@ def seeing_table() -> dict[str, Any]:
     return {
         "photograph": jpeg(BVLC_PREPROCESS.frame(photographs(["chelsea"])["chelsea"]), 85),
         "maps": _file(seen["pictures"][0], "png"),
-        "sheet": _file(images["sheet"], "webp"),
+        "sheet": _light(images["sheet"]),
         "side": images["tile_pixels"],
         "channels": channels,
     }
+
+
+def _light(name: str) -> str:
+    """The recorded sheet of tiles, at the quality of a page."""
+    with io.BytesIO() as file:
+        recorded_picture(name).save(file, "WEBP", quality=50, method=6)
+        return data_uri(file.getvalue(), "webp")
 
 
 def _file(name: str, kind: str) -> str:

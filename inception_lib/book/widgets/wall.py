@@ -20,7 +20,7 @@ IMAGES = SIZES["test"]
 NETWORKS = 7
 GUESSES = 3
 UNIT = 100_000  #: parts of one, in which probabilities are sent
-THUMB, ACROSS = 40, 40  #: pixels of an image in the sprite, and images in one of its rows
+THUMB, ACROSS = 32, 40  #: pixels of an image in the sprite, and images in one of its rows
 
 
 def _switch(n: int) -> t.Bool:
