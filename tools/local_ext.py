@@ -164,6 +164,7 @@ SCROLL_BY_KEYBOARD = """(() => {
   addEventListener("load", reach);
   addEventListener("resize", reach);
   addEventListener("toggle", reach, true);
+  new ResizeObserver(reach).observe(document.documentElement); // mathematics comes late
 })()"""
 
 

@@ -94,7 +94,7 @@ def seeing_table() -> dict[str, Any]:
 def _light(name: str) -> str:
     """The recorded sheet of tiles, at the quality of a page."""
     with io.BytesIO() as file:
-        recorded_picture(name).save(file, "WEBP", quality=50, method=6)
+        recorded_picture(name).save(file, "WEBP", quality=40, method=6)
         return data_uri(file.getvalue(), "webp")
 
 
