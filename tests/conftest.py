@@ -176,6 +176,16 @@ def visit(chromium):
         one.page.context.close()
 
 
+@pytest.fixture(scope="session")
+def beside_the_network(tmp_path_factory):
+    """A folder for pages, with the scripts of the network that runs in them."""
+    from inception_lib.book.live import page
+
+    made = tmp_path_factory.mktemp("pages")
+    page.write_scripts(made / "_static")
+    return made
+
+
 @pytest.fixture(scope="module")
 def served(chromium, site_url, name):
     """The page `name`, which a module's tests are parametrized by, opened once for all of them."""

@@ -16,12 +16,11 @@ from test_accessibility import serious_problems
 from test_widgets import drawn
 from test_widgets_browser import camel
 from test_xray_page import network as network  # a fixture
-from widget_page import write_page
+from widget_page import opening, write_page
 
 from inception_lib.book import results
 from inception_lib.book.bundled import bundled
 from inception_lib.book.gradients import by_module, gradients
-from inception_lib.book.live import page
 from inception_lib.book.live.packing import Packed, unpack
 from inception_lib.book.widgets import ThreeLossesWidget
 from inception_lib.book.widgets.losses import EPOCHS, PARTS, losses_table, norm
@@ -52,22 +51,9 @@ MOVED = f"""async ([root, all]) => {{
 }}"""
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("losses")
-    page.write_scripts(made / "_static")
-    return made
-
-
 @pytest.fixture
-def opened(visit, folder):
-    def open_one(query: str = "", **settings):
-        seen = visit(write_page(folder / "page.html", [ThreeLossesWidget(**settings)], head=HEAD) + query)
-        root = seen.page.locator(".inception-widget")
-        settle(seen.page, root)
-        return seen, root
-
-    return open_one
+def opened(visit, beside_the_network):
+    return opening(visit, beside_the_network, ThreeLossesWidget, HEAD, SETTLED)
 
 
 def settle(page, root) -> None:

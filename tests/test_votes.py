@@ -14,11 +14,10 @@ from playwright.sync_api import expect
 from test_accessibility import serious_problems
 from test_widgets import drawn
 from test_xray_page import network as network  # a fixture
-from widget_page import write_page
+from widget_page import opening, write_page
 
 from inception_lib.book import results
 from inception_lib.book.bundled import bundled
-from inception_lib.book.live import page
 from inception_lib.book.widgets import VotesWidget
 from inception_lib.book.widgets.votes import SIDE, votes_table
 from inception_lib.nn.network import activations
@@ -45,22 +44,9 @@ MOVED = f"""async ([root, all]) => {{
 }}"""
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("votes")
-    page.write_scripts(made / "_static")
-    return made
-
-
 @pytest.fixture
-def opened(visit, folder):
-    def open_one(query: str = "", **settings):
-        seen = visit(write_page(folder / "page.html", [VotesWidget(**settings)], head=HEAD) + query)
-        root = seen.page.locator(".inception-widget")
-        settle(seen.page, root)
-        return seen, root
-
-    return open_one
+def opened(visit, beside_the_network):
+    return opening(visit, beside_the_network, VotesWidget, HEAD, SETTLED)
 
 
 def settle(page, root) -> None:

@@ -14,11 +14,11 @@ from playwright.sync_api import expect
 from test_accessibility import serious_problems
 from test_widgets import drawn
 from test_xray import layers_to
-from widget_page import write_page
+from widget_page import opening, write_page
 
 from inception_lib.architecture import Branches, walk
 from inception_lib.book.bundled import bundled
-from inception_lib.book.live import page, parts
+from inception_lib.book.live import parts
 from inception_lib.book.live.packing import Packed, unpack
 from inception_lib.book.widgets import XrayWidget
 from inception_lib.book.widgets.xray import PATHS
@@ -50,25 +50,9 @@ MOVED = f"""async ([root, all]) => {{
 }}"""
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Pages are written here: the network is beside them."""
-    made = tmp_path_factory.mktemp("xray")
-    page.write_scripts(made / "_static")
-    return made
-
-
 @pytest.fixture
-def opened(visit, folder):
-    """Open a page with an X-ray, and wait until it has answered; give the visit and the widget's root."""
-
-    def open_one(query: str = "", **settings):
-        seen = visit(write_page(folder / "page.html", [XrayWidget(**settings)], head=HEAD) + query)
-        root = seen.page.locator(".inception-widget")
-        settle(seen.page, root)
-        return seen, root
-
-    return open_one
+def opened(visit, beside_the_network):
+    return opening(visit, beside_the_network, XrayWidget, HEAD, SETTLED)
 
 
 def settle(page, root) -> None:

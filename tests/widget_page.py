@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ipywidgets.embed import embed_data
 
@@ -59,3 +61,18 @@ def write_page(path: Path, views: list, head: str = AT_ONCE) -> str:
     path.write_text(shared_widgets.shared(page, path.parent), encoding="utf-8")
     shutil.copy(FOLDER / "static.js", path.parent / "_static")
     return path.as_uri()
+
+
+def opening(visit, folder: Path, make: Callable[..., Any], head: str, settled: str) -> Callable[..., Any]:
+    """What opens a page of `folder`, beside the network, with one widget, and waits until it has answered.
+
+    It takes a query and the widget's settings, and gives the visit and the widget's root.
+    """
+
+    def open_one(query: str = "", **settings):
+        seen = visit(write_page(folder / "page.html", [make(**settings)], head=head) + query)
+        root = seen.page.locator(".inception-widget")
+        seen.page.wait_for_function(settled, arg=root.element_handle())
+        return seen, root
+
+    return open_one
