@@ -28,6 +28,7 @@ from inception_lib.book.figures.style import (
     use_style,
 )
 from inception_lib.book.figures.tables import NAMES, table
+from inception_lib.book.figures.training import plot_samples, plot_stuck, plot_three_losses
 
 __all__ = [
     "COLORS",
@@ -51,6 +52,9 @@ __all__ = [
     "plot_filters",
     "plot_gradients",
     "plot_pictures",
+    "plot_samples",
+    "plot_stuck",
+    "plot_three_losses",
     "plot_tiles",
     "plot_training",
     "plt",
