@@ -19,7 +19,7 @@ def plot_stuck(losses: Mapping[str, float], classes: int) -> Figure:
     """Each classifier's loss as a bar, on a scale that ends at chance level."""
     chance = math.log(classes)
     fig, ax = plt.subplots(figsize=(WIDE, 2.3))
-    for at, (name, label) in enumerate(HEADS.items()):
+    for at, name in enumerate(HEADS):
         stuck = losses[name] > 0.98 * chance
         ax.barh(at, losses[name], 0.55, color=COLORS["muted"] if stuck else LOSSES[name][0])
         said = "has learned nothing" if stuck else "has learned"
