@@ -90,9 +90,8 @@ def train(
         SystemExit: SIGTERM, after a checkpoint was written.
     """
     start = partial(_ready, network, data, recipe, Path(folder), download=download, val_share=val_share)
-    with start(resume=resume, device=device, aux_weights=aux_weights) as training:
-        training.show, training.keep_best = progress and training.members.leads, keep_best
-        training.on_epoch = on_epoch
+    with start(resume=resume, device=device, aux_weights=aux_weights, show=progress) as training:
+        training.keep_best, training.on_epoch = keep_best, on_epoch
         return training.run()
 
 
@@ -129,6 +128,7 @@ def _ready(
     download: bool,
     val_share: float | None,
     aux_weights: Sequence[float] | None = None,
+    show: bool = False,
     writes: bool = True,
 ) -> Iterator[Training]:
     """A training just before its first batch."""
@@ -151,6 +151,7 @@ def _ready(
             stack.enter_context(frozen(made, recipe.freeze))
             stack.enter_context(tuned(members.device))
             training = Training(made, name, splits, recipe, folder, members, start)
+            training.show = show and members.leads
             training.aux_weights = head_weights(made) if aux_weights is None else tuple(aux_weights)
             training.open_folder(resume, stack if writes else None)
             yield training
