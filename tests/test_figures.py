@@ -66,6 +66,26 @@ def test_a_figure_is_as_wide_as_the_column_or_as_wide_as_a_figure_gets(drawn, sh
     assert f"max-width:{96 * shown:.0f}px" in html
 
 
+def of_the_training():
+    photograph = Image.fromarray(np.full((30, 45, 3), 200, np.uint8))
+    return (
+        figures.plot_stuck({"aux1": 1.8, "aux2": 6.91, "loss": 6.91}, 1000),
+        figures.plot_three_losses([[2.3, 2.3, 2.3]] * 20 + [[2.0, 2.1, 2.2]] * 20, 10, [0.1, 0.4]),
+        figures.plot_samples(photograph, [(0, 0, 20, 20), (5, 5, 45, 30)], [photograph] * 2),
+    )
+
+
+def test_a_stuck_loss_is_called_that():
+    fig = of_the_training()[0]
+    said = [text.get_text() for text in fig.axes[0].texts]
+    assert said == [
+        "1.80: has learned",
+        "6.91: has learned nothing",
+        "6.91: has learned nothing",
+        "chance level, ln 1,000 = 6.91 ",
+    ]
+
+
 def test_nothing_of_a_figure_is_cut_off():
     history = [{"epoch": e, "loss": 2 / e, "aux1": 2.1 / e, "aux2": 2.2 / e, "top1": 0.1 * e} for e in (1, 2)]
     figs = [
@@ -73,6 +93,7 @@ def test_nothing_of_a_figure_is_cut_off():
         figures.plot_training(history, 10),
         figures.draw_module(inception_module("m", PAPER_WIDTHS["3a"]), title="m"),
         figures.draw_network(googlenet()),
+        *of_the_training(),
     ]
     for fig in figs:
         fig.draw_without_rendering()
@@ -337,6 +358,7 @@ def test_the_colors_of_the_branches_belong_to_the_branches_alone():
         figures.plot_arms([{"arm": "a", "history": [record]}], {"a": "first"}),
         figures.plot_audit(paper.audit()),
         figures.plot_errors(history.table(), "depth", ["ensemble"], xlabel="depth", log=False),
+        *of_the_training(),
     ]
     for fig in plots:
         svg = figures.to_svg(fig, "alt").upper()

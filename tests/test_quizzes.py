@@ -129,7 +129,9 @@ def test_numbers_of_the_papers_tables():
 def test_numbers_of_training():
     first = next(q.text for q in QUIZZES["training"][1]())
     assert first.count(f"{math.log(1000):.2f}") == 2
-    assert right("training", "eight GPUs").endswith(f"times {'eight' if 8 * 32 == 256 else '?'}, after a warm-up")
+    assert right("training", "eight GPUs").endswith(
+        f"times {'eight' if 8 * 32 == 256 else '?'}, after a warm-up"
+    )
 
 
 @pytest.fixture(scope="module", params=PAGES)

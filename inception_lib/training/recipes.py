@@ -235,22 +235,6 @@ def paper() -> Recipe:
     )
 
 
-#: Who says each value of the recipe `paper`, and of its network; all others are ours.
-PAPER_SOURCES = {
-    "the paper": (
-        "schedule",
-        "momentum",
-        "average",
-        "augment",
-        "aux_weight",
-        "dropout",
-        "heads",
-        "input_size",
-    ),
-    "BVLC": ("batch", "lr", "weight_decay", "bias_lr", "initial", "epochs", "normalize", "resize"),
-}
-
-
 def bvlc_quick() -> Recipe:
     """BVLC's `quick_solver.prototxt`, which trained the released weights: 60 epochs, polynomial decay.
 

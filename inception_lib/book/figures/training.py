@@ -23,7 +23,7 @@ def plot_stuck(losses: Mapping[str, float], classes: int) -> Figure:
         stuck = losses[name] > 0.98 * chance
         ax.barh(at, losses[name], 0.55, color=COLORS["muted"] if stuck else LOSSES[name][0])
         said = "has learned nothing" if stuck else "has learned"
-        ax.text(0.08, at, f"{losses[name]:.2f}: {said}", va="center", color="white", fontsize=11)
+        ax.text(0.08, at, f"{losses[name]:.2f}: {said}", va="center", color="black", fontsize=11)
     ax.axvline(chance, color=INK, linestyle=":")
     ax.text(chance, 2.42, f"chance level, ln {classes:,} = {chance:.2f} ", ha="right", va="bottom")
     ax.set(yticks=range(3), yticklabels=HEADS.values(), xlim=(0, 1.02 * chance), ylim=(-0.5, 2.9))
@@ -46,14 +46,15 @@ def plot_three_losses(
     fig, (left, right) = plt.subplots(1, 2, figsize=(WIDE, 3.2), width_ratios=(2.2, 1))
     chance = math.log(classes)
     left.axhline(chance, color=COLORS["muted"], linestyle=":")
-    left.text(0, chance + 0.02, "chance level", va="bottom", fontsize=10)
+    left.text(0, chance + 0.02, " chance level", va="bottom", fontsize=10)
     for part, name in enumerate(("loss", "aux1", "aux2")):
         values = [row[part] for row in log]
         means = [sum(values[i : i + over]) / over for i in range(0, len(values) - over + 1, over)]
         color, line = LOSSES[name]
         at = [over * (i + 1) for i in range(len(means))]
         left.plot(at, means, line, markersize=3, color=color, label=HEADS[name])
-    left.set(xlabel="updates", title=f"training loss, mean of {over} updates", ylim=(0, 1.2 * chance))
+    left.set(xlabel="updates", title=f"training loss, mean of {over} updates")
+    left.set(xlim=(0, 1.02 * len(log)), ylim=(0, 1.2 * chance))
     left.legend(loc="lower left", fontsize=10)
     right.bar(range(1, len(accuracy) + 1), accuracy, 0.5, color=LOSSES["loss"][0])
     for at, value in enumerate(accuracy, 1):

@@ -18,8 +18,8 @@ def questions() -> list[Question]:
             f"{chance} (second head). What do you do?",
             (
                 "Start again, at half the rate",
-                "Two classifiers are at chance level. In published logs they stayed there for all epochs, and "
-                "a lower rate helped.",
+                "Two classifiers are at chance level. In a published log they stayed there for sixty epochs; "
+                "in another report half the rate helped.",
             ),
             (
                 "Wait: the deeper classifiers only need more epochs",
@@ -31,12 +31,12 @@ def questions() -> list[Question]:
             ),
         ),
         ask(
-            "All training losses fall as they should, but the validation accuracy stays at chance. What do you "
-            "try first?",
+            "All training losses fall as they should, but the validation accuracy stays at chance. What do "
+            "you try first?",
             (
                 "Validate on some training images",
-                "If these fail too, validation itself is wrong: other pixel values, another order of classes, "
-                "or an average full of initial weights.",
+                "If these fail too, validation itself is wrong: other pixel values, another order of "
+                "classes, or an average full of initial weights.",
             ),
             (
                 "Use stronger augmentation, since the network overfits",
