@@ -45,16 +45,6 @@ class Ambiguity(NamedTuple):
     spread: float
 
 
-def agreement(answers: Array) -> Array:
-    """Shares of the pictures on which two networks give the same answer: (networks, networks).
-
-    Args:
-        answers: (networks, pictures), the class that each network puts first.
-    """
-    answers = np.asarray(answers)
-    return (answers[:, None] == answers[None]).mean(-1)
-
-
 def error_correlation(wrong: Array) -> Array:
     """Correlation between the errors of two networks: (networks, networks), with ones on the diagonal.
 
