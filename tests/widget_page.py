@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ipywidgets.embed import embed_data
+from ipywidgets.embed import dependency_state, embed_data
 
 from inception_lib.book.widgets.base import FOLDER
 from tools import shared_widgets
@@ -70,7 +70,8 @@ def script(kind: str, content: object) -> str:
 
 def write_page(path: Path, views: list, head: str = AT_ONCE) -> str:
     """Write a page that shows some widgets in this order; a widget may come twice. Gives its address."""
-    data = embed_data(views=views, drop_defaults=False)
+    state = dependency_state(views, drop_defaults=False)  # by default, of all widgets that this process made
+    data = embed_data(views=views, drop_defaults=False, state=state)
     page = (
         '<!doctype html><html lang="en" data-content_root="./"><head><meta charset="utf-8">'
         + f"<title>Widgets</title>{head}"
