@@ -57,8 +57,8 @@ def plot_three_losses(
     left.set(xlim=(0, 1.02 * len(log)), ylim=(0, 1.2 * chance))
     left.legend(loc="lower left", fontsize=10)
     right.bar(range(1, len(accuracy) + 1), accuracy, 0.5, color=LOSSES["loss"][0])
-    for at, value in enumerate(accuracy, 1):
-        right.text(at, value + 0.02, f"{value:.0%}", ha="center")
+    for epoch, value in enumerate(accuracy, 1):
+        right.text(epoch, value + 0.02, f"{value:.0%}", ha="center")
     right.axhline(1 / classes, color=COLORS["muted"], linestyle=":")
     right.set(
         xlabel="epoch", title="right on held-out images", ylim=(0, 1), xticks=range(1, len(accuracy) + 1)
