@@ -2,6 +2,12 @@
 
 import matplotlib.pyplot as plt
 
+from inception_lib.book.figures.compared import (
+    macs_by_branch,
+    plot_branches,
+    plot_prices,
+    plot_speeds,
+)
 from inception_lib.book.figures.drawings import draw_module, draw_network
 from inception_lib.book.figures.plots import (
     bars,
@@ -43,14 +49,18 @@ __all__ = [
     "draw_network",
     "line_color",
     "lit",
+    "macs_by_branch",
     "name_lines",
     "picture_grid",
     "plot_arms",
     "plot_audit",
+    "plot_branches",
     "plot_errors",
     "plot_filters",
     "plot_gradients",
     "plot_pictures",
+    "plot_prices",
+    "plot_speeds",
     "plot_tiles",
     "plot_training",
     "plt",
