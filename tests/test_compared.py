@@ -73,3 +73,11 @@ def test_speeds_are_those_of_the_record_for_one_image():
         dots = {tuple(line.get_xydata()[0]) for line in ax.lines if line.get_marker() == "o"}
         assert len(own) == len(ax.texts)
         assert dots == own
+
+
+def test_windows_are_as_many_positions_as_their_titles_say():
+    for ax, side in zip(figures.plot_windows().axes, (5, 5, 7), strict=True):
+        small = [patch for patch in ax.patches if (patch.get_width(), patch.get_height()) == (1, 1)]
+        weights = sum(patch.get_width() * patch.get_height() for patch in ax.patches[len(small) :])
+        assert len(small) == side**2
+        assert weights == sum(int(word) for word in ax.get_title().split(": ")[1].split() if word.isdigit())

@@ -7,6 +7,7 @@ from inception_lib.book.figures.compared import (
     plot_branches,
     plot_prices,
     plot_speeds,
+    plot_windows,
 )
 from inception_lib.book.figures.drawings import draw_module, draw_network
 from inception_lib.book.figures.plots import (
@@ -63,6 +64,7 @@ __all__ = [
     "plot_speeds",
     "plot_tiles",
     "plot_training",
+    "plot_windows",
     "plt",
     "show",
     "table",

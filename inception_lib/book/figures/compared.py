@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 from inception_lib.architecture import Architecture, Branches
 from inception_lib.book.figures.style import COLORS, INK, WIDE
@@ -43,7 +45,11 @@ def plot_prices() -> Figure:
     ax.set(ylabel="top-5 error, %", yticks=range(0, 21, 5))
     ax.xaxis.set_major_formatter("{x:,g}")
     ax.grid(axis="y", color=COLORS["muted"], alpha=0.3, linewidth=0.6)
-    look = {"color": "none", "markerfacecolor": COLORS["muted"], "markeredgecolor": COLORS["muted"]}
+    look: dict[str, Any] = {
+        "color": "none",
+        "markerfacecolor": COLORS["muted"],
+        "markeredgecolor": COLORS["muted"],
+    }
     handles = [Line2D([], [], marker=mark, markersize=8, label=test, **look) for test, mark in _MARKS.items()]
     ax.legend(handles=handles, loc="upper right", ncols=4, handletextpad=0.1, columnspacing=1.2)
     return fig
@@ -74,6 +80,30 @@ def _name(
     """Write a name beside a dot, `offset` points from it."""
     side = "left" if offset[0] >= 0 else "right"
     ax.annotate(text, at, offset, textcoords="offset points", color=color, fontsize=9.5, ha=side, va="center")
+
+
+def plot_windows() -> Figure:
+    """What two 3x3 kernels, and a row and a column, see: each square is a position of the input."""
+    fig, axes = plt.subplots(1, 3, figsize=(WIDE, 2.6))
+    drawn = (
+        ("one 5x5: 25 weights", 5, {(2, 2): (5, 5)}),
+        ("3x3 after 3x3: 9 + 9 weights", 5, {(1, 1): (3, 3), (2, 2): (3, 3)}),
+        ("7x1 after 1x7: 7 + 7 weights", 7, {(1, 3): (1, 7), (3, 3): (7, 1)}),
+    )
+    for ax, (title, side, kernels) in zip(axes, drawn, strict=True):
+        for i in range(side * side):
+            square = (i % side, i // side)
+            ax.add_patch(Rectangle(square, 1, 1, fc="none", ec=COLORS["muted"], lw=0.8))
+        looks = zip(kernels.items(), ("violet", "accent")[2 - len(kernels) :], strict=True)
+        for ((row, column), (rows, columns)), color in looks:
+            corner = (column - columns // 2, row - rows // 2)
+            ax.add_patch(Rectangle(corner, columns, rows, color=COLORS[color], alpha=0.45, lw=2))
+        edge = (7 - side) / 2  # in the middle of seven positions
+        ends = (-0.1 - edge, 7.1 - edge)
+        ax.set(xlim=ends, ylim=ends[::-1], aspect="equal")
+        ax.set_title(title, fontsize=11, loc="center")
+        ax.set_axis_off()
+    return fig
 
 
 #: What the parts of a network are called in `plot_branches`, and whose color each has.
