@@ -9,6 +9,7 @@ from inception_lib.book.figures.compared import (
     plot_speeds,
     plot_windows,
 )
+from inception_lib.book.figures.crops import plot_answers, plot_changes, plot_crops
 from inception_lib.book.figures.drawings import draw_module, draw_network
 from inception_lib.book.figures.plots import (
     bars,
@@ -53,9 +54,12 @@ __all__ = [
     "macs_by_branch",
     "name_lines",
     "picture_grid",
+    "plot_answers",
     "plot_arms",
     "plot_audit",
     "plot_branches",
+    "plot_changes",
+    "plot_crops",
     "plot_errors",
     "plot_filters",
     "plot_gradients",
