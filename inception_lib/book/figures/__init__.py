@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 
 from inception_lib.book.figures.drawings import draw_module, draw_network
+from inception_lib.book.figures.lineage import draw_lineage, plot_bill, plot_flow
 from inception_lib.book.figures.plots import (
     bars,
     name_lines,
@@ -39,6 +40,7 @@ __all__ = [
     "Picture",
     "bars",
     "branch_color",
+    "draw_lineage",
     "draw_module",
     "draw_network",
     "line_color",
@@ -47,8 +49,10 @@ __all__ = [
     "picture_grid",
     "plot_arms",
     "plot_audit",
+    "plot_bill",
     "plot_errors",
     "plot_filters",
+    "plot_flow",
     "plot_gradients",
     "plot_pictures",
     "plot_tiles",
