@@ -44,7 +44,7 @@ def draw_lineage(names: Sequence[Name], images: Mapping[Name, Any], procedure: P
     for name, height in zip(names, heights, strict=True):
         milestone, middle = NETWORKS[name], top + 44 + (height - 66) / 2
         ax.plot([0, _WIDE], [top, top], color=COLORS["muted"], linewidth=0.6)
-        words = {"fontsize": 11, "weight": "bold", "va": "center"}
+        words: dict[str, Any] = {"fontsize": 11, "weight": "bold", "va": "center"}
         ax.text(0, top + 23, f"{milestone.title}, {milestone.year}", **words)
         _draw_layers(ax, counts[name], images[name], middle)
         for i, kind in enumerate(most):
@@ -170,7 +170,7 @@ def plot_flow(stages: Sequence[tuple[str, np.ndarray]], scores: Sequence[float])
     for title, numbers in stages:
         wide = (_flow_maps if numbers.ndim == 3 else _flow_vector)(ax, numbers, x)
         ax.text(x + wide / 2, -12, title, ha="center", va="center", fontsize=9)
-        x += wide + 19
+        x += wide + (19 if numbers.ndim == 3 else 27)
     best = int(np.argmax(scores))
     for digit, score in enumerate(scores):
         y, long = 8 + 14 * digit, 34 * max(0.0, score) / max(scores)
