@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
+import matplotlib
 import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
@@ -17,12 +18,13 @@ from PIL import Image
 from skimage import data
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from inception_lib import count, googlenet, history, paper
+from inception_lib import googlenet, history, paper
 from inception_lib.architecture import Branch, Pool
 from inception_lib.book import figures
 from inception_lib.book.figures import style as styles
 from inception_lib.book.widgets import HeadsWidget
 from inception_lib.book.widgets.base import FOLDER
+from inception_lib.evaluation.plan import plan, scheme
 from inception_lib.networks.googlenet import PAPER_WIDTHS, inception_module, naive_module
 
 
@@ -337,6 +339,7 @@ def test_the_colors_of_the_branches_belong_to_the_branches_alone():
         figures.plot_arms([{"arm": "a", "history": [record]}], {"a": "first"}),
         figures.plot_audit(paper.audit()),
         figures.plot_errors(history.table(), "depth", ["ensemble"], xlabel="depth", log=False),
+        figures.plot_crops(Image.new("RGB", (451, 300)), plan(scheme(144), 451, 300)),
     ]
     for fig in plots:
         svg = figures.to_svg(fig, "alt").upper()
@@ -402,40 +405,25 @@ def colors_named(tree):
     return found
 
 
-def test_the_lineage_has_a_bar_for_each_layer_and_squares_as_large_as_the_costs():
-    names = ["lenet5", "alexnet", "vgg16", "googlenet"]
-    image = np.zeros((8, 8))
-    fig = figures.draw_lineage(names, dict.fromkeys(names, image), "ten crops")
-    rects = [patch for patch in fig.axes[0].patches if patch.get_width() > 0 and patch.get_height() > 0]
-    layers = [rect for rect in rects if rect.get_x() < 700]
-    assert len(layers) == 5 + 8 + 16 + (3 + 9 * 4 + 1)
-    squares = [rect for rect in rects if rect.get_x() >= 700]
-    of = {column: {} for column in {rect.get_x() for rect in squares}}
-    for rect in squares:
-        row = of[rect.get_x()].setdefault(rect.get_width(), 0)
-        of[rect.get_x()][rect.get_width()] = row + rect.get_width() * rect.get_height()
-    parameters = of[min(of)]
-    vgg, alexnet = sorted(parameters.values())[-1:-3:-1]
-    counts = [count(history.NETWORKS[name].make()).parameters for name in ("vgg16", "alexnet")]
-    assert vgg / alexnet == pytest.approx(counts[0] / counts[1], rel=1e-6)
-    said = {text.get_text() for text in fig.axes[0].texts}
-    assert {"LeNet-5, 1998", "7.0 million", "15.5 billion", "9.15%", "reads digits"} <= said
+def test_a_panel_for_each_scale_and_square_shows_its_crops():
+    fig = figures.plot_crops(Image.new("RGB", (451, 300)), plan(scheme(144), 451, 300))
+    assert len(fig.axes) == 4 * 3 and {len(ax.patches) for ax in fig.axes} == {6}
+    boxes = [[patch.get_bbox().extents.tolist() for patch in ax.patches] for ax in fig.axes]
+    assert [0, 0, 256, 256] in boxes[0] and [529 - 352, 0, 529, 352] in boxes[-1]
 
 
-def test_a_bill_names_each_layer_once_and_both_of_its_numbers():
-    fig = figures.plot_bill([("conv1", 34_944, 105_415_200), ("fc6", 37_752_832, 37_748_736)])
-    said = [text.get_text() for ax in fig.axes for text in ax.texts]
-    assert said == ["0.03 million", "37.8 million", "105.4 million", "37.7 million"]
-    assert [label.get_text() for label in fig.axes[1].get_yticklabels()] == ["conv1", "fc6"]
-    assert not fig.axes[0].yaxis.get_tick_params()["labelleft"]
+def test_the_first_answer_of_each_picture_stands_out():
+    pictures = {"one": Image.new("RGB", (9, 9)), "two": Image.new("RGB", (9, 9))}
+    fig = figures.plot_answers(pictures, np.array([[0.7, 0.3], [0.2, 0.8]]), ["cat", "dog"])
+    bars = [[bar.get_facecolor() for bar in ax.patches] for ax in fig.axes[2:]]
+    accent = matplotlib.colors.to_rgba(figures.COLORS["accent"])
+    assert [[color == accent for color in row] for row in bars] == [[True, False], [False, True]]
 
 
-def test_what_layers_make_of_an_image_is_drawn_from_left_to_right():
-    maps = [("image", np.zeros((1, 32, 32))), ("maps", np.zeros((6, 28, 28))), ("vector", np.zeros(84))]
-    fig = figures.plot_flow(maps, [0.0] * 7 + [3.0, 1.0, -1.0])
-    (ax,) = fig.axes
-    assert len(ax.images) == 1 + 6 + 1
-    lefts = [image.get_extent()[0] for image in ax.images]
-    assert lefts[0] < min(lefts[1:7]) < lefts[7]
-    bold = [text.get_text() for text in ax.texts if text.get_weight() == "bold"]
-    assert bold == ["7"]
+def test_a_dot_is_filled_where_the_wide_interval_leaves_out_zero():
+    change = {"value": 0.02, "low": 0.01, "high": 0.03, "low_together": -0.01, "high_together": 0.05}
+    ax = plt.subplots()[1]
+    figures.plot_changes({"not shown": change, "shown": change | {"low_together": 0.005}}, ax)
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [dot.get_markerfacecolor() == dot.get_color() for dot in dots] == [False, True]
+    assert [dot.get_xdata()[0] for dot in dots] == [2, 2]

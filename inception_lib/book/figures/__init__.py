@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 
+from inception_lib.book.figures.crops import plot_answers, plot_changes, plot_crops
 from inception_lib.book.figures.drawings import draw_module, draw_network
 from inception_lib.book.figures.lineage import draw_lineage, plot_bill, plot_flow
 from inception_lib.book.figures.plots import (
@@ -47,9 +48,12 @@ __all__ = [
     "lit",
     "name_lines",
     "picture_grid",
+    "plot_answers",
     "plot_arms",
     "plot_audit",
     "plot_bill",
+    "plot_changes",
+    "plot_crops",
     "plot_errors",
     "plot_filters",
     "plot_flow",
