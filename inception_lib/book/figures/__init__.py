@@ -4,6 +4,16 @@ import matplotlib.pyplot as plt
 
 from inception_lib.book.figures.crops import plot_answers, plot_changes, plot_crops
 from inception_lib.book.figures.drawings import draw_module, draw_network
+from inception_lib.book.figures.ensembles import (
+    Estimate,
+    Simplex,
+    plot_forest,
+    plot_opinions,
+    plot_reach,
+    plot_simplex,
+    plot_voters,
+    plot_votes,
+)
 from inception_lib.book.figures.lineage import draw_lineage, plot_bill, plot_flow
 from inception_lib.book.figures.plots import (
     bars,
@@ -38,7 +48,9 @@ __all__ = [
     "NAMES",
     "WIDE",
     "WIDTH",
+    "Estimate",
     "Picture",
+    "Simplex",
     "bars",
     "branch_color",
     "draw_lineage",
@@ -57,10 +69,16 @@ __all__ = [
     "plot_errors",
     "plot_filters",
     "plot_flow",
+    "plot_forest",
     "plot_gradients",
+    "plot_opinions",
     "plot_pictures",
+    "plot_reach",
+    "plot_simplex",
     "plot_tiles",
     "plot_training",
+    "plot_voters",
+    "plot_votes",
     "plt",
     "show",
     "table",
