@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 
 from inception_lib.book.figures.drawings import draw_module, draw_network
+from inception_lib.book.figures.heads import draw_head, draw_losses
 from inception_lib.book.figures.plots import (
     bars,
     name_lines,
@@ -39,6 +40,8 @@ __all__ = [
     "Picture",
     "bars",
     "branch_color",
+    "draw_head",
+    "draw_losses",
     "draw_module",
     "draw_network",
     "line_color",
