@@ -12,6 +12,7 @@ from inception_lib.book.figures.style import COLORS, INK, LOSSES, WIDE
 from inception_lib.counting import count, shape_text
 
 _TRUNK = COLORS["muted"]
+_HEADS = {"aux1": "first head", "aux2": "second head"}
 
 
 def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], color: str = INK) -> None:
@@ -57,7 +58,7 @@ def draw_losses(architecture: Architecture) -> Figure:
         color, side = LOSSES[key][0], shapes[head.after][-1]
         _arrow(ax, (x, high(side) / 2), (x, 1.05))
         ax.add_patch(Rectangle((x - 0.95, 1.05), 1.9, 0.6, fc=color, alpha=0.25, lw=0))
-        ax.text(x, 1.35, {"aux1": "first head", "aux2": "second head"}[key], ha="center", va="center")
+        ax.text(x, 1.35, _HEADS[key], ha="center", va="center")
         _arrow(ax, (x, 1.65), (x, 2.15))
         ax.text(
             x,
@@ -69,12 +70,12 @@ def draw_losses(architecture: Architecture) -> Figure:
             weight="bold",
         )
     for row, key in enumerate(("loss", "aux2", "aux1")):
-        x, y, color = ends[key] + 0.4, -1.35 - 0.52 * row, LOSSES[key][0]
+        begin, y, color = ends[key] + 0.4, -1.35 - 0.52 * row, LOSSES[key][0]
         ax.add_patch(
             FancyArrow(
-                x,
+                begin,
                 y,
-                -x - 0.75,
+                -begin - 0.75,
                 0,
                 width=0.3,
                 head_width=0.46,
@@ -85,12 +86,8 @@ def draw_losses(architecture: Architecture) -> Figure:
                 alpha=0.75,
             )
         )
-        said = {
-            "loss": "gradient of the main loss",
-            "aux2": "of the second head's",
-            "aux1": "of the first head's",
-        }
-        ax.text(x + 0.12, y, said[key], va="center", fontsize=10)
+        said = "gradient of the main loss" if key == "loss" else f"of the {_HEADS[key]}'s"
+        ax.text(begin + 0.12, y, said, va="center", fontsize=10)
     return fig
 
 
@@ -101,26 +98,22 @@ def draw_head(architecture: Architecture, name: str = "aux1") -> Figure:
     """
     head = next(h for h in architecture.heads if h.name == name)
     rows = [row for row in count(architecture).rows if row.path.startswith(f"{name}/")]
-    start = rows[0].in_shape
     fig, ax = plt.subplots(figsize=(WIDE, 3.1))
     ax.axis("off")
     module = [layer.name for layer in architecture.layers if isinstance(layer, Branches)]
     at = module.index(head.after)
     for y, one in enumerate(module[at - 1 : at + 2], -1):
-        on = one == head.after
-        ax.add_patch(
-            Rectangle((-0.45, y * 0.85 - 0.3), 0.9, 0.6, fc=_TRUNK, alpha=0.55 if on else 0.25, lw=0)
-        )
+        strong = 0.55 if one == head.after else 0.25
+        ax.add_patch(Rectangle((-0.45, y * 0.85 - 0.3), 0.9, 0.6, fc=_TRUNK, alpha=strong, lw=0))
         ax.text(0, y * 0.85, one.removeprefix("inception_"), ha="center", va="center")
         _arrow(ax, (0, y * 0.85 + 0.3), (0, y * 0.85 + 0.55))
     ax.text(0, -1.55, "the trunk", ha="center", fontsize=10)
 
     color, x = LOSSES[name][0], 1.05
     _arrow(ax, (0.45, 0), (x - 0.08, 0))
-    shapes = [start, *(row.out_shape for row in rows)]
     steps = [
-        (layer, row, shapes[i], shapes[i + 1])
-        for i, (layer, row) in enumerate(zip(head.layers, rows, strict=True))
+        (layer, row)
+        for layer, row in zip(head.layers, rows, strict=True)
         if isinstance(layer, Pool | Conv | Linear)
     ]
 
@@ -131,18 +124,20 @@ def draw_head(architecture: Architecture, name: str = "aux1") -> Figure:
         ax.text(x + wide / 2, -high / 2 - 0.1, shape_text(shape), ha="center", va="top", fontsize=10)
         return x + wide
 
-    for layer, row, before, after in steps:
-        x = tensor(x, before)
+    for layer, row in steps:
+        x = tensor(x, row.in_shape)
         said = {
             Pool: "average pool\n5x5, stride 3",
             Conv: "1x1 convolution,\nReLU",
-            Linear: "flatten,\nfully connected,\nReLU" if len(before) > 1 else "dropout,\nfully\nconnected",
+            Linear: "flatten,\nfully connected,\nReLU"
+            if len(row.in_shape) > 1
+            else "dropout,\nfully\nconnected",
         }[type(layer)]
         ax.text(x + 0.85, 0.14, said, ha="center", va="bottom", fontsize=9)
         weights = f"{row.weights.value:,}\nweights" if row.weights.value else "no weights"
         ax.text(x + 0.85, -0.62, weights, ha="center", va="top", fontsize=9)
         _arrow(ax, (x + 0.08, 0), (x + 1.62, 0))
         x += 1.7
-    x = tensor(x, after)
+    x = tensor(x, rows[-1].out_shape)
     ax.set(xlim=(-0.6, x + 0.15), ylim=(-1.75, 1.45))
     return fig

@@ -23,8 +23,8 @@ def questions() -> list[Question]:
             f"{math.log(1000):.2f}, second head 3.4. What do you look at first?",
             (
                 "The first head itself",
-                f"{math.log(1000):.2f} is ln 1000, chance level: it has learned nothing, while the trunk below "
-                "it has. Is its loss in the sum? Does its output go to the right loss?",
+                f"{math.log(1000):.2f} is ln 1000, chance level: it has learned nothing, while the trunk "
+                "has. Is its loss in the sum? Does its output go to the right loss?",
             ),
             (
                 "The learning rate, which must be too high",
@@ -56,19 +56,19 @@ def questions() -> list[Question]:
             ),
             (
                 "64 channels in the 1x1 convolution in place of 128",
-                f"It halves the convolution and the layer after it: {millions(narrow / 2)} weights less in each "
-                "head. The classifier stays.",
+                f"It halves the convolution and the layer after it: {millions(narrow / 2)} weights less in "
+                "each head. The classifier stays.",
             ),
             (
                 "Removing the average pool, which has to be stored",
-                "Without it the fully connected layer sees 196 positions in place of 16, twelve times as many.",
+                "Without it the fully connected layer sees 196 positions, twelve times as many.",
             ),
         ),
         ask(
             "Your evaluation gets three outputs for each image. What do you do?",
             (
                 "Put the network into evaluation mode",
-                "Call eval(): heads run in training mode only. Dropout was still on, too, and made scores noisy.",
+                "Call eval(): heads run in training mode only. Dropout was on, too, and made scores noisy.",
             ),
             (
                 "Average the three outputs",
@@ -76,8 +76,8 @@ def questions() -> list[Question]:
             ),
             (
                 "Set the weight of the heads' losses to zero",
-                "The heads would run all the same, since the weight matters to the sum of the losses only. They "
-                f"cost little, though: {percent((whole.macs - bare.macs) / bare.macs, 1)} of the MACs.",
+                "The heads would run all the same, since the weight matters to the sum of the losses only. "
+                f"They cost little, though: {percent((whole.macs - bare.macs) / bare.macs, 1)} of the MACs.",
             ),
         ),
         ask(
