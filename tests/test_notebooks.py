@@ -28,7 +28,7 @@ OLD_SHAPE = [
     "What the paper leaves out",
     *LAST,
 ]
-OLD = {"08", "11", "12"}  #: chapters that are not rewritten yet
+OLD = {"11", "12"}  #: chapters that are not rewritten yet
 FEW = {"06", "07"}  #: those that lack a quiz, and exercises of every kind
 
 AIMS = '<details class="aims"><summary>'
