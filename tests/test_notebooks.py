@@ -19,16 +19,6 @@ BOOK = Path(__file__).resolve().parents[1] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if re.match(r"\d\d_", path.name)]
 LAST = ["Summary", "Exercises", "Sources"]
-OLD_SHAPE = [
-    "Predict first",
-    "Try it",
-    "Derive",
-    "In code",
-    "Check against the paper",
-    "What the paper leaves out",
-    *LAST,
-]
-OLD = {"01", "08", "11"}  #: chapters that are not rewritten yet
 FEW = {"06", "07"}  #: those that lack a quiz, and exercises of every kind
 
 AIMS = '<details class="aims"><summary>'
@@ -132,9 +122,6 @@ def test_shape_of_the_chapter(path):
     headings = re.findall(r"^(#{1,2}) +(.+?) *$", markdown(path), flags=re.M)
     assert [level for level, _ in headings].count("#") == 1 and headings[0][0] == "#"
     sections = [text for level, text in headings if level == "##"]
-    if path.name[:2] in OLD:
-        assert sections == OLD_SHAPE
-        return
     assert sections[-3:] == LAST
     questions = [text for text in sections[:-3] if text.endswith("?")]
     assert len(questions) >= 3 and questions == sections[:-3], "a section begins with a reader's question"
@@ -143,7 +130,7 @@ def test_shape_of_the_chapter(path):
 
 @every_chapter
 def test_the_readers_own_code_comes_before_the_library_s_widgets(path):
-    if path.name[:2] in OLD | FEW:
+    if path.name[:2] in FEW:
         return
     cells = [cell for cell in code_cells(path) if "remove-cell" not in tags(cell)]
     own = [
@@ -155,7 +142,7 @@ def test_the_readers_own_code_comes_before_the_library_s_widgets(path):
 
 @every_chapter
 def test_exercises_are_of_many_kinds(path):
-    if path.name[:2] in OLD | FEW:
+    if path.name[:2] in FEW:
         return
     kinds = re.findall(r"^\*\*\d+\. (\w+)\.\*\* (★+) ", markdown(path), flags=re.M)
     assert 5 <= len(kinds) <= 7 and len({kind for kind, _ in kinds}) >= 4
@@ -212,20 +199,6 @@ def test_where_a_record_is_from_is_a_fold(path):
 
 
 @every_chapter
-def test_a_widget_stands_under_try_it(path):
-    if path.name[:2] not in OLD:
-        return
-    section, found = None, set()
-    for cell in read(path).cells:
-        if cell.cell_type == "markdown":
-            for heading in re.findall(r"^## +(.+?) *$", cell.source, flags=re.M):
-                section = heading
-        elif re.search(WIDGET, cell.source):
-            found.add(section)
-    assert "Try it" in found
-
-
-@every_chapter
 def test_the_chapters_quiz_ends_the_summary(path):
     section, found = None, []
     for cell in read(path).cells:
@@ -261,6 +234,8 @@ def test_exercises_have_folded_solutions_that_check_themselves(path):
 @every_chapter
 def test_sources_are_cited(path):
     keys = set(re.findall(r"\{cite:[tp]\}`([^`]+)`", markdown(path)))
-    known = set(re.findall(r"^@\w+\{(\w+),", (BOOK / "references.bib").read_text(), flags=re.M))
+    keys = re.findall(r"^@\w+\{(\w+),", (BOOK / "references.bib").read_text(), flags=re.M)
+    known = set(keys)
+    assert len(keys) == len(known), "a reference is listed twice"
     cited = {key.strip() for group in keys for key in group.split(",")}
     assert cited and cited <= known
