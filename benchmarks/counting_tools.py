@@ -44,7 +44,9 @@ class Tool(NamedTuple):
     says: str
     per_mac: int = 1
     adds: tuple[str, ...] = ()
-    follows_mode: bool = False  #: whether it counts a network in training as that, and not put into evaluation
+    follows_mode: bool = (
+        False  #: whether it counts a network in training as that, and not put into evaluation
+    )
 
 
 def by_flop_counter(network: nn.Module, x: Tensor) -> Printed:

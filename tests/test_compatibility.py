@@ -1,6 +1,7 @@
 """What other people's tools that explain an answer say of our network.
 
-Tools that count are in test_counting_tools.py, torch's own in test_torch_tools.py, programs in test_export.py.
+Tools that count are in test_counting_tools.py, torch's own in test_torch_tools.py, other programs in
+test_export.py.
 """
 
 import copy
