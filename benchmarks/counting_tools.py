@@ -94,7 +94,7 @@ TOOLS: dict[str, Tool] = {
         "ptflops",
         partial(by_ptflops, backend="pytorch"),
         "MACs",
-        adds=("biases", "ReLUs, twice", "max pools, twice", "last pool", "last pool"),
+        adds=("biases", "ReLUs and pools, twice"),
     ),
 }
 
@@ -122,16 +122,22 @@ FORMS: dict[str, Callable[[], Network]] = {
 }
 
 
-def parts(counts: Counts) -> dict[str, int]:
-    """What tools add to the MACs of a network without heads, for one image, from its count."""
+def parts(counts: Counts, *, as_mean: bool = False) -> dict[str, int]:
+    """What tools add to the MACs of a network without heads, for one image, from its count.
+
+    Args:
+        counts: of the network.
+        as_mean: whether the last pool is written as a mean, which no tool sees.
+    """
+    last = 0 if as_mean else math.prod(counts["pool5"].in_shape)
     outputs = sum(row.activations for row in counts if row.kind == "conv")
     max_pools = sum(math.prod(row.in_shape) for row in counts if row.kind == "max pool")
     return {
-        "last pool": math.prod(counts["pool5"].in_shape),  # an addition for each number that it reads
-        "its divisions": counts["pool5"].activations,
+        "last pool": last,  # an addition for each number that it reads
+        "its divisions": 0 if as_mean else counts["pool5"].activations,
         "biases": outputs + counts["classifier"].activations,
-        "ReLUs, twice": 2 * outputs,  # for the module, and for the function that the module calls
-        "max pools, twice": 2 * max_pools,  # likewise, for each number that they read
+        # for the module, and for the function that the module calls; of a pool each number that it reads
+        "ReLUs and pools, twice": 2 * (outputs + max_pools + last),
     }
 
 
@@ -139,9 +145,7 @@ def printed_by_rule(name: str, form: str = "without heads") -> int:
     """What a tool should print for a form of the network, from our own count."""
     tool, counts = TOOLS[name], count(googlenet())
     ran = counts if form == TRAINING and tool.follows_mode else counts.trunk
-    own = parts(counts.trunk)
-    if form == AS_MEAN:
-        own |= {"last pool": 0, "its divisions": 0}
+    own = parts(counts.trunk, as_mean=form == AS_MEAN)
     return tool.per_mac * ran.macs + sum(own[add] for add in tool.adds)
 
 
