@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from inception_lib.book.quizzes.question import Question, ask, millions
-from inception_lib.counting import count
+from inception_lib.counting import UNIT, count
 from inception_lib.networks.googlenet import googlenet
 from inception_lib.paper import TABLE1
 
@@ -16,17 +16,18 @@ def questions() -> list[Question]:
     """The questions, their numbers counted."""
     whole = count(googlenet())
     pool, first = whole["pool5"], whole["conv1"]
-    off = first.weights.value / 1024 / float(str(TABLE1[0].params).removesuffix("K"))
+    params = first.weights.value / UNIT["K"] / float(str(TABLE1[0].params).removesuffix("K"))
+    ops = first.macs.value / UNIT["M"] / float(str(TABLE1[0].ops).removesuffix("M"))
     macs, fewer = whole.trunk.macs, math.prod(pool.in_shape) + pool.activations
     return [
         ask(
-            f"Both cells of a row are smaller than your count, by the same factor of {off:.1f}. What do you "
-            "suspect?",
+            f"Both cells of a row are too small, by nearly the same factor: params by {params:.1f}, ops "
+            f"by {ops:.1f}. What do you suspect?",
             ("Another layer", "Fewer weights, each used as often: both cells shrink alike."),
             ("Two misprints", "They would hardly agree with each other."),
             (
                 "Another meaning of K, 1,000 instead of 1,024",
-                "That changes a number by 2.4 percent, and the ops are not printed in K.",
+                "That changes a number by 2.4%, and the ops are not printed in K.",
             ),
         ),
         ask(
