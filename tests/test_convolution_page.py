@@ -13,7 +13,7 @@ from test_widgets import drawn
 from test_widgets_browser import camel
 from test_xray_page import MOVED as XRAY_MOVED
 from test_xray_page import network as network  # the bundled one, as the page has it
-from widget_page import write_page
+from widget_page import move_and_wait, write_page
 
 from inception_lib.book.bundled import bundled
 from inception_lib.book.live import page as live_page
@@ -28,20 +28,7 @@ SETTINGS = 200
 HEAD = '<meta name="viewport" content="width=device-width"><style>:root { color-scheme: light dark; }</style>'
 SETTLED = "root => root.dataset.answered"
 
-# Types settings into their boxes; of each what is found.
-MOVED = f"""async ([root, all]) => {{
-  const settled = {SETTLED}, found = [];
-  for (const settings of all) {{
-    for (const [label, value] of settings) {{
-      const box = [...root.querySelectorAll("label")].find((l) => l.textContent === label).control;
-      box.value = value;
-      box.dispatchEvent(new Event(box.tagName === "SELECT" ? "change" : "input", {{ bubbles: true }}));
-    }}
-    while (!settled(root)) await new Promise((done) => setTimeout(done, 1));
-    found.push({{ ...root.dataset }});
-  }}
-  return found;
-}}"""
+MOVED = move_and_wait(SETTLED)
 
 
 @pytest.fixture(scope="module")

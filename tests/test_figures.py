@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
+import matplotlib
 import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
@@ -23,6 +24,7 @@ from inception_lib.book import figures
 from inception_lib.book.figures import style as styles
 from inception_lib.book.widgets import HeadsWidget
 from inception_lib.book.widgets.base import FOLDER
+from inception_lib.evaluation.plan import plan, scheme
 from inception_lib.networks.googlenet import PAPER_WIDTHS, inception_module, naive_module
 
 
@@ -337,6 +339,7 @@ def test_the_colors_of_the_branches_belong_to_the_branches_alone():
         figures.plot_arms([{"arm": "a", "history": [record]}], {"a": "first"}),
         figures.plot_audit(paper.audit()),
         figures.plot_errors(history.table(), "depth", ["ensemble"], xlabel="depth", log=False),
+        figures.plot_crops(Image.new("RGB", (451, 300)), plan(scheme(144), 451, 300)),
     ]
     for fig in plots:
         svg = figures.to_svg(fig, "alt").upper()
@@ -400,3 +403,27 @@ def colors_named(tree):
         if taken or (isinstance(node, ast.Tuple | ast.List) and inside <= {*figures.COLORS, "ink"}):
             found |= inside
     return found
+
+
+def test_a_panel_for_each_scale_and_square_shows_its_crops():
+    fig = figures.plot_crops(Image.new("RGB", (451, 300)), plan(scheme(144), 451, 300))
+    assert len(fig.axes) == 4 * 3 and {len(ax.patches) for ax in fig.axes} == {6}
+    boxes = [[patch.get_bbox().extents.tolist() for patch in ax.patches] for ax in fig.axes]
+    assert [0, 0, 256, 256] in boxes[0] and [529 - 352, 0, 529, 352] in boxes[-1]
+
+
+def test_the_first_answer_of_each_picture_stands_out():
+    pictures = {"one": Image.new("RGB", (9, 9)), "two": Image.new("RGB", (9, 9))}
+    fig = figures.plot_answers(pictures, np.array([[0.7, 0.3], [0.2, 0.8]]), ["cat", "dog"])
+    bars = [[bar.get_facecolor() for bar in ax.patches] for ax in fig.axes[2:]]
+    accent = matplotlib.colors.to_rgba(figures.COLORS["accent"])
+    assert [[color == accent for color in row] for row in bars] == [[True, False], [False, True]]
+
+
+def test_a_dot_is_filled_where_the_wide_interval_leaves_out_zero():
+    change = {"value": 0.02, "low": 0.01, "high": 0.03, "low_together": -0.01, "high_together": 0.05}
+    ax = plt.subplots()[1]
+    figures.plot_changes({"not shown": change, "shown": change | {"low_together": 0.005}}, ax)
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [dot.get_markerfacecolor() == dot.get_color() for dot in dots] == [False, True]
+    assert [dot.get_xdata()[0] for dot in dots] == [2, 2]

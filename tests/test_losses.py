@@ -16,7 +16,7 @@ from test_accessibility import serious_problems
 from test_widgets import drawn
 from test_widgets_browser import camel
 from test_xray_page import network as network  # a fixture
-from widget_page import opening, write_page
+from widget_page import move_and_wait, opening, write_page
 
 from inception_lib.book import results
 from inception_lib.book.bundled import bundled
@@ -34,21 +34,10 @@ from inception_lib.training.step import build
 pytestmark = pytest.mark.book
 HEAD = '<meta name="viewport" content="width=device-width"><style>:root { color-scheme: light dark; }</style>'
 SETTLED = "root => root.dataset.answered && root.dataset.answered === root.dataset.settings"
-MOVED = f"""async ([root, all]) => {{
-  const settled = {SETTLED}, found = [];
-  for (const settings of all) {{
-    for (const [label, value] of settings) {{
-      const box = [...root.querySelectorAll("label")].find((l) => l.textContent === label).control;
-      if (box.type === "checkbox") {{ if (box.checked !== value) box.click(); continue; }}
-      box.value = value;
-      box.dispatchEvent(new Event(box.tagName === "SELECT" ? "change" : "input", {{ bubbles: true }}));
-    }}
-    while (!settled(root)) await new Promise((done) => setTimeout(done, 1));
-    const image = root.querySelector("canvas").getContext("2d").getImageData(0, 0, {SIDE}, {SIDE});
-    found.push({{ ...root.dataset, pixels: [...image.data] }});
-  }}
-  return found;
-}}"""
+MOVED = move_and_wait(
+    SETTLED,
+    f"pixels: [...root.querySelector('canvas').getContext('2d').getImageData(0, 0, {SIDE}, {SIDE}).data]",
+)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import torch
 from playwright.sync_api import expect
 from test_accessibility import serious_problems
 from test_widgets import drawn
-from widget_page import write_page
+from widget_page import move_and_wait, write_page
 
 from inception_lib.book import map as network
 from inception_lib.book.bundled import bundled
@@ -30,23 +30,13 @@ HEAD = "<style>:root { color-scheme: light dark; } body { margin: 16px; font-fam
 SETTLED = "root => root.dataset.answered && root.dataset.answered === root.dataset.settings"
 STILL = "!document.getAnimations().some((a) => a.playState !== 'finished')"
 
-# Types settings into their boxes; gives what is found, and where the parts then are, in percent.
-MOVED = f"""async ([root, all]) => {{
-  const settled = {SETTLED}, found = [];
-  for (const settings of all) {{
-    for (const [label, value] of settings) {{
-      const box = [...root.querySelectorAll("label")].find((l) => l.textContent === label).control;
-      box.value = value;
-      box.dispatchEvent(new Event(box.tagName === "SELECT" ? "change" : "input", {{ bubbles: true }}));
-    }}
-    const sees = JSON.parse(root.dataset.settings).view === "sees";
-    while (sees && !settled(root)) await new Promise((done) => setTimeout(done, 1));
-    const image = root.querySelector("canvas[data-path=input]").getContext("2d");
-    const {{ data }} = image.getImageData(0, 0, {SIDE}, {SIDE});
-    found.push({{ ...root.dataset, pixels: sees ? [...data].filter((_, i) => i % 4 < 3) : null }});
-  }}
-  return found;
-}}"""
+# The first three views are drawn at once; the network answers only in the last.
+SHOWS_IMAGES = "JSON.parse(root.dataset.settings).view === 'sees'"
+MOVED = move_and_wait(
+    f"(root) => !({SHOWS_IMAGES}) || ({SETTLED})(root)",
+    f"""pixels: {SHOWS_IMAGES} ? [...root.querySelector("canvas[data-path=input]").getContext("2d")
+      .getImageData(0, 0, {SIDE}, {SIDE}).data].filter((_, i) => i % 4 < 3) : null""",
+)
 PLACES = """root => [...root.querySelectorAll(".iw-map-part")].map(({ style }) =>
   ["left", "top", "width", "height"].map((side) => parseFloat(style[side])))"""
 BOXES = """(root, what) => [...root.querySelectorAll(what)]

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 from test_accessibility import serious_problems
-from widget_page import write_page
+from widget_page import TYPE, write_page
 
 from inception_lib.book.widgets import ComparisonWidget, InceptionWidget, MorphWidget
 
@@ -153,14 +153,7 @@ def test_what_is_kept_is_the_record_at_every_width(opened):
         root.get_by_role("button", name=module, exact=True).click()
         for width in (1, 16, 100, 192, 1024):
             for branch in ("3x3", "5x5"):
-                root.evaluate(
-                    """(root, [text, value]) => {
-                      const label = [...root.querySelectorAll("label")].find((l) => l.textContent === text);
-                      label.control.value = value;
-                      label.control.dispatchEvent(new Event("input", { bubbles: true }));
-                    }""",
-                    [f"{branch} reduce", width],
-                )
+                root.evaluate(f"(root, width) => ({TYPE})(root, [['{branch} reduce', width]])", width)
             found = InceptionWidget(**settings_of(root)).result()
             kept = [int(root.get_attribute(f"data-kept{branch}")) for branch in ("3x3", "5x5")]
             assert kept == [found["kept_3x3"], found["kept_5x5"]]

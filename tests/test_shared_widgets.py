@@ -7,7 +7,7 @@ import re
 
 import pytest
 from ipywidgets import IntSlider
-from ipywidgets.embed import embed_data
+from ipywidgets.embed import dependency_state, embed_data
 from playwright.sync_api import expect
 from widget_page import script, write_page
 
@@ -20,7 +20,8 @@ KIND = shared_widgets.KIND
 
 def page_of(views: list, more: list, late: bool = False) -> str:
     """A page as Sphinx makes it: all states of the notebook in its head."""
-    data = embed_data(views=[*views, *more], drop_defaults=False)
+    every = [*views, *more]
+    data = embed_data(views=every, drop_defaults=False, state=dependency_state(every, drop_defaults=False))
     shown = [view for view in data["view_specs"] if view["model_id"] in [v.model_id for v in views]]
     tags = [script(f"{KIND}view+json", view) for view in shown]
     if late:

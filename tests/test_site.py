@@ -195,16 +195,6 @@ def test_a_page_opened_as_a_file_is_quiet(visit, pages, name):
     assert broken == []
 
 
-@every_page
-def test_phone_width_and_theme(visit, site_url, name):
-    seen = visit(f"{site_url}/{name}", width=390, scheme="dark")
-    for scheme in ("dark", "light"):
-        page = seen.look(width=390, scheme=scheme).page
-        assert page.evaluate("document.documentElement.dataset.theme") == scheme
-        # what is too wide must scroll inside itself, not move the page
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-
-
 LAID_OUT = """() => {
   const folded = (e) => !e.offsetHeight || e.closest("details:not([open])");
   const seen = [...document.querySelectorAll(".bd-article *")].filter((e) => !folded(e));
@@ -222,14 +212,19 @@ LAID_OUT = """() => {
 
 
 @every_page
-def test_wide_things_leave_the_column_and_only_what_overflows_has_a_shadow(visit, site_url, name):
-    page = visit(f"{site_url}/{name}", width=1280).page
-    seen = page.evaluate(LAID_OUT)
-    assert seen["column"] <= 704 and all(900 <= width <= 960 for width in seen["wide"])
-    assert seen["wrong"] == [] and seen["code"] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
-    phone = visit(f"{site_url}/{name}", width=390).page.evaluate(LAID_OUT)
+def test_layout_on_a_phone_and_on_a_desk(visit, site_url, name):
+    """Wide things leave the column; what is too wide scrolls inside itself, and has a shadow."""
+    seen = visit(f"{site_url}/{name}", width=390, scheme="dark")
+    for scheme in ("dark", "light"):
+        page = seen.look(width=390, scheme=scheme).page
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    phone = page.evaluate(LAID_OUT)
     assert phone["wrong"] == [] and all(width <= 390 for width in phone["wide"])
+    desk = seen.look(width=1280).page.evaluate(LAID_OUT)
+    assert desk["column"] <= 704 and all(900 <= width <= 960 for width in desk["wide"])
+    assert desk["wrong"] == [] and desk["code"] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
 def test_the_reader_can_switch_the_theme(visit, site_url):

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from test_accessibility import serious_problems
 from test_widgets import drawn
 from test_xray_page import network as network  # a fixture
-from widget_page import opening, write_page
+from widget_page import move_and_wait, opening, write_page
 
 from inception_lib.book import results
 from inception_lib.book.bundled import bundled
@@ -26,22 +26,13 @@ from inception_lib.visualization import class_map
 pytestmark = pytest.mark.book
 HEAD = '<meta name="viewport" content="width=device-width"><style>:root { color-scheme: light dark; }</style>'
 SETTLED = "root => root.dataset.answered && root.dataset.answered === root.dataset.settings"
-# Types settings into their boxes; of each what is found, and the image as its tiles have it.
-MOVED = f"""async ([root, all]) => {{
-  const settled = {SETTLED}, found = [];
-  for (const settings of all) {{
-    for (const [label, value] of settings) {{
-      const box = [...root.querySelectorAll("label")].find((l) => l.textContent === label).control;
-      box.value = value;
-      box.dispatchEvent(new Event(box.tagName === "SELECT" ? "change" : "input", {{ bubbles: true }}));
-    }}
-    while (!settled(root)) await new Promise((done) => setTimeout(done, 1));
-    const tiles = [...root.querySelectorAll(".iw-tile canvas")].map((tile) =>
-      btoa(String.fromCharCode(...tile.getContext("2d").getImageData(0, 0, tile.width, tile.height).data)));
-    found.push({{ ...root.dataset, tiles: tiles.length === 25 ? tiles : null }});
-  }}
-  return found;
-}}"""
+# and the image as its tiles have it
+MOVED = move_and_wait(
+    SETTLED,
+    """tiles: ((tiles) => tiles.length === 25 ? tiles : null)(
+      [...root.querySelectorAll(".iw-tile canvas")].map((tile) => btoa(String.fromCharCode(
+        ...tile.getContext("2d").getImageData(0, 0, tile.width, tile.height).data))))""",
+)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from test_accessibility import serious_problems
 from test_widgets import drawn
 from test_xray import layers_to
-from widget_page import opening, write_page
+from widget_page import move_and_wait, opening, write_page
 
 from inception_lib.architecture import Branches, walk
 from inception_lib.book.bundled import bundled
@@ -32,22 +32,12 @@ HEAD = "<style>:root { color-scheme: light dark; }</style>"
 SETTLED = """root => root.dataset.answered && root.dataset.answered === root.dataset.settings
   && (root.dataset.explained || root.dataset.settings.includes('"path":"input"'))"""
 
-# Types settings into their boxes; of each the image, as RGB, and what is found once the network has answered.
-MOVED = f"""async ([root, all]) => {{
-  const settled = {SETTLED}, found = [];
-  for (const settings of all) {{
-    for (const [label, value] of settings) {{
-      const box = [...root.querySelectorAll("label")].find((l) => l.textContent === label).control;
-      if (box.type === "checkbox") {{ if (box.checked !== value) box.click(); continue; }}
-      box.value = value;
-      box.dispatchEvent(new Event(box.tagName === "SELECT" ? "change" : "input", {{ bubbles: true }}));
-    }}
-    while (!settled(root)) await new Promise((done) => setTimeout(done, 1));
-    const image = root.querySelector("canvas").getContext("2d").getImageData(0, 0, {SIDE}, {SIDE});
-    found.push({{ ...root.dataset, pixels: [...image.data].filter((_, i) => i % 4 < 3) }});
-  }}
-  return found;
-}}"""
+# and the image, as RGB
+MOVED = move_and_wait(
+    SETTLED,
+    f"""pixels: [...root.querySelector("canvas").getContext("2d").getImageData(0, 0, {SIDE}, {SIDE}).data]
+      .filter((_, i) => i % 4 < 3)""",
+)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ipywidgets.embed import embed_data
+from ipywidgets.embed import dependency_state, embed_data
 
 from inception_lib.book.widgets.base import FOLDER
 from tools import shared_widgets
@@ -30,16 +30,37 @@ TEXTS = """root => {
   return { shown, said: root.querySelector('[role="status"]').textContent };
 }"""
 
-# Type every setting into its own box, as a reader would, and give what `read` then finds.
-MOVE = """([root, settings, read]) => settings.map((all) => {
-  for (const [label, value] of all) {
+# Type settings into their own boxes, as a reader would.
+TYPE = """(root, settings) => {
+  for (const [label, value] of settings) {
     const box = [...root.querySelectorAll("label")].find((l) => l.textContent === label).control;
     if (box.type === "checkbox") { if (box.checked !== value) box.click(); continue; }
     box.value = value;
     box.dispatchEvent(new Event(box.tagName === "SELECT" ? "change" : "input", { bubbles: true }));
   }
-  return read ? eval(read)(root) : { ...root.dataset };
-})"""
+}"""
+
+# Type every setting, and give what `read` then finds.
+MOVE = f"""([root, settings, read]) => settings.map((all) => {{
+  ({TYPE})(root, all);
+  return read ? eval(read)(root) : {{ ...root.dataset }};
+}})"""
+
+
+def move_and_wait(settled: str, more: str = "") -> str:
+    """Type every setting, and give what is found each time that a living widget has answered.
+
+    `more` are further entries of what is found, in JavaScript, from `root`.
+    """
+    return f"""async ([root, all]) => {{
+      const type = {TYPE}, settled = {settled}, found = [];
+      for (const settings of all) {{
+        type(root, settings);
+        while (!settled(root)) await new Promise((done) => setTimeout(done, 1));
+        found.push({{ ...root.dataset, {more} }});
+      }}
+      return found;
+    }}"""
 
 
 def script(kind: str, content: object) -> str:
@@ -49,7 +70,8 @@ def script(kind: str, content: object) -> str:
 
 def write_page(path: Path, views: list, head: str = AT_ONCE) -> str:
     """Write a page that shows some widgets in this order; a widget may come twice. Gives its address."""
-    data = embed_data(views=views, drop_defaults=False)
+    state = dependency_state(views, drop_defaults=False)  # by default, of all widgets that this process made
+    data = embed_data(views=views, drop_defaults=False, state=state)
     page = (
         '<!doctype html><html lang="en" data-content_root="./"><head><meta charset="utf-8">'
         + f"<title>Widgets</title>{head}"

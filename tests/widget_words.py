@@ -355,7 +355,7 @@ def ensemble(widget: EnsembleWidget) -> Said:
             shown += [text for text in (error, "; ".join(details(k))) if text]
         else:
             shown.append("not measured")
-    shown += ["Forward passes for each picture", f"{passes:,}", f"{networks} × {crop}"]
+    shown += ["Forward passes for each image", f"{passes:,}", f"{networks} × {crop}"]
     if not found["measured"]:
         models = sorted({int(key.split()[1]) for key in cells})
         if widget.pool not in {key.split()[0] for key in cells}:

@@ -2,7 +2,7 @@
 
 usage: python tools/browser.py
 
-Looks for one that is on the machine; else installs Debian's `chromium` where it may (as root, or with
+Looks for one that is on the machine; else installs Debian's, without windows, where it may (as root, or with
 sudo that asks no password); else fetches Playwright's own. Prints its path, or says why there is none.
 """
 
@@ -16,7 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 VARIABLES = ("CHROMIUM", "BROWSER_PATH")
-COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# the shell first: it has no windows to draw, and opens a page in a fraction of the time
+COMMANDS = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 APPLICATIONS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -68,12 +75,13 @@ def as_root() -> list[str] | None:
 
 
 def install_debian() -> bool:
-    """Install Debian's `chromium`; False where there is no apt-get, no right to use it, or it fails."""
+    """Install Debian's Chromium; False where there is no apt-get, no right to use it, or it fails."""
     prefix = as_root() if shutil.which("apt-get") else None
     if prefix is None:
         return False
     _run([*prefix, "apt-get", "update", "-qq"])  # a stale list may still hold the package
-    return _run([*prefix, "apt-get", "install", "-qq", "-y", "--no-install-recommends", "chromium"])
+    install = [*prefix, "apt-get", "install", "-qq", "-y", "--no-install-recommends"]
+    return any(_run([*install, package]) for package in ("chromium-headless-shell", "chromium"))
 
 
 def install_playwright() -> bool:

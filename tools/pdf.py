@@ -70,7 +70,9 @@ STILL = """() => {
   // an address of this machine leads nowhere on paper
   for (const link of document.querySelectorAll("a[href]"))
     if (!/^(https?:|mailto:|#)/.test(link.getAttribute("href"))) link.removeAttribute("href");
-  return document.querySelector("article h1").firstChild.textContent.trim();
+  const title = document.querySelector("article h1").cloneNode(true);
+  title.querySelector(".headerlink")?.remove();
+  return title.textContent.trim();
 }"""
 
 

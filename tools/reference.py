@@ -21,7 +21,7 @@ from typing import Any
 
 import nbformat
 import yaml
-from ipywidgets.embed import embed_data
+from ipywidgets.embed import dependency_state
 
 from tools import shared_widgets
 
@@ -270,8 +270,7 @@ def _raw(text: str) -> str:
 
 def _state(widget: Any) -> dict[str, Any]:
     """The state of a widget as a notebook holds it."""
-    states = embed_data(views=[widget], drop_defaults=False)["manager_state"]["state"]
-    state = states[widget.model_id]
+    state = dependency_state([widget], drop_defaults=False)[widget.model_id]
     widget.close()
     return state
 

@@ -12,9 +12,29 @@ from typing import NamedTuple
 
 import numpy as np
 
+from inception_lib.book import results
 from inception_lib.errors import InceptionError
 
 Array = np.ndarray
+
+
+def answers() -> tuple[Array, Array]:
+    """What each bundled network says of each bundled test image, as it was recorded.
+
+    Returns:
+        Probabilities in whole millionths (networks, images, classes), and the right classes (images,).
+
+    Raises:
+        InceptionError: nothing was recorded.
+    """
+    record = results.load("answers_shapes").outcome
+    labels = np.array(record["labels"].split(), int)
+    millionths = np.zeros((len(record["networks"]), len(labels), len(record["classes"])), int)
+    for network, rows in zip(millionths, record["millionths"], strict=True):
+        for row, text in zip(network, rows, strict=True):
+            numbers = [int(n) for n in text.split()]
+            row[numbers[::2]] = numbers[1::2]
+    return millionths, labels
 
 
 class Ambiguity(NamedTuple):
@@ -23,16 +43,6 @@ class Ambiguity(NamedTuple):
     ensemble: float
     members: float
     spread: float
-
-
-def agreement(answers: Array) -> Array:
-    """Shares of the pictures on which two networks give the same answer: (networks, networks).
-
-    Args:
-        answers: (networks, pictures), the class that each network puts first.
-    """
-    answers = np.asarray(answers)
-    return (answers[:, None] == answers[None]).mean(-1)
 
 
 def error_correlation(wrong: Array) -> Array:

@@ -2,7 +2,18 @@
 
 import matplotlib.pyplot as plt
 
+from inception_lib.book.figures.crops import plot_answers, plot_changes, plot_crops
 from inception_lib.book.figures.drawings import draw_module, draw_network
+from inception_lib.book.figures.ensembles import (
+    Estimate,
+    Simplex,
+    plot_forest,
+    plot_opinions,
+    plot_reach,
+    plot_simplex,
+    plot_voters,
+    plot_votes,
+)
 from inception_lib.book.figures.plots import (
     bars,
     name_lines,
@@ -36,7 +47,9 @@ __all__ = [
     "NAMES",
     "WIDE",
     "WIDTH",
+    "Estimate",
     "Picture",
+    "Simplex",
     "bars",
     "branch_color",
     "draw_module",
@@ -45,14 +58,23 @@ __all__ = [
     "lit",
     "name_lines",
     "picture_grid",
+    "plot_answers",
     "plot_arms",
     "plot_audit",
+    "plot_changes",
+    "plot_crops",
     "plot_errors",
     "plot_filters",
+    "plot_forest",
     "plot_gradients",
+    "plot_opinions",
     "plot_pictures",
+    "plot_reach",
+    "plot_simplex",
     "plot_tiles",
     "plot_training",
+    "plot_voters",
+    "plot_votes",
     "plt",
     "show",
     "table",

@@ -2,51 +2,99 @@
 
 from __future__ import annotations
 
-from inception_lib.book.quizzes.question import Question, ask, percent, table3
-from inception_lib.evaluation.plan import distinct, plan, scheme
+from inception_lib.book.quizzes.question import Question, ask
 
 TITLE = "scales, squares, crops"
 
 
 def questions() -> list[Question]:
     """The questions, their numbers counted."""
-    one, all_crops = table3(1, 1).error, table3(1, 144).error
-    square = len(distinct(plan(scheme(144), 300, 300)))
+    better, worse, images = 12, 9, 500
+    gain = f"{100 * (better - worse) / images:.1f}"
+    stride, size, larger = 32, 224, 288
+    positions = (larger - size) // stride + 1
+    several, sure = 0.7, 0.9999
+    assert (5 * several + 1 - sure) / 6 > 0.5, "in the mean of the softmax five outvote one"
+    assert (several / (1 - several)) ** 5 < sure / (1 - sure), "in the mean of the logits they do not"
     return [
         ask(
-            "4 scales, 3 squares, 6 crops of each, mirrored or not. How many crops is that?",
-            (str(4 * 3 * 6 * 2), "4 x 3 x 6 x 2."),
-            (str(4 * 3 * 6), "The mirror images are missing."),
+            f"Out of {images} images, ten crops are right on {better} that one crop gets wrong, and wrong on "
+            f"{worse} that one crop gets right. What do you report?",
             (
-                str(4 * 3 * 5 * 2),
-                "Beside four corners and the center there is a sixth: the whole square, resized.",
+                "That no difference is shown",
+                f"{better + worse} coins often fall {better} to {worse}. The other images say nothing.",
+            ),
+            (
+                f"A gain of {gain} points, so ten crops are worth it",
+                f"{gain} points is what you saw. With {better} against {worse}, chance alone does that.",
+            ),
+            (
+                f"A gain of {100 * better / images:.1f} points",
+                f"You forgot the {worse} images that got worse.",
             ),
         ),
         ask(
-            "How many different crops does a square picture have?",
-            (str(square), "Its left, center and right square are one and the same."),
-            ("144", "Three of them at a time are equal, since there is only one square."),
-            (str(square // 2), "The mirror images do differ."),
-        ),
-        ask(
-            "Which three squares are taken of a portrait picture?",
-            ("Top, center and bottom", "The squares lie along the longer side."),
-            ("Left, center and right", "So it is in a landscape picture. Here they would coincide."),
-            ("Three at random", "The test has no random part."),
-        ),
-        ask(
-            "How are the answers for all crops put together?",
-            ("The mean of the softmax outputs", "Over all crops, and then over all networks."),
-            ("The maximum of each class over the crops", "The paper tried it: it was worse."),
-            ("The crop that the network is surest of", "One sure crop may be wrong; the mean asks all."),
-        ),
-        ask(
-            f"One network errs on {one}% with one crop (top-5). And with 144?",
+            "Your network was trained on crops at one scale. You add three larger scales to the test, and "
+            "the accuracy falls. What do you do next?",
             (
-                f"{all_crops}%",
-                f"{percent(float((one - all_crops) / one))} of its errors are gone, for 144 times the work.",
+                "Drop them, or train at several scales",
+                "The network does not know objects of that size. Only training can teach it.",
             ),
-            (f"{table3(1, 10).error}%", "That is with 10 crops."),
-            (f"{table3(7, 144).error}%", "That takes seven networks, too."),
+            (
+                "Add more scales, because more views average out more mistakes",
+                "An average is only as good as what goes into it, and these views are worse.",
+            ),
+            (
+                "Take the maximum over the scales",
+                "Then the most confident view decides, even if it is confident and wrong.",
+            ),
+        ),
+        ask(
+            f"Five crops give cat {several} and dog {1 - several:.1f}. A sixth gives dog {sure}. Which way "
+            "of putting them together says dog?",
+            (
+                "The mean of the logits, and the maximum",
+                "Both let one sure crop overrule five. The mean of the softmax gives it one vote of six.",
+            ),
+            (
+                "Only the maximum",
+                "The sixth crop's logit for dog is so large that it outweighs the other five as well.",
+            ),
+            (
+                "None of them, since five crops outvote a single one",
+                "In the mean of the softmax they do. But what does one huge logit do to a mean of logits?",
+            ),
+        ),
+        ask(
+            "The log loss of a view is 0.40 on average; that of the center crop is 0.30. What do you know "
+            "about the log loss of the averaged softmax before you measure it?",
+            (
+                "It is at most 0.40",
+                "That is all that convexity promises. It may be above the center crop's 0.30.",
+            ),
+            (
+                "It is at most 0.30, because averaging cannot hurt",
+                "It can, if the other views are worse than the one you compare with.",
+            ),
+            (
+                "It is 0.40",
+                "That is the average of the losses. The loss of the average is lower if the views differ.",
+            ),
+        ),
+        ask(
+            f"A fully convolutional network was trained on {size}x{size} pixels, and its strides multiply to "
+            f"{stride}. You run it once on {larger}x{larger}. The scores of how many crops do you get?",
+            (
+                str(positions**2),
+                f"({larger} - {size}) / {stride} + 1 = {positions} positions down, and {positions} across.",
+            ),
+            (
+                str((positions - 1) ** 2),
+                f"The crops start at 0, {stride} and {2 * stride}, down and across.",
+            ),
+            (
+                str((larger - size + 1) ** 2),
+                f"That would be with a stride of 1. Here the crops are {stride} pixels apart.",
+            ),
         ),
     ]

@@ -10,46 +10,80 @@ TITLE = "ensembles and the ablation"
 def questions() -> list[Question]:
     """The questions, their numbers counted."""
     first, last = table3(1, 1), table3(7, 144)
-    seven, ten = table3(7, 1), table3(1, 10)
+    seven, whole, crops = table3(7, 1), table3(7, 10), table3(1, 144)
     return [
         ask(
-            "In what do the paper's seven networks differ?",
+            "Three networks are each wrong on 5% of your images, and the correlation of their mistakes is "
+            "0.95. You want the error of their mean to fall. What do you do next?",
             (
-                "In how pictures were sampled and ordered; one is wider",
-                "That was enough to make their errors differ.",
-            ),
-            ("In their initial weights", "They had the same, due to an oversight."),
-            ("In their learning rates", "All had the same policy."),
-        ),
-        ask(
-            "Table 3 prints -3.45 as the gain of seven networks and 144 crops. What is it by the table's "
-            "own errors?",
-            (f"{last.error - first.error}", f"{last.error} - {first.error}."),
-            (f"{last.change}", "So it is printed. Subtract the two errors."),
-            (f"{table3(7, 10).change}", "That is the gain with 10 crops."),
-        ),
-        ask(
-            "How many forward passes does one picture take with seven networks and 144 crops?",
-            (f"{last.cost:,}", "7 x 144: every network looks at every crop."),
-            (str(7 + 144), "Each network looks at each crop; the numbers multiply."),
-            ("144", "Each of the seven networks takes that many."),
-        ),
-        ask(
-            "Which gains more in Table 3: ten crops with one network, or one crop with seven networks?",
-            (
-                "Seven networks with one crop",
-                f"{seven.error}% against {ten.error}%, for {seven.cost} forward passes against {ten.cost}.",
+                "Train one that differs more",
+                "They make nearly all their mistakes together, so there is little to outvote. Another "
+                "architecture, other data or another augmentation makes other mistakes.",
             ),
             (
-                "Ten crops with one network",
-                f"{ten.error}%; seven networks with one crop reach {seven.error}%.",
+                "Train four more in the same way, so that mistakes are outvoted",
+                "The new ones would make the same mistakes as the old ones.",
             ),
-            ("Both the same", f"{seven.error}% and {ten.error}%."),
+            (
+                "Take a vote instead of the mean",
+                "If all three are wrong on an image, so is their vote.",
+            ),
         ),
         ask(
-            "When does averaging networks help most?",
-            ("When they err on different pictures", "A mistake of one is then outvoted by the others."),
-            ("When they always agree", "Then the mean says what each of them says."),
-            ("When one is much better than the rest", "Then the rest pull the mean away from it."),
+            "You have seven trained networks and time for 100 forward passes for each image. Which test of "
+            "Table 3 do you run?",
+            (
+                "7 networks x 10 crops",
+                f"{whole.cost} passes and {whole.error}%; one network with 144 has {crops.error}%.",
+            ),
+            (
+                "1 network x 144 crops, because more crops see more",
+                f"Too many passes, and at {crops.error}% still worse than seven networks with 10 crops.",
+            ),
+            (
+                "7 networks x 1 crop",
+                f"{seven.error}% for {seven.cost} passes. The rest of your budget would buy crops.",
+            ),
+        ),
+        ask(
+            f"Table 3 prints errors of {first.error}% and {last.error}%, and a change of {last.change}. "
+            "Which change do you quote?",
+            (f"{last.error - first.error}", f"{last.error} - {first.error}, from errors printed twice."),
+            (f"{last.change}, as printed", "Subtract the two errors before you quote their difference."),
+            (f"{whole.error - first.error}", "That is the change with 10 crops."),
+        ),
+        ask(
+            "On the same 1,000 images one network makes 60 mistakes and another 45. Their intervals overlap. "
+            "What do you do next?",
+            (
+                "Count the images on which only one is wrong",
+                "Both saw the same images. If it is 40 against 25, coins are that uneven in 8 of 100 cases; "
+                "if it is 15 against 0, practically never.",
+            ),
+            (
+                "Conclude that they do not differ, because the intervals overlap",
+                "Overlapping intervals of two tests on the same images do not show that.",
+            ),
+            (
+                "Conclude that the second is better",
+                "15 mistakes fewer can be chance. It depends on how many they share.",
+            ),
+        ),
+        ask(
+            "Two networks, trained separately, are each wrong on 4% of the images. To save time you average "
+            "their weights, and the result is wrong on 90%. What do you do next?",
+            (
+                "Average along one training",
+                "There, all weights are in one valley of the loss, and so is their mean. Separately trained "
+                "networks end in different ones.",
+            ),
+            (
+                "Train both for longer, until their weights have converged",
+                "Each is in a valley of its own; more training brings them no closer.",
+            ),
+            (
+                "Give the better one more weight",
+                "The error falls toward the ends, and each end is one network alone.",
+            ),
         ),
     ]

@@ -227,7 +227,8 @@ export function run(widget, { model, el }) {
   }
 
   const repaint = () => paint(); // when what a widget waited for is there
-  const draw = widget.layout(results, { model, controls, set, repaint, table: model.get("table") });
+  const gone = []; // what a layout wants done when the widget goes
+  const draw = widget.layout(results, { model, controls, set, repaint, table: model.get("table"), gone });
 
   const mark = () => {
     const wrong = Object.values(boxes).map((b) => b.error).filter(Boolean);
@@ -336,5 +337,6 @@ export function run(widget, { model, el }) {
   return () => {
     for (const name of names) model.off(`change:${name}`, paint);
     root.remove();
+    for (const end of gone) end();
   };
 }

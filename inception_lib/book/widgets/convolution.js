@@ -191,9 +191,4 @@ function fillLanes(lanes, spent, kernel) {
   );
 }
 
-export default {
-  render(context) {
-    const gone = [], end = run({ layout: (results, more) => layout(results, { ...more, gone }) }, context);
-    return () => [end, ...gone].forEach((one) => one());
-  },
-};
+export default { render: (context) => run({ layout }, context) };

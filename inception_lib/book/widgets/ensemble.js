@@ -37,7 +37,7 @@ function layout(results, { table }) {
     return { root, number, more, track };
   };
   const lines = { 1: line("Top-1 error"), 5: line("Top-5 error") };
-  const passes = line("Forward passes for each picture");
+  const passes = line("Forward passes for each image");
   const verdict = make("p", { class: "iw-verdict" });
   const plot = make("svg", { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, role: "img", class: "iw-plot" });
   const about = make("p", { class: "iw-small" });
@@ -183,7 +183,7 @@ function curves(plot, one, pool, x, foot) {
     }
   }
   parts.push(
-    text((PLOT.left + PLOT.width - PLOT.right) / 2, foot + 41, "forward passes for each picture", "middle"),
+    text((PLOT.left + PLOT.width - PLOT.right) / 2, foot + 41, "forward passes for each image", "middle"),
   );
   plot.replaceChildren(...parts);
   plot.setAttribute(

@@ -10,7 +10,7 @@ from inception_lib.evaluation.plan import COUNTS, POOLS
 
 #: What the widget offers, and which error its plot shows: the top 5 of ten classes say little.
 ABLATIONS = {
-    "shapes": ("Bundled pictures, 7 networks", 1),
+    "shapes": ("Shapes, 7 networks", 1),
     "caltech": ("Caltech-101, 7 networks", 5),
     "photographs": ("Photographs, 1 network", 5),
     "paper": ("The paper's Table 3", 5),
@@ -18,7 +18,7 @@ ABLATIONS = {
 
 
 class EnsembleWidget(Widget):
-    """The error of some networks with some crops of each picture, as it was recorded, beside its cost.
+    """The error of some networks with some crops of each image, as it was recorded, beside its cost.
 
     Settings: `models` (1 to 7), `crops` (1, 10 or 144), `pool` (over the crops: mean or max) and `data`: one
     of the recorded ablations, or the paper's Table 3. It opens on one network with one crop, from which
@@ -30,7 +30,7 @@ class EnsembleWidget(Widget):
     title = "Networks and crops: the error, and what it costs"
 
     models = number(1, 1, 7, "Networks averaged")
-    crops = choice(COUNTS, 1, "Crops of each picture", tuple(map(str, COUNTS)))
+    crops = choice(COUNTS, 1, "Crops of each image", tuple(map(str, COUNTS)))
     pool = choice(POOLS, "mean", "Over the crops of a network", ("mean", "maximum"))
     data = choice(tuple(ABLATIONS), "shapes", "Measured on", tuple(name for name, _ in ABLATIONS.values()))
 
@@ -38,7 +38,7 @@ class EnsembleWidget(Widget):
         super().__init__(ensemble_table(), **settings)
 
     def result(self) -> dict[str, int]:
-        """Forward passes for each picture, whether the test was `measured` (1 or 0), and what is known of it:
+        """Forward passes for each image, whether the test was `measured` (1 or 0), and what is known of it:
         errors, their changes and the ends of their intervals, in hundredths of a percent."""
         cell = self.table[self.data]["cells"].get(f"{self.pool} {self.models} {self.crops}")
         if cell is None:
@@ -62,12 +62,12 @@ def ensemble_table() -> dict:
     for name, (_, top) in ABLATIONS.items():
         if name == "paper":
             rows = ablation.errors_of_paper()
-            about = "Top-5 error on the validation pictures of ILSVRC 2014. The paper gives no intervals."
+            about = "Top-5 error on the validation images of ILSVRC 2014. The paper gives no intervals."
         else:
             outcome = recorded(ablation.RECORDED[name])
             rows, count = ablation.errors(outcome["rows"]), len(outcome["networks"])
             networks = f"{count} network{'s' * (count > 1)}"
-            about = f"{outcome['pictures']:,} pictures, {networks}; intervals are of 95%."
+            about = f"{outcome['pictures']:,} images, {networks}; intervals are of 95%."
             if name == "photographs":
                 about += " Whether the network was trained on some of them is not known."
         cells = {}

@@ -141,13 +141,4 @@ function detailOf({ layers }, norms, s, chosen) {
     `${parts.length > 1 ? "; as vectors they add up to less than their norms" : ""}.`;
 }
 
-function render(context) {
-  const gone = [];
-  const end = run({ wide: true, layout: (results, more) => layout(results, { ...more, gone }) }, context);
-  return () => {
-    end();
-    for (const one of gone) one();
-  };
-}
-
-export default { render };
+export default { render: (context) => run({ wide: true, layout }, context) };

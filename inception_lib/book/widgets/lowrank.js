@@ -172,9 +172,4 @@ function layout(results, { model, set, repaint, table, gone }) {
   };
 }
 
-export default {
-  render(context) {
-    const gone = [], end = run({ layout: (results, more) => layout(results, { ...more, gone }) }, context);
-    return () => [end, ...gone].forEach((one) => one());
-  },
-};
+export default { render: (context) => run({ layout }, context) };

@@ -210,13 +210,4 @@ function captionOf(view, { macs, weights, heads, depth }) {
   }[view];
 }
 
-function render(context) {
-  const gone = [];
-  const end = run({ wide: true, layout: (results, more) => layout(results, { ...more, gone }) }, context);
-  return () => {
-    end();
-    for (const one of gone) one();
-  };
-}
-
-export default { render };
+export default { render: (context) => run({ wide: true, layout }, context) };

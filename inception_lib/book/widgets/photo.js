@@ -366,13 +366,4 @@ function list(root, best, nameOf, chosen, choose) {
   root.children[focused]?.focus();
 }
 
-function render(context) {
-  const gone = [];
-  const end = run({ wide: true, layout: (results, more) => layout(results, { ...more, gone }) }, context);
-  return () => {
-    end();
-    for (const one of gone) one();
-  };
-}
-
-export default { render };
+export default { render: (context) => run({ wide: true, layout }, context) };

@@ -200,13 +200,4 @@ function layout(results, { table, model, controls, set, gone }) {
   }
 }
 
-function render(context) {
-  const gone = [];
-  const end = run({ layout: (results, more) => layout(results, { ...more, gone }) }, context);
-  return () => {
-    end();
-    for (const one of gone) one();
-  };
-}
-
-export default { render };
+export default { render: (context) => run({ layout }, context) };

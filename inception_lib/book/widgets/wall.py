@@ -13,6 +13,7 @@ import numpy as np
 import traitlets as t
 from PIL import Image
 
+from inception_lib.book.agreement import answers
 from inception_lib.book.widgets.base import Widget, choice, number, recorded
 from inception_lib.data.shapes import SIZES, shapes
 
@@ -114,13 +115,7 @@ def wall_answers() -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InceptionError: nothing was recorded.
     """
-    record = recorded("answers_shapes")
-    labels = np.array(record["labels"].split(), int)
-    millionths = np.zeros((len(record["networks"]), len(labels), len(record["classes"])), int)
-    for network, rows in zip(millionths, record["millionths"], strict=True):
-        for row, text in zip(network, rows, strict=True):
-            numbers = [int(n) for n in text.split()]
-            row[numbers[::2]] = numbers[1::2]
+    millionths, labels = answers()
     assert millionths.shape[:2] == (NETWORKS, IMAGES), "recorded for other networks or images"
     parts = 1_000_000 // UNIT
     return (millionths + parts // 2) // parts, labels
@@ -137,6 +132,7 @@ def wall_table() -> dict:
     Raises:
         InceptionError: nothing was recorded.
     """
+    classes = recorded("answers_shapes")["classes"]
     answers, labels = wall_answers()
     sprite = Image.new("RGB", (ACROSS * THUMB, -(-IMAGES // ACROSS) * THUMB))
     images, right = shapes("test")
@@ -157,7 +153,7 @@ def wall_table() -> dict:
         "thumb": THUMB,
         "across": ACROSS,
         "unit": UNIT,
-        "classes": recorded("answers_shapes")["classes"],
+        "classes": classes,
         "labels": "".join(map(str, labels)),
         "answers": texts,
     }

@@ -212,13 +212,4 @@ function refused(results, sentence) {
   return { words: sentence, data: { answered: "" } };
 }
 
-function render(context) {
-  const gone = [];
-  const end = run({ wide: true, layout: (results, more) => layout(results, { ...more, gone }) }, context);
-  return () => {
-    end();
-    for (const one of gone) one();
-  };
-}
-
-export default { render };
+export default { render: (context) => run({ wide: true, layout }, context) };
