@@ -44,10 +44,10 @@ Name = Literal[
 #: How a top-5 error was measured. Figures of two procedures are not comparable with each other.
 Procedure = Literal["ensemble", "144 crops", "ten crops", "one crop"]
 PROCEDURES: dict[Procedure, str] = {
-    "ensemble": "several networks and many crops, on the test pictures",
-    "144 crops": "one network and 144 crops, on the validation pictures",
-    "ten crops": "one network and ten crops, on the validation pictures",
-    "one crop": "one network and one crop, on the validation pictures",
+    "ensemble": "several networks and many crops, on the test images",
+    "144 crops": "one network and 144 crops, on the validation images",
+    "ten crops": "one network and ten crops, on the validation images",
+    "one crop": "one network and one crop, on the validation images",
 }
 
 
@@ -66,7 +66,7 @@ class Reported:
 
     @property
     def passes(self) -> int | None:
-        """Forward passes for one picture."""
+        """Forward passes for one image."""
         return None if self.networks is None or self.crops is None else self.networks * self.crops
 
 
@@ -119,7 +119,7 @@ Crops = Literal[1, 10, 144]
 
 
 def _crops(crops: Crops, error: str | Decimal, source: str, more: str = "") -> Reported:
-    """One network on the validation pictures."""
+    """One network on the validation images."""
     words = _PROCEDURE[crops]
     return Reported(
         procedure=words,
@@ -139,8 +139,8 @@ def _googlenet(crops: Crops) -> Reported:
 
 _KRIZHEVSKY, _VGG, _RESNET = "Krizhevsky et al. 2012", "Simonyan and Zisserman 2015", "He et al. 2016"
 _TABLE3_OF_RESNET = "He et al. 2016, Table 3"
-# of the 50,000 validation pictures: Szegedy et al. 2016, section 10, which finds about 0.1 points more on all
-_48238 = ", the 48,238 pictures not blacklisted"
+# of the 50,000 validation images: Szegedy et al. 2016, section 10, which finds about 0.1 points more on all
+_48238 = ", the 48,238 images not blacklisted"
 
 #: Every network by the name that `inception count --network` takes, in order of year.
 NETWORKS: dict[Name, Milestone] = {
@@ -177,7 +177,7 @@ NETWORKS: dict[Name, Milestone] = {
         make=partial(vgg, 16),
         paper=_VGG,
         # the entry belongs to no one network: it averaged three of these, two VGG-19 and two of a third kind,
-        # each run over the whole picture and not on crops (its paper's Table 6)
+        # each run over the whole image and not on crops (its paper's Table 6)
         errors=(_crops(10, "9.33", _TABLE3_OF_RESNET),),
     ),
     "vgg19": Milestone(title="VGG-19", year=2014, make=partial(vgg, 19), paper=_VGG),
@@ -244,8 +244,8 @@ NETWORKS: dict[Name, Milestone] = {
         make=inception_v4,
         paper="Szegedy et al. 2017",
         errors=(
-            _crops(144, "3.8", "Szegedy et al. 2017, Table 4", ", all 50,000 pictures"),
-            _crops(1, "5.0", "Szegedy et al. 2017, Table 2", " without the blacklisted pictures"),
+            _crops(144, "3.8", "Szegedy et al. 2017, Table 4", ", all 50,000 images"),
+            _crops(1, "5.0", "Szegedy et al. 2017, Table 2", " without the blacklisted images"),
         ),
     ),
 }
@@ -277,7 +277,7 @@ WINNERS: tuple[Winner, ...] = (
     Winner(2015, "MSRA", "ResNet", Decimal("3.57"), "He et al. 2016, abstract"),
 )
 
-#: The second-best entry of 2012, by Fisher vectors, on the same pictures as the winner (Krizhevsky et al.
+#: The second-best entry of 2012, by Fisher vectors, on the same images as the winner (Krizhevsky et al.
 #: 2012, section 6).
 SECOND_2012 = Decimal("26.2")
 
@@ -290,14 +290,14 @@ DEGRADATION: dict[int, tuple[Decimal, Decimal]] = {
 }
 
 #: Top-5 errors of one network of each team of 2014 by the team's own best test, in percent on the test
-#: pictures (Simonyan and Zisserman 2015, Table 7). GoogLeNet's is with 144 crops; VGG's with 150 crops,
-#: averaged with runs over the whole picture.
+#: images (Simonyan and Zisserman 2015, Table 7). GoogLeNet's is with 144 crops; VGG's with 150 crops,
+#: averaged with runs over the whole image.
 SINGLE_2014: dict[str, Decimal] = {"VGG": Decimal("7.0"), "GoogLeNet": Decimal("7.9"), "MSRA": Decimal("9.1")}
 
-#: The better of two people who tried the task, on 1,500 test pictures (Russakovsky et al. 2015, section 6.4).
+#: The better of two people who tried the task, on 1,500 test images (Russakovsky et al. 2015, section 6.4).
 HUMAN_ERROR = Decimal("5.1")
 
-#: Classes and pictures of the classification task since 2012 (Russakovsky et al. 2015, Table 2).
+#: Classes and images of the classification task since 2012 (Russakovsky et al. 2015, Table 2).
 ILSVRC = {"classes": 1000, "training": 1_281_167, "validation": 50_000, "test": 100_000}
 
 

@@ -28,7 +28,7 @@ OLD_SHAPE = [
     "What the paper leaves out",
     *LAST,
 ]
-OLD = {"01", "08", "11", "12"}  #: chapters that are not rewritten yet
+OLD = {"08", "11", "12"}  #: chapters that are not rewritten yet
 
 AIMS = '<details class="aims"><summary>'
 MAKES_WIDE = r"figures\.(WIDE|plot_training\(|plot_audit\(|picture_grid\()"  # what leaves the text's column

@@ -14,6 +14,7 @@ from inception_lib.book.figures.ensembles import (
     plot_voters,
     plot_votes,
 )
+from inception_lib.book.figures.lineage import draw_lineage, plot_bill, plot_flow
 from inception_lib.book.figures.plots import (
     bars,
     name_lines,
@@ -52,6 +53,7 @@ __all__ = [
     "Simplex",
     "bars",
     "branch_color",
+    "draw_lineage",
     "draw_module",
     "draw_network",
     "line_color",
@@ -61,10 +63,12 @@ __all__ = [
     "plot_answers",
     "plot_arms",
     "plot_audit",
+    "plot_bill",
     "plot_changes",
     "plot_crops",
     "plot_errors",
     "plot_filters",
+    "plot_flow",
     "plot_forest",
     "plot_gradients",
     "plot_opinions",

@@ -3,58 +3,107 @@
 from __future__ import annotations
 
 from inception_lib import networks
-from inception_lib.book.quizzes.question import Question, ask, error, millions
+from inception_lib.book.quizzes.question import Question, ask, error, millions, percent, table3
 from inception_lib.counting import count
-from inception_lib.networks.googlenet import googlenet
 
 TITLE = "from LeNet to GoogLeNet"
 
 
 def questions() -> list[Question]:
     """The questions, their numbers counted."""
-    ours, alexnet, vgg = (count(a) for a in (googlenet(heads=False), networks.alexnet(), networks.vgg(16)))
-    fewer = alexnet.parameters / ours.parameters
+    alexnet = count(networks.alexnet())
+    fc6, conv1, conv2 = (alexnet[name] for name in ("fc6", "conv1", "conv2"))
     return [
         ask(
-            "In 2012 SuperVision's network, AlexNet, won with a top-5 error of "
-            f"{error('SuperVision', 2012)} without external data. What was GoogLeNet's two years later?",
-            (error("GoogLeNet", 2014), "With seven networks and 144 crops of each picture."),
-            (error("Clarifai", 2013), "That was the winner's between the two, Clarifai's in 2013."),
-            (error("VGG", 2014), "That was VGG's, which came second in 2014."),
-        ),
-        ask(
-            "What does the top-5 error count?",
+            "AlexNet is to run on a device with little storage. You may shrink one layer. Which?",
             (
-                "Pictures whose class is not among the five that the network finds most probable",
-                "Many pictures show more than one thing; five guesses leave room for that.",
-            ),
-            ("Pictures whose class is not the most probable one", "That is the top-1 error."),
-            ("Mistakes in the five hardest classes", "All classes count alike."),
-        ),
-        ask(
-            "How many times fewer parameters than AlexNet does GoogLeNet have, by exact counts and without "
-            "its auxiliary classifiers?",
-            (
-                f"About {fewer:.0f} times",
-                f"{millions(ours.parameters)} against {millions(alexnet.parameters)}.",
+                "The first fully connected layer",
+                f"It has {millions(fc6.parameters)} of the {millions(alexnet.parameters)} parameters: "
+                "one for "
+                "each pair of a number in the feature maps and an output.",
             ),
             (
-                "12 times",
-                "So the paper says; the exact counts are "
-                f"{millions(ours.parameters)} and {millions(alexnet.parameters)}.",
+                "The first convolution, because its kernels are the largest",
+                f"It has {conv1.parameters:,} parameters. Its 96 kernels are used at many positions, "
+                "but they "
+                "are stored once.",
             ),
             (
-                "About as many",
-                "AlexNet's fully connected layers alone have several times the parameters of GoogLeNet.",
+                "It makes no difference: each layer holds about an eighth",
+                "The five convolutions together hold 4%. The rest is in the three fully connected layers.",
             ),
         ),
         ask(
-            "VGG-16 came close to GoogLeNet in accuracy. How many times as many MACs does it need?",
+            "On another device there is room enough, but each image takes too long. You can halve the MACs "
+            "of one layer of AlexNet. Where do you save most?",
             (
-                f"About {vgg.macs / ours.macs:.0f} times",
-                f"{vgg.macs / 1e9:.1f} billion against {ours.macs / 1e9:.1f} billion for one picture.",
+                "In the second convolution",
+                f"It needs {millions(conv2.macs.value)} of {millions(alexnet.macs)} MACs: many "
+                "channels, and "
+                "still large feature maps.",
             ),
-            (f"About {vgg.parameters / ours.parameters:.0f} times", "That is the ratio of parameters."),
-            ("About as many", "VGG narrows nothing: its wide 3x3 convolutions read all channels."),
+            (
+                "In the first convolution, where the feature maps are largest",
+                f"It reads only three channels, so it needs {millions(conv1.macs.value)}.",
+            ),
+            (
+                "In the first fully connected layer, which has most of the weights",
+                f"It uses each weight once: {millions(fc6.macs.value)} MACs, "
+                f"{percent(fc6.macs.value / alexnet.macs)} of all.",
+            ),
+        ),
+        ask(
+            "Your network names 99% of its training images correctly, and 60% of new ones. Somebody "
+            "proposes to double its channels. What do you do first?",
+            (
+                "Fight overfitting",
+                "More images, changed copies of them, dropout, or fewer weights: the gap is between "
+                "training "
+                "and new images.",
+            ),
+            (
+                "Double them: a larger network makes fewer mistakes",
+                "It already knows its training images by heart. More weights make that easier still.",
+            ),
+            (
+                "Train longer, until the training images are all right",
+                "There is one percent left to gain on them, and the problem is elsewhere.",
+            ),
+        ),
+        ask(
+            "A plain stack of 22 convolutions with ReLUs does not learn. Before the first step the "
+            "gradient "
+            "is ten thousand times smaller at the first layer than at the last. What do you change?",
+            (
+                "The size of the initial weights",
+                "Each layer multiplies the gradient by about the same factor; with larger weights it is "
+                "closer to one.",
+            ),
+            (
+                "The learning rate, which should be ten thousand times larger",
+                "Then the last layers take steps ten thousand times too large.",
+            ),
+            (
+                "The number of training images, which is too small",
+                "No image can help if hardly any gradient reaches the first layers.",
+            ),
+        ),
+        ask(
+            "Your single network, with one crop of each image, has a top-5 error of 10.1%. The winner "
+            "of 2014 "
+            f"reports {error('GoogLeNet', 2014)}. Is your network worse?",
+            (
+                "You cannot tell yet",
+                f"The winner averaged seven networks and 144 crops. One of them with one crop has "
+                f"{table3(1, 1).error}%, about as much as yours.",
+            ),
+            (
+                "Yes, it makes half as many mistakes again",
+                "The tests differ. An error belongs to a network and a test.",
+            ),
+            (
+                "No, because it needs less arithmetic",
+                "It does need less. But that says nothing about its mistakes.",
+            ),
         ),
     ]

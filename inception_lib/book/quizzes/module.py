@@ -12,38 +12,60 @@ def questions() -> list[Question]:
     """The questions, their numbers counted."""
     w = PAPER_WIDTHS["3a"]
     thin = [PAPER_WIDTHS[key].reduce5x5 for key in PAPER_WIDTHS]
+    unprojected = w.out_channels - w.pool_proj + 192
     return [
         ask(
-            "Why can naive modules not be stacked for long?",
+            "You stack naive modules, and each has more channels than the one before. You may add one "
+            "layer "
+            "to each module to stop that. Which?",
             (
-                "The pool branch hands on all channels, and the others add to them",
-                "So the channels grow from module to module, and the cost with them.",
+                "A 1x1 convolution behind the pool",
+                "The pool passes on every channel that comes in, and the other branches add theirs. Only a "
+                "projection behind it sets their number.",
             ),
-            ("The grid shrinks in each module", "All branches keep the grid."),
             (
-                "The branches end with grids of different sizes",
-                "Padding makes them equal; else they could not be joined.",
+                "A 1x1 convolution in front of the 5x5 convolution",
+                "That makes the module cheaper. But the pool still passes on all channels.",
+            ),
+            (
+                "A 1x1 convolution in front of the 3x3 convolution, which has the most outputs",
+                "Its number of outputs stays as it is, whatever is in front of it.",
             ),
         ),
         ask(
-            f"Module 3a has the widths {', '.join(map(str, w))}. With how many channels does it end?",
+            f"You built module 3a with the widths {', '.join(map(str, w))} on 192 channels. It outputs "
+            f"{unprojected} channels instead of {w.out_channels}. What did you forget?",
             (
-                str(w.out_channels),
-                f"{w.n1x1} + {w.n3x3} + {w.n5x5} + {w.pool_proj}: what the four branches end with.",
+                "The pool projection",
+                f"{w.n1x1} + {w.n3x3} + {w.n5x5} from the convolutions, and all 192 from the pool.",
             ),
-            (str(sum(w)), "The two reductions stand inside their branches and are not passed on."),
-            (str(w.n3x3), "The branches are joined along the channels; the widest does not decide."),
+            (
+                "The reduction in front of the 5x5 convolution",
+                f"Without it the module costs more, but still outputs {w.out_channels} channels.",
+            ),
+            (
+                "To leave the outputs of the reductions out of the concatenation",
+                f"With them there would be {sum(w)} channels.",
+            ),
         ),
         ask(
-            "Which branch takes most of the work, in every module of GoogLeNet?",
-            ("3x3", "It has the widest reduction and the most outputs of the branches with a large kernel."),
-            ("5x5", f"Its kernel is the largest, but it reads only {min(thin)} to {max(thin)} channels."),
-            ("1x1", "It has many outputs, but a kernel of one pixel."),
+            "A module is too slow, and you look for the branch that does most of the work. Where do you "
+            "look first?",
+            ("At the 3x3 branch", "In every module of GoogLeNet it takes more than half of the MACs."),
+            (
+                "At the 5x5 branch, because its kernel has the most weights",
+                f"Its kernel is the largest, but it reads only {min(thin)} to {max(thin)} channels.",
+            ),
+            (
+                "At the pooling branch, because it reads all channels",
+                "A pool multiplies nothing, and its projection is a small 1x1 convolution.",
+            ),
         ),
         ask(
-            "Which padding does the 5x5 convolution need for its output to fit the other branches?",
-            ("2", "So its output has as many pixels a side as its input."),
-            ("1", "That is right for a kernel of 3x3."),
-            ("0", "Then the grid would lose four pixels a side, and the branches could not be joined."),
+            "On 28x28 feature maps, `torch.cat` complains that one of the branches has maps of 24x24. What "
+            "do you check?",
+            ("The padding of the 5x5 convolution", "Without padding, a 5x5 kernel takes away four rows."),
+            ("The padding of the 3x3 convolution", "Without it, its maps would be 26x26."),
+            ("The stride of the pool in its branch", "With a stride of 2 its maps would be 14x14."),
         ),
     ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from inception_lib.book.quizzes.question import Question, ask, percent
+from inception_lib.book.quizzes.question import Question, ask
 from inception_lib.counting import count
-from inception_lib.networks.googlenet import INCEPTION5H_WIDTHS, googlenet
+from inception_lib.networks.googlenet import googlenet
 
 TITLE = "the whole network"
 
@@ -12,48 +12,96 @@ TITLE = "the whole network"
 def questions() -> list[Question]:
     """The questions, their numbers counted."""
     plain = count(googlenet(heads=False))
-    released = count(googlenet("inception5h", stem="separable", heads=False))
-    half = count(googlenet(heads=False, input_size=112)).macs / plain.macs
-    five_a = INCEPTION5H_WIDTHS["4a"].out_channels
+    layers = sum(row.weights.value > 0 for row in plain.rows)
+    first, last = plain["conv1"].out_shape[1] ** 2, plain["inception_5b/1x1"].out_shape[1] ** 2
     return [
         ask(
-            f"By the printed widths the network has {plain.macs / 1e9:.2f} billion MACs; the paper says 1.5 "
-            "billion. What brings the exact count there?",
+            "Trained weights load into your network without an error, but its module 4a gets 13x13 feature "
+            "maps instead of 14x14. What do you look at?",
             (
-                "A separable first layer and the widths of Google's later release",
-                f"Then it is {released.macs / 1e9:.2f} billion. That the paper's was so is an inference.",
+                "How the pools round",
+                "Rounded down, the sizes are 112, 55, 27 and 13. `ceil_mode=True` makes them 112, 56, "
+                "28 and 14.",
             ),
-            ("Leaving out the auxiliary heads", "They are left out already."),
-            ("Counting multiplications and additions apart", "That doubles the number."),
-        ),
-        ask(
-            "Where does the network's work sit, and where its weights?",
-            ("Work early, weights late", "Early layers have large grids, late ones many channels."),
-            ("Both early", "The first layers have few channels, so few weights."),
-            ("Both late", "The last grid has 49 places; the first convolution's has 12,544."),
-        ),
-        ask(
-            "What does the paper count when it says 22 layers?",
-            ("Layers with parameters on the longest way through", "With the pools there are 27."),
-            ("All convolutions", "There are many more of them: each module has six."),
-            ("Rows of Table 1", "A module is one row and counts as two layers."),
-        ),
-        ask(
-            "The input shrinks from 224 to 112 pixels a side. Which share of the MACs is left?",
             (
-                percent(half, 1),
-                "A little less than a quarter: the last grid falls from 7 to 3 pixels a side, not to 3.5.",
+                "The padding of the 3x3 convolutions in the modules",
+                "Without it the branches of a module would have maps of different sizes, and you would "
+                "get an error.",
             ),
-            ("50%", "The grid is halved in both directions."),
-            ("Exactly 25%", "Seven pixels cannot be halved; the last pool makes three of them."),
+            (
+                "Whether the weights belong to another network",
+                "They fit. Weights do not depend on the size of the feature maps, so they load either way.",
+            ),
         ),
         ask(
-            "Row 4a prints params that its printed widths do not give. Which widths do?",
+            "You want GoogLeNet to be faster, and a colleague wants it to be smaller. In which layers does "
+            "each of you look first?",
             (
-                f"Those of the released Inception5h graph, with {five_a} channels out",
-                "Its 3x3 convolution is a little narrower there. It is an inference from arithmetic.",
+                "You in the early ones, the colleague in the late ones",
+                f"MACs are weights times positions, and there are {first:,} positions after the first "
+                f"layer, but {last} in the last module.",
             ),
-            ("Those of row 4b", "They belong to another module, with other costs."),
-            ("None is known", "That is so for other cells of the table, not for this row."),
+            (
+                "Both of you in the late ones, which have most channels",
+                f"They have most of the weights. But they use each of them at only {last} positions.",
+            ),
+            (
+                "Both of you in the early ones, which have the largest feature maps",
+                "They have most of the work. But with few channels, they have few weights.",
+            ),
+        ),
+        ask(
+            f"The paper says that the network is 22 layers deep. Your script finds {layers} layers with "
+            "weights. "
+            "Where is the mistake?",
+            (
+                "There is none",
+                "22 is the length of the longest path. A module has six convolutions, but a path "
+                "through it meets two at most.",
+            ),
+            (
+                "In the script, which counts the auxiliary heads",
+                "Without them there are as many as it says; with them there would be more.",
+            ),
+            (
+                "In the paper, which should have counted all convolutions",
+                "It says what it counts: layers one after the other. With the pools it counts 27.",
+            ),
+        ),
+        ask(
+            "You take the local response normalization out of a trained GoogLeNet, and its accuracy "
+            "collapses. What do you conclude?",
+            (
+                "These weights need it",
+                "They were trained with it. Whether a network trained without it would be worse is "
+                "another experiment.",
+            ),
+            (
+                "A network like this cannot be trained without it",
+                "That was not tried here. Later networks have other normalizations or none.",
+            ),
+            (
+                "There is a bug, because it hardly changes its input",
+                "Its constant looks small, but the inputs range over hundreds, and their squares are large.",
+            ),
+        ),
+        ask(
+            "You copy the weights of torchvision's GoogLeNet into your own class. The biases of all "
+            "convolutions are missing, and one kernel in each module is 3x3 instead of 5x5. What do "
+            "you do?",
+            (
+                "Build torchvision's variant",
+                "It is another network: normalized after every convolution, and with a 3x3 kernel "
+                "where the paper has 5x5.",
+            ),
+            (
+                "Set the biases to zero, and put the 3x3 kernels into the middle of the 5x5 ones",
+                "That fixes two of the differences. The batch normalization is still missing, and the "
+                "scores are wrong.",
+            ),
+            (
+                "Report that the file is damaged",
+                "It is whole. The two networks share a name.",
+            ),
         ),
     ]

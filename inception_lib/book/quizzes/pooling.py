@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from inception_lib.book import factors
-from inception_lib.book.quizzes.question import Question, ask
+from inception_lib.book.quizzes.question import Question, ask, millions, percent
+from inception_lib.counting import count
+from inception_lib.networks.googlenet import googlenet
 
 TITLE = "global average pooling"
 
@@ -12,36 +14,76 @@ def questions() -> list[Question]:
     """The questions, their numbers counted."""
     connected = factors.fully_connected(7, 1024, 1024).weights
     pooled = factors.pooled(7, 1024, 1024).weights
+    ours = count(googlenet(heads=False)).weights
     return [
         ask(
-            "How many weights has a fully connected layer from 7x7 places of 1,024 channels to 1,024 "
-            "outputs?",
-            (f"{connected:,}", "7 x 7 x 1,024 inputs, each with a weight for each of 1,024 outputs."),
-            (f"{pooled:,}", "That is the layer after global average pooling: the grid is missing."),
-            (f"{7 * 7 * 1024:,}", "That many numbers go in. Each output has a weight for each."),
-        ),
-        ask(
-            "How many weights has global average pooling itself?",
-            ("None", "A mean has nothing to learn."),
-            ("One per channel", "Every place of a channel has the same share, which is fixed."),
-            ("One per place", "Every place has the same share, which is fixed."),
-        ),
-        ask(
-            "What is the network blind to after the mean?",
-            ("Where on the last grid something was found", "A sum does not know the order of its terms."),
-            ("Which channel it was found in", "Each channel keeps a mean of its own."),
-            ("How much of it was found", "The more places it is found in, the larger the mean."),
-        ),
-        ask(
-            "Why does a network that ends in global average pooling take pictures of other sizes?",
-            ("No weight depends on the size of the grid", "The mean takes as many places as there are."),
+            f"GoogLeNet has {millions(ours)} weights. A colleague wants to flatten its 7x7 maps of 1,024 "
+            "channels and add one fully connected layer with 1,024 outputs. How large does the network "
+            "get?",
             (
-                "Pictures are resized before the first layer",
-                "That works with every network, and is not what happens here.",
+                f"About {(ours + connected) / ours:.0f} times as large",
+                f"That layer has 7 x 7 x 1,024 x 1,024 = {connected:,} weights.",
             ),
             (
-                "Average pooling trains the network on all sizes",
-                "It is a mean. How well the network does at another size is another question.",
+                f"About {percent(pooled / ours)} larger, because the layer has {pooled:,} weights",
+                "It would, after a global average pool. Flattened, each of the 49 positions has "
+                "weights of its own.",
+            ),
+            (
+                "Hardly larger, because most weights are in the convolutions",
+                "They are, as long as there is no such layer.",
+            ),
+        ),
+        ask(
+            "Your network ends in a global average pool and says *cat*. A user wants to know where it is. "
+            "What do you try first?",
+            (
+                "Draw the class activation map",
+                "Run the classifier at each position: the votes show where the evidence is, and "
+                "nothing has to "
+                "be trained.",
+            ),
+            (
+                "Train it again with a fully connected layer, which knows the positions",
+                "It would still output only a class. And the maps know the positions already.",
+            ),
+            (
+                "Run it on many small crops, and see which of them is a cat",
+                "That works, too, but it costs a forward pass for each crop. The votes cost one in all.",
+            ),
+        ),
+        ask(
+            "A network with global average pooling was trained at 224 pixels. Your images have 448, and it "
+            "runs on them without an error. What next?",
+            (
+                "Measure its accuracy at 448",
+                "It runs because no weight depends on the size of the maps. Objects twice as large may "
+                "still "
+                "be strange to it.",
+            ),
+            (
+                "Nothing: with a mean at the end, the size does not matter",
+                "It does not matter for the shapes. In this chapter the score of the right class fell.",
+            ),
+            (
+                "Look for the bug, because its classifier was built for 7x7 positions",
+                "It was built for 1,024 means, over however many positions.",
+            ),
+        ),
+        ask(
+            "With 50 training images, the flattened end of your network is right on all of them and on 60% "
+            "of the test images. What is worth trying first?",
+            (
+                "Averaging the maps",
+                "It leaves far fewer weights to learn the images by heart with.",
+            ),
+            (
+                "More steps of training",
+                "It is already right on all training images, so there is little left to learn from them.",
+            ),
+            (
+                "A hidden layer in between, so that it can learn more",
+                "It can learn too much as it is: the problem is the gap to the test images.",
             ),
         ),
     ]
