@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
+from matplotlib.patches import FancyArrow
 from PIL import Image
 from skimage import data
 from skimage.color import deltaE_ciede2000, rgb2lab
@@ -75,6 +76,8 @@ def test_nothing_of_a_figure_is_cut_off():
         figures.plot_training(history, 10),
         figures.draw_module(inception_module("m", PAPER_WIDTHS["3a"]), title="m"),
         figures.draw_network(googlenet()),
+        figures.draw_head(googlenet()),
+        figures.draw_losses(googlenet()),
     ]
     for fig in figs:
         fig.draw_without_rendering()
@@ -149,6 +152,22 @@ def test_network_drawing_shows_every_shape_and_where_the_heads_stand():
     texts = words(figures.draw_network(googlenet()))
     assert {"7x7x1024", "1000"} <= texts
     assert {t for t in texts if "←" in t} == {"14x14x512  ← aux1", "14x14x528  ← aux2"}
+
+
+def test_a_head_is_drawn_with_its_tensors_and_weights():
+    first, second = (words(figures.draw_head(googlenet(), name)) for name in ("aux1", "aux2"))
+    assert {"14x14x512", "4x4x128", "1024", "1000", "3b", "4a", "4b"} <= first
+    assert {"14x14x528", "4c", "4d", "4e"} <= second
+    assert {"65,536", "2,097,152", "1,024,000", "no weights"} <= first
+
+
+def test_the_gradient_of_each_loss_begins_where_its_classifier_is_attached():
+    fig = figures.draw_losses(googlenet())
+    arrows = [patch for patch in fig.axes[0].patches if isinstance(patch, FancyArrow)]
+    where = {text.get_text(): text.get_position()[0] for text in fig.axes[0].texts}
+    for arrow, module in zip(arrows, ("5b", "4d", "4a"), strict=True):
+        assert arrow.get_xy()[:, 0].max() == pytest.approx(where[module], abs=0.5)
+        assert arrow.get_xy()[:, 0].min() < where["3a"]
 
 
 def test_audit_plot_has_a_mark_for_every_number_of_table_1():

@@ -14,6 +14,7 @@ from inception_lib.book.figures.ensembles import (
     plot_voters,
     plot_votes,
 )
+from inception_lib.book.figures.heads import draw_head, draw_losses
 from inception_lib.book.figures.lineage import draw_lineage, plot_bill, plot_flow
 from inception_lib.book.figures.plots import (
     bars,
@@ -53,7 +54,9 @@ __all__ = [
     "Simplex",
     "bars",
     "branch_color",
+    "draw_head",
     "draw_lineage",
+    "draw_losses",
     "draw_module",
     "draw_network",
     "line_color",
