@@ -21,6 +21,8 @@ PAGES = {
     "module": "03_inception_module.html",
     "pooling": "04_global_average_pooling.html",
     "network": "05_whole_network.html",
+    "seeing": "06_what_it_sees.html",
+    "audit": "07_audit.html",
     "heads": "08_auxiliary_classifiers.html",
     "crops": "09_scales_squares_crops.html",
     "ensemble": "10_ensembles_ablation.html",
@@ -40,7 +42,7 @@ def right(key: str, words: str) -> str:
 
 
 def test_there_is_one_for_each_chapter():
-    assert len(QUIZZES) == 10
+    assert len(QUIZZES) == 12
 
 
 @every_quiz
