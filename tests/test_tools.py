@@ -567,7 +567,7 @@ def test_a_failing_chapter_fails_the_build(tmp_path):
     nbformat.write(page, tmp_path / "book" / "one.ipynb")
     run = subprocess.run([sys.executable, tmp_path / "tools" / "build.py"], capture_output=True, text=True)
     assert run.returncode != 0
-    assert run.stdout == "  one\n"
+    assert run.stdout == "  reading one\n"
     assert "the seventh seal" in run.stderr and run.stderr.rstrip().endswith("in _build/build.log")
 
 
