@@ -32,7 +32,7 @@ KEPT_TYPES = ("text/plain", "text/html", "text/markdown", "text/latex")
 KEPT_METADATA = ("tags", "mystnb")
 FOLDED = {"solution", "hide-input", "remove-input"}  # tags of cells whose source JupyterLab folds
 FIGURE, NAMED = "image/png", "text/plain"
-FIGURE_WIDTH, FIGURE_COLORS = 800, 64  # pixels, and colors of a palette
+FIGURE_WIDTHS, FIGURE_COLORS = (800, 640, 480), 64  # pixels: the first that is small enough; of a palette
 MAX_FIGURE, MAX_FIGURES = 100_000, 700_000  # bytes of one figure, and of all in a notebook
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 TIMEOUT = 600
@@ -84,9 +84,12 @@ def shrink(notebook: nbformat.NotebookNode) -> None:
         for output in cell.get("outputs", ()):
             if png := output.get("data", {}).get(FIGURE):
                 image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
-                image.thumbnail((FIGURE_WIDTH, 2 * FIGURE_WIDTH), Image.Resampling.LANCZOS)
-                file = io.BytesIO()
-                image.quantize(FIGURE_COLORS).save(file, "PNG", optimize=True)
+                for width in FIGURE_WIDTHS:
+                    image.thumbnail((width, 2 * width), Image.Resampling.LANCZOS)
+                    file = io.BytesIO()
+                    image.quantize(FIGURE_COLORS).save(file, "PNG", optimize=True)
+                    if len(file.getvalue()) < MAX_FIGURE:
+                        break
                 output.data[FIGURE] = base64.b64encode(file.getvalue()).decode()
 
 
