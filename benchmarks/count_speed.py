@@ -5,10 +5,10 @@
 
 Ours counts the architecture, with its heads, and gives the trunk's sums; the others are given a network that
 is built already, and run an image through it. `beyond_ours` is what a tool adds to the multiply-accumulates
-of convolutions and the classifier: the last pool, biases, or more (chapter 5 and tests/test_compatibility.py
-say for each what). Rounds alternate between the contenders; `ms` are medians of the rounds, and so is
+of convolutions and the classifier: the last pool, biases, or more (benchmarks/counting_tools.py says for each
+what). Rounds alternate between the contenders; `ms` are medians of the rounds, and so is
 `times_ours`, the time as a multiple of what ours took, the building of the architecture included. The tools
-are in the extra `test`; one that is not installed is named and left out.
+are in the extra `tools`; one that is not installed is named and left out.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from functools import partial
 import pandas as pd
 import torch
 import tyro
+from counting_tools import TOOLS, Tool
 from rounds import in_turn
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from inception_lib import count, googlenet
 from inception_lib.book import results
@@ -38,47 +38,14 @@ Answer = tuple[int, int | None]
 ROUND = 0.05  # seconds that a contender gets in a round, at least; one call where it takes longer
 
 
-def by_flop_counter(network: nn.Module, x: Tensor) -> Answer:
-    with FlopCounterMode(display=False) as counter:
-        network(x)
-    return counter.get_total_flops() // 2, None  # it counts two operations for each
-
-
-def by_fvcore(network: nn.Module, x: Tensor) -> Answer:
-    from fvcore.nn import FlopCountAnalysis, parameter_count
-
-    counted = FlopCountAnalysis(network, x)
-    return counted.unsupported_ops_warnings(False).total(), parameter_count(network)[""]
-
-
-def by_thop(network: nn.Module, x: Tensor) -> Answer:
-    import thop
-
-    macs, parameters = thop.profile(network, (x,), verbose=False)
-    return int(macs), int(parameters)
-
-
-def by_ptflops(network: nn.Module, x: Tensor, backend: str) -> Answer:
-    import ptflops
-
-    size, quiet = tuple(x.shape[1:]), {"as_strings": False, "print_per_layer_stat": False}
-    return ptflops.get_model_complexity_info(network, size, backend=backend, **quiet)
-
-
-def by_torchinfo(network: nn.Module, x: Tensor) -> Answer:
-    import torchinfo
-
-    found = torchinfo.summary(network, input_data=x, verbose=0)
-    return found.total_mult_adds, found.total_params
+def macs_by(tool: Tool, network: nn.Module, x: Tensor) -> Answer:
+    """What a tool prints, in multiply-accumulates."""
+    operations, parameters = tool.call(network, x)
+    return operations // tool.per_mac, parameters
 
 
 COUNTERS: dict[str, Callable[[nn.Module, Tensor], Answer]] = {
-    "FlopCounterMode": by_flop_counter,
-    "fvcore": by_fvcore,
-    "torchinfo": by_torchinfo,
-    "ptflops, aten": partial(by_ptflops, backend="aten"),
-    "thop": by_thop,
-    "ptflops, pytorch": partial(by_ptflops, backend="pytorch"),
+    name: partial(macs_by, tool) for name, tool in TOOLS.items()
 }
 OURS, AT_HAND = "ours, count(googlenet())", "ours, the architecture at hand"
 
@@ -103,7 +70,7 @@ def contenders() -> dict[str, Callable[[], Answer]]:
     for name, tool in COUNTERS.items():
         found[name] = partial(tool, built(), torch.zeros(1, 3, 224, 224))
     meta = torch.zeros(1, 3, 224, 224, device="meta")
-    return found | {"FlopCounterMode, meta": partial(by_flop_counter, built("meta"), meta)}
+    return found | {"FlopCounterMode, meta": partial(COUNTERS["FlopCounterMode"], built("meta"), meta)}
 
 
 def seconds(function: Callable[[], object], times: int = 1) -> float:
@@ -128,7 +95,7 @@ def main(rounds: int = 7, record: str | None = None) -> int:
             try:
                 answers[name] = counted()  # and warm up
             except ModuleNotFoundError as error:
-                print(f"{name}: left out, since {error.name} is not installed (extra `test`).")
+                print(f"{name}: left out, since {error.name} is not installed (extra `tools`).")
             else:
                 runs[name] = partial(seconds, counted, max(1, int(ROUND / seconds(counted))))
         runs["building"] = partial(seconds, built)

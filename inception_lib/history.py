@@ -294,6 +294,49 @@ DEGRADATION: dict[int, tuple[Decimal, Decimal]] = {
 #: averaged with runs over the whole image.
 SINGLE_2014: dict[str, Decimal] = {"VGG": Decimal("7.0"), "GoogLeNet": Decimal("7.9"), "MSRA": Decimal("9.1")}
 
+#: The same table's single networks of all years: top-5 error in percent on the validation and on the test
+#: images, None where it prints none. GoogLeNet's 7.9 is printed across both columns; its own paper measured
+#: it on the validation images. Of Krizhevsky et al., of Zeiler and Fergus, and of the company Clarifai.
+SINGLE: dict[str, tuple[Decimal | None, Decimal | None]] = {
+    "AlexNet": (Decimal("18.2"), None),
+    "ZFNet": (Decimal("16.0"), Decimal("16.1")),
+    "Clarifai": (None, Decimal("12.5")),
+    "MSRA": (Decimal("9.1"), Decimal("9.1")),
+    "GoogLeNet": (Decimal("7.9"), None),
+    "VGG": (Decimal("7.1"), Decimal("7.0")),
+}
+
+
+@dataclass(frozen=True)
+class Normalized:
+    """A network with or without batch normalization: its first learning rate, the updates (of 32 images, in
+    millions) to 72.2% top-1 on validation with one crop, and its best accuracy in percent."""
+
+    rate: Decimal
+    updates: Decimal
+    best: Decimal
+
+
+#: Ioffe and Szegedy 2015, figure 3 and section 4.2.2. The first is GoogLeNet with two 3x3 for each 5x5.
+NORMALIZED: dict[str, Normalized] = {
+    "Inception": Normalized(Decimal("0.0015"), Decimal("31.0"), Decimal("72.2")),
+    "BN-Baseline": Normalized(Decimal("0.0015"), Decimal("13.3"), Decimal("72.7")),
+    "BN-x5": Normalized(Decimal("0.0075"), Decimal("2.1"), Decimal("73.0")),
+    "BN-x30": Normalized(Decimal("0.045"), Decimal("2.7"), Decimal("74.8")),
+}
+
+#: Mean average precision, in percent, of the best entry of ILSVRC's detection task of 2013 (Szegedy et al.
+#: 2015, Table 4).
+DETECTION_2013 = Decimal("22.6")
+
+#: ILSVRC's detection task of 2014: mean average precision in percent of each entry, and of the team's best
+#: single network (Szegedy et al. 2015, Tables 4 and 5).
+DETECTION_2014: dict[str, tuple[Decimal, Decimal]] = {
+    "GoogLeNet": (Decimal("43.9"), Decimal("38.02")),
+    "CUHK DeepID-Net": (Decimal("40.7"), Decimal("37.7")),
+    "Deep Insight": (Decimal("40.5"), Decimal("40.2")),
+}
+
 #: The better of two people who tried the task, on 1,500 test images (Russakovsky et al. 2015, section 6.4).
 HUMAN_ERROR = Decimal("5.1")
 

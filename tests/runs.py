@@ -103,7 +103,7 @@ def command(data, folder, **fields):
         *COMMAND,
         "--recipe",
         "modern",
-        "--clip",
+        "--variant",
         "None",
         "--data",
         str(data),

@@ -6,17 +6,15 @@ import sys
 import pytest
 
 from inception_lib import count, googlenet, history, networks
-from inception_lib.architecture import Branch, Branches, Conv
+from inception_lib.architecture import Branch
 from inception_lib.book.comparison import (
     STAGES,
     branch_text,
     describe,
-    difference_table,
-    module_difference,
     stages,
     units,
 )
-from inception_lib.networks.googlenet import PAPER_WIDTHS, inception_module, naive_module
+from inception_lib.networks.googlenet import PAPER_WIDTHS, inception_module
 
 every_network = pytest.mark.parametrize("name", history.NETWORKS)
 
@@ -68,57 +66,6 @@ def test_layers_and_branches_are_described():
         "1x1 64 | 1x1 96, 3x3 128 | 1x1 16, 5x5 32 | 3x3 max pool, 1x1 32"
     )
     assert branch_text(Branch(name="shortcut", layers=())) == "input"
-
-
-def test_a_difference_names_what_changed_and_counts_it():
-    widths = PAPER_WIDTHS["3a"]
-    found = {
-        d.branch: d
-        for d in module_difference(naive_module("m", widths), inception_module("m", widths), (192, 28, 28))
-    }
-    assert {name: d.verdict for name, d in found.items()} == {
-        "1x1": "same",
-        "3x3": "other layers",
-        "5x5": "other layers",
-        "pool": "other layers",
-    }
-    assert (found["5x5"].weights_before, found["5x5"].weights_after) == (
-        25 * 192 * 32,
-        192 * 16 + 25 * 16 * 32,
-    )
-    wider = module_difference(
-        inception_module("m", widths), inception_module("m", PAPER_WIDTHS["3b"]), (192, 28, 28)
-    )
-    assert {d.verdict for d in wider} == {"other widths"}
-
-
-def test_branches_of_another_name_are_paired_and_the_rest_are_new_or_gone():
-    before = inception_module("m", PAPER_WIDTHS["4a"])
-    after = next(layer for layer in networks.bn_inception().layers if layer.name == "inception_4a")
-    paired = module_difference(before, after, (480, 14, 14), [("5x5", "double3x3")])
-    assert [d.branch for d in paired] == ["1x1", "3x3", "5x5 / double3x3", "pool"]
-    alone = {d.branch: d.verdict for d in module_difference(before, after, (480, 14, 14))}
-    assert (alone["5x5"], alone["double3x3"]) == ("gone", "new")
-    total = sum(d.weights_after for d in paired)
-    assert total == sum(d.weights_after for d in module_difference(before, after, (480, 14, 14)))
-    table = difference_table(paired, "GoogLeNet", "BN-Inception")
-    row = table.loc[("5x5 / double3x3", "BN-Inception")]
-    assert row["layers"].count("3x3") == 2 and row["change"] == "other layers"
-    assert table["weights"].sum() == sum(d.weights_before + d.weights_after for d in paired)
-
-
-def test_modules_inside_modules_are_counted_with_their_branch():
-    inner = Branches(
-        name="split",
-        branches=(
-            Branch(name="a", layers=(Conv(name="a", out_channels=2, kernel=1),)),
-            Branch(name="b", layers=(Conv(name="b", out_channels=3, kernel=1),)),
-        ),
-    )
-    outer = Branches(name="m", branches=(Branch(name="x", layers=(inner,)),))
-    (found,) = module_difference(outer, outer, (4, 5, 5))
-    assert found.verdict == "same" and found.weights_after == 4 * 2 + 4 * 3
-    assert found.after == "(1x1 2 | 1x1 3)"
 
 
 def test_the_comparison_needs_no_torch():

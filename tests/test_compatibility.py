@@ -1,90 +1,24 @@
-"""What other people's tools make of our network: tools that count, and tools that explain an answer.
+"""What other people's tools that explain an answer say of our network.
 
-One table for each. torch's own tools stand in test_torch_tools.py, other programs in test_export.py.
+Tools that count are in test_counting_tools.py, torch's own in test_torch_tools.py, other programs in
+test_export.py.
 """
 
 import copy
-import math
 
 import captum.attr
 import pytest
 import pytorch_grad_cam
 import torch
-import torchvision
-from count_speed import COUNTERS
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 from torch.nn import functional as F
 
-from inception_lib import activations, count, googlenet
+from inception_lib import activations, googlenet
 from inception_lib.nn.network import Network
 
 # of tools that call what torch is going to drop
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-# ------------------------------------------------------------------------------------------ tools that count
-
-
-MACS, PARAMETERS = 1_582_671_872, 6_998_552
-COUNTS = {
-    # two operations for each MAC, of which the tool's function gives half
-    "FlopCounterMode": MACS,
-    # and the last pool, one for each of its 7 x 7 x 1024 inputs
-    "fvcore": 1_582_722_048,
-    # and an addition of the bias for each output of a convolution or of the classifier: 3,227,160
-    "torchinfo": 1_585_899_032,
-    "ptflops, aten": 1_585_899_032,
-    # and the last pool, for each of its 1024 outputs 49 additions and a division
-    "thop": 1_582_723_072,
-    # and the biases, and what ReLUs give and pools take, both twice: once for the module, once for the
-    # function that the module calls; 15,531,256 together
-    "ptflops, pytorch": 1_598_203_128,
-}
-
-
-def sizes(kind, of):
-    """How many values all layers of a kind give, or take, for one image."""
-    return sum(math.prod(getattr(row, of)) for row in count(googlenet(heads=False)).rows if row.kind == kind)
-
-
-def test_the_table_is_what_its_comments_say():
-    counts = count(googlenet(heads=False))
-    outputs, classes = sizes("conv", "out_shape"), 1000
-    inputs_of_pools = sizes("max pool", "in_shape") + sizes("average pool", "in_shape")
-    assert (counts.macs, counts.parameters) == (MACS, PARAMETERS)
-    expected = {
-        "FlopCounterMode": MACS,
-        "fvcore": MACS + 7 * 7 * 1024,
-        "torchinfo": MACS + outputs + classes,
-        "ptflops, aten": MACS + outputs + classes,
-        "thop": MACS + (49 + 1) * 1024,
-        "ptflops, pytorch": MACS + outputs + classes + 2 * (outputs + inputs_of_pools),
-    }
-    assert expected == COUNTS
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("form", ["network", "as_classifier"])
-@pytest.mark.parametrize("tool", COUNTERS)
-def test_a_counting_tool_gives_what_chapter_5_says(tool, form):
-    network = Network(googlenet(heads=False)).eval()
-    network = network.as_classifier() if form == "as_classifier" else network
-    found, parameters = COUNTERS[tool](network, torch.zeros(1, 3, 224, 224))
-    assert found == COUNTS[tool]
-    assert parameters in (PARAMETERS, None)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("tool", COUNTERS)
-def test_a_counting_tool_gives_for_our_network_what_it_gives_for_torchvisions(tool):
-    ours = Network(googlenet("torchvision", heads=False)).eval()
-    theirs = torchvision.models.googlenet(init_weights=False, aux_logits=False).eval()
-    x = torch.zeros(1, 3, 224, 224)
-    found, parameters = COUNTERS[tool](ours, x)
-    if tool == "ptflops, pytorch":  # torchvision's ReLUs are functions alone, which it counts once
-        found -= sizes("conv", "out_shape")
-    assert (found, parameters) == COUNTERS[tool](theirs, x)
-
 
 # --------------------------------------------------------------------------------------- tools that explain
 

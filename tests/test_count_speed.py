@@ -1,4 +1,4 @@
-"""`benchmarks/count_speed.py`: what it prints; that its tools count right is in test_compatibility.py."""
+"""`benchmarks/count_speed.py`: what it prints; that its tools count right is in test_counting_tools.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def of_a_missing_tool(network, x):
 
 @pytest.fixture
 def recorded(monkeypatch, tmp_path, capsys):
-    tools = {"FlopCounterMode": count_speed.by_flop_counter, "missing": of_a_missing_tool}
+    tools = {"FlopCounterMode": count_speed.COUNTERS["FlopCounterMode"], "missing": of_a_missing_tool}
     monkeypatch.setattr(count_speed, "COUNTERS", tools)
     monkeypatch.setattr(count_speed, "ROUND", 0.0)
     monkeypatch.setenv("INCEPTION_RESULTS", str(tmp_path))

@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
+from matplotlib.patches import FancyArrow
 from PIL import Image
 from skimage import data
 from skimage.color import deltaE_ciede2000, rgb2lab
@@ -68,6 +69,26 @@ def test_a_figure_is_as_wide_as_the_column_or_as_wide_as_a_figure_gets(drawn, sh
     assert f"max-width:{96 * shown:.0f}px" in html
 
 
+def of_the_training():
+    photograph = Image.fromarray(np.full((30, 45, 3), 200, np.uint8))
+    return (
+        figures.plot_stuck({"aux1": 1.8, "aux2": 6.91, "loss": 6.91}, 1000),
+        figures.plot_three_losses([[2.3, 2.3, 2.3]] * 20 + [[2.0, 2.1, 2.2]] * 20, 10, [0.1, 0.4]),
+        figures.plot_samples(photograph, [(0, 0, 20, 20), (5, 5, 45, 30)], [photograph] * 2),
+    )
+
+
+def test_a_stuck_loss_is_called_that():
+    fig = of_the_training()[0]
+    said = [text.get_text() for text in fig.axes[0].texts]
+    assert said == [
+        "1.80: has learned",
+        "6.91: has learned nothing",
+        "6.91: has learned nothing",
+        "chance level, ln 1,000 = 6.91 ",
+    ]
+
+
 def test_nothing_of_a_figure_is_cut_off():
     history = [{"epoch": e, "loss": 2 / e, "aux1": 2.1 / e, "aux2": 2.2 / e, "top1": 0.1 * e} for e in (1, 2)]
     figs = [
@@ -75,6 +96,9 @@ def test_nothing_of_a_figure_is_cut_off():
         figures.plot_training(history, 10),
         figures.draw_module(inception_module("m", PAPER_WIDTHS["3a"]), title="m"),
         figures.draw_network(googlenet()),
+        *of_the_training(),
+        figures.draw_head(googlenet()),
+        figures.draw_losses(googlenet()),
     ]
     for fig in figs:
         fig.draw_without_rendering()
@@ -149,6 +173,22 @@ def test_network_drawing_shows_every_shape_and_where_the_heads_stand():
     texts = words(figures.draw_network(googlenet()))
     assert {"7x7x1024", "1000"} <= texts
     assert {t for t in texts if "←" in t} == {"14x14x512  ← aux1", "14x14x528  ← aux2"}
+
+
+def test_a_head_is_drawn_with_its_tensors_and_weights():
+    first, second = (words(figures.draw_head(googlenet(), name)) for name in ("aux1", "aux2"))
+    assert {"14x14x512", "4x4x128", "1024", "1000", "3b", "4a", "4b"} <= first
+    assert {"14x14x528", "4c", "4d", "4e"} <= second
+    assert {"65,536", "2,097,152", "1,024,000", "no weights"} <= first
+
+
+def test_the_gradient_of_each_loss_begins_where_its_classifier_is_attached():
+    fig = figures.draw_losses(googlenet())
+    arrows = [patch for patch in fig.axes[0].patches if isinstance(patch, FancyArrow)]
+    where = {text.get_text(): text.get_position()[0] for text in fig.axes[0].texts}
+    for arrow, module in zip(arrows, ("5b", "4d", "4a"), strict=True):
+        assert arrow.get_xy()[:, 0].max() == pytest.approx(where[module], abs=0.5)
+        assert arrow.get_xy()[:, 0].min() < where["3a"]
 
 
 def test_audit_plot_has_a_mark_for_every_number_of_table_1():
@@ -339,6 +379,7 @@ def test_the_colors_of_the_branches_belong_to_the_branches_alone():
         figures.plot_arms([{"arm": "a", "history": [record]}], {"a": "first"}),
         figures.plot_audit(paper.audit()),
         figures.plot_errors(history.table(), "depth", ["ensemble"], xlabel="depth", log=False),
+        *of_the_training(),
         figures.plot_crops(Image.new("RGB", (451, 300)), plan(scheme(144), 451, 300)),
     ]
     for fig in plots:

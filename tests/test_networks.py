@@ -19,11 +19,14 @@ from inception_lib.architecture import Branch, Branches, Conv, GlobalPool, Scale
 from inception_lib.book import figures
 from inception_lib.counting import Policy
 from inception_lib.history import (
+    DETECTION_2014,
     HUMAN_ERROR,
     ILSVRC,
     NETWORKS,
+    NORMALIZED,
     PROCEDURES,
     SECOND_2012,
+    SINGLE,
     SINGLE_2014,
     WINNERS,
     Name,
@@ -662,6 +665,26 @@ def test_single_networks_of_2014_by_their_teams_own_tests():
     assert SINGLE_2014["GoogLeNet"] - SINGLE_2014["VGG"] == Decimal("0.9")
     own = NETWORKS["googlenet"].reported("144 crops").error
     assert SINGLE_2014["GoogLeNet"] == round(own, 1)
+    for team, error in SINGLE_2014.items():
+        validation, test = SINGLE[team]
+        assert error == (validation if test is None else test)
+    assert SINGLE["AlexNet"][0] == NETWORKS["alexnet"].reported("ten crops").error
+
+
+def test_batch_normalization_in_a_fourteenth_of_the_updates():
+    """Ioffe and Szegedy, section 4.2.2: "14 times fewer steps"; the rates are 5 and 30 times the first."""
+    first, five, thirty = (NORMALIZED[name] for name in ("Inception", "BN-x5", "BN-x30"))
+    assert 14 < first.updates / five.updates < 15
+    assert (five.rate / first.rate, thirty.rate / first.rate) == (5, 30)
+    assert first.best == Decimal("72.2") and thirty.best == max(n.best for n in NORMALIZED.values())
+
+
+def test_detection_as_the_paper_tells_it():
+    """Section 8: Deep Insight's three networks gain 0.3 points over one."""
+    assert max(DETECTION_2014, key=lambda team: DETECTION_2014[team][0]) == "GoogLeNet"
+    assert max(DETECTION_2014, key=lambda team: DETECTION_2014[team][1]) == "Deep Insight"
+    entry, single = DETECTION_2014["Deep Insight"]
+    assert entry - single == Decimal("0.3")
 
 
 def test_the_challenges_winners_are_in_order_and_take_table_2_as_it_is():

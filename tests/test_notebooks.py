@@ -19,17 +19,6 @@ BOOK = Path(__file__).resolve().parents[1] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if re.match(r"\d\d_", path.name)]
 LAST = ["Summary", "Exercises", "Sources"]
-OLD_SHAPE = [
-    "Predict first",
-    "Try it",
-    "Derive",
-    "In code",
-    "Check against the paper",
-    "What the paper leaves out",
-    *LAST,
-]
-OLD = {"08", "11", "12"}  #: chapters that are not rewritten yet
-FEW = {"06", "07"}  #: those that lack a quiz, and exercises of every kind
 
 AIMS = '<details class="aims"><summary>'
 MAKES_WIDE = r"figures\.(WIDE|plot_training\(|plot_audit\(|picture_grid\()"  # what leaves the text's column
@@ -132,9 +121,6 @@ def test_shape_of_the_chapter(path):
     headings = re.findall(r"^(#{1,2}) +(.+?) *$", markdown(path), flags=re.M)
     assert [level for level, _ in headings].count("#") == 1 and headings[0][0] == "#"
     sections = [text for level, text in headings if level == "##"]
-    if path.name[:2] in OLD:
-        assert sections == OLD_SHAPE
-        return
     assert sections[-3:] == LAST
     questions = [text for text in sections[:-3] if text.endswith("?")]
     assert len(questions) >= 3 and questions == sections[:-3], "a section begins with a reader's question"
@@ -143,9 +129,9 @@ def test_shape_of_the_chapter(path):
 
 @every_chapter
 def test_the_readers_own_code_comes_before_the_library_s_widgets(path):
-    if path.name[:2] in OLD | FEW:
-        return
-    cells = [cell for cell in code_cells(path) if "remove-cell" not in tags(cell)]
+    whole = read(path).cells
+    first = next(i for i, cell in enumerate(whole) if re.search(r"^## ", cell.source, re.M))
+    cells = [cell for cell in whole[first:] if cell.cell_type == "code"]  # one may open the chapter
     own = [
         i for i, cell in enumerate(cells) if not tags(cell) and re.search(r"\b(?:torch|nn)\.", cell.source)
     ]
@@ -155,8 +141,6 @@ def test_the_readers_own_code_comes_before_the_library_s_widgets(path):
 
 @every_chapter
 def test_exercises_are_of_many_kinds(path):
-    if path.name[:2] in OLD | FEW:
-        return
     kinds = re.findall(r"^\*\*\d+\. (\w+)\.\*\* (★+) ", markdown(path), flags=re.M)
     assert 5 <= len(kinds) <= 7 and len({kind for kind, _ in kinds}) >= 4
     assert {"Measure", "Train"} & {kind for kind, _ in kinds}, "one at least trains or measures"
@@ -212,20 +196,6 @@ def test_where_a_record_is_from_is_a_fold(path):
 
 
 @every_chapter
-def test_a_widget_stands_under_try_it(path):
-    if path.name[:2] not in OLD:
-        return
-    section, found = None, set()
-    for cell in read(path).cells:
-        if cell.cell_type == "markdown":
-            for heading in re.findall(r"^## +(.+?) *$", cell.source, flags=re.M):
-                section = heading
-        elif re.search(WIDGET, cell.source):
-            found.add(section)
-    assert "Try it" in found
-
-
-@every_chapter
 def test_the_chapters_quiz_ends_the_summary(path):
     section, found = None, []
     for cell in read(path).cells:
@@ -233,9 +203,8 @@ def test_the_chapters_quiz_ends_the_summary(path):
             section = [section, *re.findall(r"^## +(.+?) *$", cell.source, flags=re.M)][-1]
         else:
             found += [(section, key) for key in re.findall(QUIZ, cell.source)]
-    with_quiz = [one for one in CHAPTERS if one.name[:2] not in FEW]
-    of = dict(zip(with_quiz, QUIZZES, strict=True))
-    assert found == ([("Summary", of[path])] if path in of else [])
+    of = dict(zip(CHAPTERS, QUIZZES, strict=True))
+    assert found == [("Summary", of[path])]
 
 
 @every_chapter
@@ -254,7 +223,7 @@ def test_exercises_have_folded_solutions_that_check_themselves(path):
             f"{cell.id}: a solution that asserts nothing"
         )
     exercises = markdown(path).partition("## Exercises")[2].partition("## Sources")[0]
-    assert len(solutions) + exercises.count("<details") >= (2 if path.name[:2] in FEW else 5)
+    assert len(solutions) + exercises.count("<details") >= 5
     assert exercises.count("<details") == exercises.count("</details>")
 
 

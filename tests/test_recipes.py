@@ -123,3 +123,16 @@ def test_warm_up_rises_within_an_update():
     chosen = replace(recipe("tiny"), schedule="constant", lr=1, warmup=2)
     rates = [chosen.lr_at(update / 4, 1 / 4) for update in range(9)]
     assert rates == pytest.approx([*((2 * n + 1) / 16 for n in range(8)), 1])
+
+
+def test_validation_sees_images_as_the_training_did():
+    """BVLC squashed its pictures, for training and for the test whose 68.7 % it reports."""
+    assert recipe("bvlc_quick").preprocess() == replace(BVLC_PREPROCESS, warp=True)
+    assert not recipe("paper").preprocess().warp and not recipe("modern").preprocess().warp
+    assert recipe("finetune").preprocess(BVLC_PREPROCESS) == BVLC_PREPROCESS
+
+
+def test_modern_has_the_rate_of_torchvisions_reference_for_batch_normalization():
+    modern = recipe("modern")
+    assert (modern.batch, modern.lr, modern.weight_decay, modern.epochs) == (256, 0.1, 1e-4, 90)
+    assert network_options("modern") == NetworkOptions(variant="torchvision")

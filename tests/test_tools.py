@@ -111,7 +111,7 @@ def test_conda_users_get_the_same_versions():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     conda = [d for d in environment["dependencies"] if isinstance(d, str)]
     (pip,) = [d["pip"] for d in environment["dependencies"] if isinstance(d, dict)]
-    assert "--constraint constraints.txt" in pip and "--editable .[book,export,test]" in pip
+    assert "--constraint constraints.txt" in pip and "--editable .[book,export,test,tools]" in pip
     for line in [*conda, *pip]:
         name, _, version = line.replace("==", "=").partition("=")
         pin = pins.pinned(CONSTRAINTS).get(name.lower())
@@ -441,7 +441,7 @@ def test_the_lowest_versions_are_those_of_pyproject(project, monkeypatch):
     text = (venv / "constraints.txt").read_text()
     low = {"torch": "2.11.*", "torchvision": "0.26.*", "setuptools": "77.*"}
     assert pins.pinned(text) == pins.pinned(CONSTRAINTS) | low
-    assert done[-1][-4:] == ["-c", str(venv / "constraints.txt"), "-e", ".[export,test]"]
+    assert done[-1][-4:] == ["-c", str(venv / "constraints.txt"), "-e", ".[export,test,tools]"]
     assert not (Path(project) / ".venv").exists()
 
 

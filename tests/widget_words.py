@@ -267,10 +267,10 @@ def span(seconds: int) -> str:
 def training(widget: TrainingWidget) -> Said:
     found, recipe = widget.result(), widget.chosen()
     time = span(found["seconds"])
-    verdict = f"{widget.recipe} on {widget.data}: {time} at {widget.rate:,} pictures a second."
+    verdict = f"{widget.recipe} on {widget.data}: {time} at {widget.rate:,} images per second."
     lines = {
-        "Updates of the weights": f"{found['updates']:,} of {recipe.batch} pictures",
-        "Pictures seen": f"{found['images']:,}",
+        "Updates of the weights": f"{found['updates']:,} of {recipe.batch} images",
+        "Images seen": f"{found['images']:,}",
         "Arithmetic": f"{found['tflops']:,} TFLOP",
         "Time": time,
         "Cost": plain(found["cents"] / 100) if widget.price else "nothing but patience",

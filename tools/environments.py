@@ -45,7 +45,7 @@ dependencies:
   - pip
   - pip:
       - --constraint constraints.txt
-      - --editable .[book,export,test]
+      - --editable .[book,export,test,tools]
 """
 BINDER = """\
 # Written by tools/environments.py.

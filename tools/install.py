@@ -123,7 +123,7 @@ def make(root, venv):
         fail("the virtual environment could not be made; the reason stands above.")
 
 
-def install(root, venv, constraints="constraints.txt", extras="book,export,test"):
+def install(root, venv, constraints="constraints.txt", extras="book,export,test,tools"):
     print("Installing the pinned packages (PyTorch is large: some minutes the first time)", flush=True)
     command = [venv_python(venv), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
     if subprocess.call([*command, "-c", constraints, "-e", f".[{extras}]"], cwd=root):
@@ -161,7 +161,7 @@ def main(root=ROOT, low=False, named=False):
     if low:
         constraints = os.path.join(venv, "constraints.txt")
         write(constraints, lowest(root))
-        install(root, venv, constraints, "export,test")
+        install(root, venv, constraints, "export,test,tools")
     else:
         install(root, venv)
     write(stamp, pins(root))

@@ -46,9 +46,9 @@ SYSTEMS = {
     "Darwin": ("darwin", "arm64", ("macosx_14_0_arm64",)),
 }
 HEADER = """\
-# Every package of `pip install -e .[book,export,test]` at the version it was tested with on CPython {tested},
-# Linux x86-64. All can be installed on CPython {first} to {last}, on Linux and macOS: `make pins` asks the
-# index, and writes this file anew. `make` and environment.yml install through it.
+# Every package of `pip install -e .[book,export,test,tools]` at the version it was tested with on CPython
+# {tested}, Linux x86-64. All can be installed on CPython {first} to {last}, on Linux and macOS: `make pins`
+# asks the index, and writes this file anew. `make` and environment.yml install through it.
 # Left out on purpose: nvidia-*, cuda-* and triton. torch asks for its own versions of them, and only on
 # Linux; macOS has none. Packages that only other systems need (appnope, colorama) are not pinned.
 """

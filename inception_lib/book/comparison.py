@@ -1,4 +1,4 @@
-"""Two networks, or two modules, side by side: by layer, by stage, and by branch. No torch here.
+"""Networks side by side, by layer and by stage. No torch here.
 
 Networks of other depth and input size are compared by *stage*: all layers whose output has shrunk by the
 same factor against the input. A stage that halves the grid five times is 7x7 in GoogLeNet and 8x8 in
@@ -8,7 +8,7 @@ Inception v3, and the two stand beside each other.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ from inception_lib.architecture import (
 from inception_lib.counting import Group, count, shape_text
 
 if TYPE_CHECKING:
-    import pandas
+    pass
 
 
 #: Stages 1 to 7: the output's side against the input's, at the nearest power of two; last, no grid at all.
@@ -165,95 +165,3 @@ def branch_text(branch: Branch) -> str:
         f"({describe(layer)})" if isinstance(layer, Branches) else describe(layer) for layer in branch.layers
     ]
     return ", ".join(texts).replace(" conv ", " ") or "input"
-
-
-@dataclass(frozen=True)
-class BranchDifference:
-    """One branch of two modules beside each other; a text is empty where the module has no such branch.
-
-    Weights are those of the branch for the input that both modules were given; norms are not among them.
-    """
-
-    branch: str
-    before: str
-    after: str
-    weights_before: int
-    weights_after: int
-
-    @property
-    def verdict(self) -> str:
-        """same, other widths (of the same layers), other layers, new, or gone."""
-        if not self.before:
-            return "new"
-        if not self.after:
-            return "gone"
-        if self.before == self.after:
-            return "same"
-        return "other widths" if _shape_of(self.before) == _shape_of(self.after) else "other layers"
-
-
-def _shape_of(text: str) -> list[str]:
-    """A branch's text without its widths."""
-    return [
-        " ".join(word for word in part.split() if not word.strip("()").isdigit()) for part in text.split(", ")
-    ]
-
-
-def module_difference(
-    before: Branches, after: Branches, shape: tuple[int, int, int], pairs: Iterable[tuple[str, str]] = ()
-) -> tuple[BranchDifference, ...]:
-    """Two modules on one input, branch by branch.
-
-    Args:
-        before, after: the modules.
-        shape: channels, height and width of the input.
-        pairs: branches of another name that stand for each other, as `("5x5", "double3x3")`. All others
-            are paired by their name.
-    """
-    theirs = dict(pairs)
-    ours = {branch.name: branch for branch in before.branches}
-    new = {branch.name: branch for branch in after.branches}
-    weights = [_branch_weights(module, shape) for module in (before, after)]
-    rows = []
-    for name, branch in ours.items():
-        partner = theirs.get(name, name)
-        label = name if partner == name or partner not in new else f"{name} / {partner}"
-        rows.append(
-            BranchDifference(
-                label,
-                branch_text(branch),
-                branch_text(new[partner]) if partner in new else "",
-                weights[0].get(name, 0),
-                weights[1].get(partner, 0),
-            )
-        )
-    matched = {theirs.get(name, name) for name in ours}
-    rows += [
-        BranchDifference(name, "", branch_text(branch), 0, weights[1].get(name, 0))
-        for name, branch in new.items()
-        if name not in matched
-    ]
-    return tuple(rows)
-
-
-def _branch_weights(module: Branches, shape: tuple[int, int, int]) -> dict[str, int]:
-    sums: dict[str, int] = {}
-    for row in count(Architecture(name=module.name, input=shape, layers=(module,))).rows:
-        if row.branch:
-            sums[row.branch] = sums.get(row.branch, 0) + row.weights.value
-    return sums
-
-
-def difference_table(differences: Iterable[BranchDifference], before: str, after: str) -> pandas.DataFrame:
-    """Two rows per branch, one for each module, which `before` and `after` name.
-
-    Columns: the weights, in the second row the verdict, and the layers, which may be many and stand last.
-    """
-    import pandas
-
-    rows = []
-    for d in differences:
-        rows.append((d.branch, before, d.weights_before, "", d.before or "-"))
-        rows.append((d.branch, after, d.weights_after, d.verdict, d.after or "-"))
-    columns = ["branch", "network", "weights", "change", "layers"]
-    return pandas.DataFrame(rows, columns=columns).set_index(columns[:2])

@@ -20,9 +20,11 @@ _FROM_WEIGHTS: dict[str, Any] = {"normalize": "weights", "input_size": 0, "resiz
 
 def train_command(argv: Sequence[str]) -> Callable[..., int]:
     """The subcommand `train`; its options begin as the recipe has them that the command line names."""
-    recipe_name, from_weights = _named(argv)
+    recipe_name, from_weights, from_googlenet = _named(argv)
     made = RECIPES[recipe_name]()
     options = network_options(recipe_name)
+    if not from_googlenet:
+        options = replace(options, variant=None)  # a recipe names GoogLeNet's
     if from_weights:
         made, options = replace(made, **_FROM_WEIGHTS), NetworkOptions(heads=False)
 
@@ -36,6 +38,7 @@ def train_command(argv: Sequence[str]) -> Callable[..., int]:
         download: bool = False,
         keep_best: bool = False,
         record: str | None = None,
+        dry_run: bool = False,
         network: Annotated[NetworkOptions, tyro.conf.arg(name="")] = options,
         settings: Annotated[Recipe, tyro.conf.arg(name="")] = made,
     ) -> int:
@@ -57,11 +60,13 @@ def train_command(argv: Sequence[str]) -> Callable[..., int]:
             download: Fetch the data set if it is not there.
             keep_best: Keep the weights after the best epoch as well, in best.safetensors.
             record: Write what came of it to data/results under this name.
+            dry_run: Prepare everything, say what would be done, and stop before the first batch.
             network: Which network.
             settings: The recipe.
         """
         from inception_lib.book import results
         from inception_lib.distributed import choose_device, tune_process
+        from inception_lib.training.train import plan
         from inception_lib.training.train import train as run_training
 
         if recipe not in RECIPES:
@@ -70,17 +75,17 @@ def train_command(argv: Sequence[str]) -> Callable[..., int]:
             results.check_name(record)
         tune_process(choose_device(device))
         folder = out or Path("runs") / f"{recipe}-{Path(data).resolve().name}"
-        done = run_training(
-            network,
-            data,
-            settings,
-            folder,
-            resume=resume,
-            device=device,
-            download=download,
-            val_share=val_share,
-            keep_best=keep_best,
-        )
+        how: dict[str, Any] = {
+            "resume": resume,
+            "device": device,
+            "download": download,
+            "val_share": val_share,
+        }
+        if dry_run:
+            said = plan(network, data, settings, folder, **how)
+            print(said, end="\n" if said else "")
+            return 0
+        done = run_training(network, data, settings, folder, keep_best=keep_best, **how)
         if record and done.leads:
             done = replace(done, network={**done.network, **network.to_dict()})
             print(results.record_run(record, done))
@@ -102,15 +107,18 @@ def with_values(argv: Sequence[str]) -> list[str]:
     return found
 
 
-def _named(argv: Sequence[str]) -> tuple[str, bool]:
-    """The recipe that a command line asks for, and whether it names weights; needed before it is parsed."""
+def _named(argv: Sequence[str]) -> tuple[str, bool, bool]:
+    """The recipe that a command line asks for, whether it names weights, and whether it trains GoogLeNet.
+
+    Needed before it is parsed.
+    """
     scan = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    scan.add_argument("--recipe", nargs="?")
-    scan.add_argument("--weights", nargs="?")
+    for option in ("--recipe", "--weights", "--network"):
+        scan.add_argument(option, nargs="?")
     try:
         found = scan.parse_known_args(list(argv))[0]
     except argparse.ArgumentError:
-        return next(iter(RECIPES)), False
+        return next(iter(RECIPES)), False, True
     name = found.recipe or ("finetune" if found.weights else None)
-    # the command itself refuses another
-    return name if name in RECIPES else next(iter(RECIPES)), found.weights is not None
+    known = name if name in RECIPES else next(iter(RECIPES))  # the command itself refuses another
+    return known, found.weights is not None, found.network in (None, "googlenet")

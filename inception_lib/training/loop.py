@@ -164,18 +164,18 @@ class Training:
         self.run_record.history = state["history"]
         self.sums.load(state["epoch"])
 
-    def open_folder(self, resume: bool, stack: ExitStack) -> None:
-        """Take the folder for this run alone; read the last checkpoint if it is resumed."""
+    def open_folder(self, resume: bool, stack: ExitStack | None) -> None:
+        """Take the folder for this run alone, or only look into it; read the last checkpoint if resumed."""
         path = self.run_record.folder
         with self.members.leader_first() as leads:
             if resume and not path.is_dir():
                 raise TrainingError(f"{path}: there is no run to resume.")
-            if leads:
+            if leads and stack:
                 folder.take(path, stack)
             if folder.check(self.run_record, resume):
                 self.load(checkpoint.load_last(path, self._check, self.say))
                 self.say(f"resumed after {self.updates:,} updates")
-            if leads:
+            if leads and stack:
                 folder.write_about(self.run_record)
 
     # ---- the way through

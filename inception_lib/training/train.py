@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from inception_lib.training.folder import text
 from inception_lib.training.logs import Run
 from inception_lib.training.loop import Training
 from inception_lib.training.parts import frozen
+from inception_lib.training.preview import preview
 from inception_lib.training.recipes import NetworkOptions, Recipe
 from inception_lib.training.step import build, head_weights
 from inception_lib.weights.loading import load_weights
@@ -87,7 +89,49 @@ def train(
         KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
         SystemExit: SIGTERM, after a checkpoint was written.
     """
-    folder = Path(folder)
+    start = partial(_ready, network, data, recipe, Path(folder), download=download, val_share=val_share)
+    with start(resume=resume, device=device, aux_weights=aux_weights, show=progress) as training:
+        training.keep_best, training.on_epoch = keep_best, on_epoch
+        return training.run()
+
+
+def plan(
+    network: Architecture | NetworkOptions | nn.Module,
+    data: str | os.PathLike | _Images | tuple[_Images, _Images],
+    recipe: Recipe,
+    folder: str | os.PathLike = "runs/last",
+    *,
+    resume: bool = False,
+    device: str | None = None,
+    download: bool = False,
+    val_share: float | None = None,
+) -> str:
+    """What `train` would do with these arguments, in words; nothing is trained, and no file is written.
+
+    Everything is prepared as `train` prepares it, up to the first batch, so that the same errors are raised.
+    With `download` the data set is fetched. Other processes than the first get an empty text.
+    """
+    start = partial(_ready, network, data, recipe, Path(folder), download=download, val_share=val_share)
+    with start(resume=resume, device=device, writes=False) as training:
+        return preview(training) if training.members.leads else ""
+
+
+@contextmanager
+def _ready(
+    network: Any,
+    data: Any,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    resume: bool,
+    device: str | None,
+    download: bool,
+    val_share: float | None,
+    aux_weights: Sequence[float] | None = None,
+    show: bool = False,
+    writes: bool = True,
+) -> Iterator[Training]:
+    """A training just before its first batch."""
     try:
         with team(device) as members, _random_numbers_kept(members.device), ExitStack() as stack:
             if recipe.batch % (members.world * recipe.accumulate):
@@ -107,11 +151,10 @@ def train(
             stack.enter_context(frozen(made, recipe.freeze))
             stack.enter_context(tuned(members.device))
             training = Training(made, name, splits, recipe, folder, members, start)
-            training.show, training.keep_best = progress and members.leads, keep_best
-            training.on_epoch = on_epoch
+            training.show = show and members.leads
             training.aux_weights = head_weights(made) if aux_weights is None else tuple(aux_weights)
-            training.open_folder(resume, stack)
-            return training.run()
+            training.open_folder(resume, stack if writes else None)
+            yield training
     except TeamError as error:
         raise TeamError(f"{str(error).rstrip('.')}; {checkpoint.rest(folder)}.") from error
 

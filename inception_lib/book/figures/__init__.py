@@ -2,6 +2,13 @@
 
 import matplotlib.pyplot as plt
 
+from inception_lib.book.figures.compared import (
+    macs_by_branch,
+    plot_branches,
+    plot_prices,
+    plot_speeds,
+    plot_windows,
+)
 from inception_lib.book.figures.crops import plot_answers, plot_changes, plot_crops
 from inception_lib.book.figures.drawings import draw_module, draw_network
 from inception_lib.book.figures.ensembles import (
@@ -14,6 +21,7 @@ from inception_lib.book.figures.ensembles import (
     plot_voters,
     plot_votes,
 )
+from inception_lib.book.figures.heads import draw_head, draw_losses
 from inception_lib.book.figures.lineage import draw_lineage, plot_bill, plot_flow
 from inception_lib.book.figures.plots import (
     bars,
@@ -40,6 +48,7 @@ from inception_lib.book.figures.style import (
     use_style,
 )
 from inception_lib.book.figures.tables import NAMES, table
+from inception_lib.book.figures.training import plot_samples, plot_stuck, plot_three_losses
 
 __all__ = [
     "COLORS",
@@ -53,17 +62,21 @@ __all__ = [
     "Simplex",
     "bars",
     "branch_color",
+    "draw_head",
     "draw_lineage",
+    "draw_losses",
     "draw_module",
     "draw_network",
     "line_color",
     "lit",
+    "macs_by_branch",
     "name_lines",
     "picture_grid",
     "plot_answers",
     "plot_arms",
     "plot_audit",
     "plot_bill",
+    "plot_branches",
     "plot_changes",
     "plot_crops",
     "plot_errors",
@@ -73,12 +86,18 @@ __all__ = [
     "plot_gradients",
     "plot_opinions",
     "plot_pictures",
+    "plot_prices",
     "plot_reach",
+    "plot_samples",
     "plot_simplex",
+    "plot_speeds",
+    "plot_stuck",
+    "plot_three_losses",
     "plot_tiles",
     "plot_training",
     "plot_voters",
     "plot_votes",
+    "plot_windows",
     "plt",
     "show",
     "table",

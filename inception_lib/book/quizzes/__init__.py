@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from inception_lib.book.quizzes import (
     after,
+    audit,
     crops,
     ensemble,
     heads,
@@ -19,6 +20,7 @@ from inception_lib.book.quizzes import (
     network,
     pooling,
     reduction,
+    seeing,
     training,
 )
 from inception_lib.book.quizzes.question import Question
@@ -30,6 +32,8 @@ QUIZZES: dict[str, tuple[str, Callable[[], list[Question]]]] = {
     "module": (module.TITLE, module.questions),
     "pooling": (pooling.TITLE, pooling.questions),
     "network": (network.TITLE, network.questions),
+    "seeing": (seeing.TITLE, seeing.questions),
+    "audit": (audit.TITLE, audit.questions),
     "heads": (heads.TITLE, heads.questions),
     "crops": (crops.TITLE, crops.questions),
     "ensemble": (ensemble.TITLE, ensemble.questions),

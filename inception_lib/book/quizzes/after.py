@@ -3,58 +3,83 @@
 from __future__ import annotations
 
 from inception_lib import networks
-from inception_lib.book.quizzes.question import Question, ask, error
+from inception_lib.book.quizzes.question import Question, ask
 from inception_lib.counting import count
+from inception_lib.history import NETWORKS
 from inception_lib.networks.googlenet import googlenet
-from inception_lib.paper import TABLE2
 
 TITLE = "in its time and after"
 
 
 def questions() -> list[Question]:
     """The questions, their numbers counted."""
-    ours, fifty = count(googlenet(heads=False)), count(networks.resnet(50))
-    external = next(r for r in TABLE2 if r.team == "SuperVision" and r.external_data != "no")
+    ratio = count(networks.resnet(50)).macs / count(googlenet(heads=False)).macs
+    one, many = (
+        NETWORKS["inception_v3"].reported("one crop"),
+        NETWORKS["bn_inception"].reported("144 crops"),
+    )
+    assert one is not None and many is not None
     return [
         ask(
-            f"Table 2 gives SuperVision two errors, {error('SuperVision', 2012)} and {external.error}%. "
-            "What made the difference?",
+            f"Network A has {many.error}% top-5 error with 144 crops, network B {one.error}% with one crop. "
+            "A colleague calls them about equal. What do you ask for?",
+            ("Both with one crop", "The test is part of the number: B spends one pass per image and A 144."),
             (
-                "Training on further pictures, those of ImageNet 22k",
-                "GoogLeNet's entry used no external data.",
-            ),
-            ("More crops", "The table tells the entries apart by their training data."),
-            ("Another year", "Both are of 2012."),
-        ),
-        ask(
-            "BN-Inception has two 3x3 convolutions for one 5x5. How many weights is that for each pair of "
-            "channels, if all widths are equal?",
-            (f"{2 * 3 * 3} in place of {5 * 5}", "And there is one ReLU more."),
-            (f"{3 * 3} in place of {5 * 5}", "There are two of them."),
-            (f"As many, {5 * 5}", "They see the same 25 pixels, with fewer weights."),
-        ),
-        ask(
-            "Inception v3 takes a 7x7 apart into 1x7 and 7x1. How many weights for each pair of channels?",
-            (f"{7 + 7} in place of {7 * 7}", "One goes along the rows, the other along the columns."),
-            (f"{7 * 7} as before", "Each of the two kernels has only 7 pixels."),
-            (f"{3 * 9} in place of {7 * 7}", "That would be three 3x3 convolutions."),
-        ),
-        ask(
-            "How does a residual block join its two paths?",
-            ("It adds them", "Both have equally many channels, and the input has a way past the layers."),
-            ("It concatenates them", "An Inception module does that."),
-            ("It takes the larger", "Maxout would do that."),
-        ),
-        ask(
-            "How do ResNet-50's MACs compare with GoogLeNet's?",
-            (
-                f"{fifty.macs / ours.macs:.1f} times as many",
-                f"{fifty.macs / 1e9:.1f} against {ours.macs / 1e9:.1f} billion.",
+                "Nothing, because both are top-5 errors",
+                "More crops lower the error of any network, so this compares two things at once.",
             ),
             (
-                f"{fifty.parameters / ours.parameters:.1f} times as many",
-                "That is the ratio of their parameters.",
+                "Their numbers of parameters",
+                "A useful number, but it does not make the two errors comparable.",
             ),
-            ("About as many", "ResNet-50 is deeper, and its layers are wider."),
+        ),
+        ask(
+            "You replace each 5x5 of GoogLeNet, behind its narrow reduction, by two 3x3 that are as wide. "
+            "The count of MACs goes up. Where do you look?",
+            (
+                "At what the second 3x3 reads",
+                "It reads all outputs of the first, and the 5x5 read only the few channels of the reduction.",
+            ),
+            (
+                "At the counter, because 18 weights are fewer than 25",
+                "They are, at equal widths. The widths here are not equal.",
+            ),
+            ("At the padding", "It keeps the size of the maps, and adds no work worth mentioning."),
+        ),
+        ask(
+            "A plain network of 30 layers has gradients of healthy size, yet a higher training loss than one "
+            "of 15 layers. What do you try first?",
+            ("Shortcuts that add", "This is what they were made for: deep networks that are hard to train."),
+            (
+                "More dropout",
+                "It fights overfitting. Here the loss is high on the training images themselves.",
+            ),
+            (
+                "More training images, so that it overfits less",
+                "A network that cannot fit what it has is not helped by more.",
+            ),
+        ),
+        ask(
+            f"GoogLeNet takes 30 ms on your machine, and you have 60 ms. ResNet-50 has {ratio:.1f} times the "
+            "MACs. What do you do?",
+            ("Time ResNet-50 there", "MACs give the order, and only a clock gives the milliseconds."),
+            (
+                f"Reject it, because it will take {30 * ratio:.0f} ms",
+                "Time does not follow MACs so exactly: layers and bytes count as well.",
+            ),
+            (
+                "Take it, because time has nothing to do with MACs",
+                "Over a wide range it has. A factor of two in either direction is the question.",
+            ),
+        ),
+        ask(
+            "You make all 3x3 convolutions depthwise separable. The MACs are divided by eight, the time only "
+            "by two. What do you measure next?",
+            ("The time of each layer", "Then you see which layers wait for memory, and not for arithmetic."),
+            (
+                "The MACs again, with a second counter",
+                "The count is easy and probably right. It is the clock that has to be explained.",
+            ),
+            ("The accuracy", "Worth knowing, but it says nothing about the time."),
         ),
     ]

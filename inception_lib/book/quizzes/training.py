@@ -1,51 +1,91 @@
-"""The quiz on training."""
+"""The quiz on training: what to do next."""
 
 from __future__ import annotations
 
 import math
 
-from inception_lib.book.quizzes.question import Question, ask, percent
+from inception_lib.book.quizzes.question import Question, ask
 
 TITLE = "training"
 
 
 def questions() -> list[Question]:
     """The questions, their numbers counted."""
-    guess = math.log(1000)
+    chance = f"{math.log(1000):.2f}"
     return [
         ask(
-            f"On 1,000 classes one of the three losses stays at {guess:.2f}. What does that say?",
+            f"Two epochs on a thousand classes. The losses are {chance} (classifier), 4.80 (first head) and "
+            f"{chance} (second head). What do you do?",
             (
-                "This head guesses: it gives all classes about the same probability",
-                "The loss of guessing is the logarithm of the number of classes.",
+                "Start again, at half the rate",
+                "Two classifiers are at chance level. In a published log they stayed there for sixty epochs; "
+                "in another report half the rate helped.",
             ),
-            ("It has converged", "It has learned nothing yet."),
-            ("The learning rate is too small", "That may be a cause; such a loss alone does not tell."),
+            (
+                "Wait: the deeper classifiers only need more epochs",
+                "A healthy run had left chance level with all three after a fifth of an epoch.",
+            ),
+            (
+                "Raise the weight of the two heads' losses",
+                "The first head learns already, and the second one gets no useful signal to learn from.",
+            ),
         ),
         ask(
-            "The learning rate falls by 4% every 8 epochs. What is left of it after 80 epochs?",
-            (percent(0.96**10), "0.96 ten times multiplied by itself."),
-            (percent(1 - 10 * 0.04), "Each time 4% of what is left is taken away, not of the start."),
-            (percent(0.96**80), "There are ten steps in 80 epochs."),
+            "All training losses fall as they should, but the validation accuracy stays at chance. What do "
+            "you try first?",
+            (
+                "Validate on some training images",
+                "If these fail too, validation itself is wrong: other pixel values, another order of "
+                "classes, or an average full of initial weights.",
+            ),
+            (
+                "Use stronger augmentation, since the network overfits",
+                "Overfitting leaves validation worse than training, but far above chance.",
+            ),
+            (
+                "Lower the learning rate and start once more",
+                "The training losses fall, so the rate works.",
+            ),
         ),
         ask(
-            "Which of these does the paper not give?",
-            ("The batch size", "Nor the first learning rate, the weight decay, or the initial weights."),
-            ("The momentum", "It is 0.9."),
-            ("How the learning rate falls", "By 4% every 8 epochs."),
+            "Alone, your GPU trains 5,000 images per second. In the run it makes 1,200. What helps?",
+            ("More workers", "The GPU waits for images: more processes must read them."),
+            ("A GPU that is twice as fast", "It would wait even longer."),
+            (
+                "A larger batch, with a rate to match",
+                "The images of a larger batch have to be read as well.",
+            ),
         ),
         ask(
-            "A forward pass takes one unit of arithmetic. About how many does a training step take for each "
-            "picture?",
-            ("3", "The way back takes about two: gradients for the inputs and for the weights."),
-            ("1", "The way back has to be paid as well."),
-            ("2", "The way back computes two gradients for each layer."),
+            "You move from one GPU with 32 images per update to eight GPUs with 32 images each. What should "
+            "change with it?",
+            (
+                "The rate: times eight, after a warm-up",
+                "A batch is now 256 images, so there are an eighth of the steps.",
+            ),
+            (
+                "Nothing, because each GPU does what it did before",
+                "They average their gradients: one step now stands for 256 images.",
+            ),
+            (
+                "The number of epochs: an eighth is enough now",
+                "Each image still has to be seen as often as before.",
+            ),
         ),
         ask(
-            "Which variance of the initial weights keeps the signal's power through a layer with ReLU and n "
-            "inputs?",
-            ("2/n", "The ReLU takes half of the power away; the 2 gives it back."),
-            ("1/n", "Then each ReLU halves the power."),
-            ("1", "Then each layer multiplies the power by about n/2."),
+            "In float16 many small gradients come out as exactly 0. What keeps them?",
+            (
+                "Multiplying the loss before the backward pass",
+                "All gradients grow by that factor and stay above the smallest number; before the step they "
+                "are divided again.",
+            ),
+            (
+                "Clipping the norm of the gradient to a smaller limit",
+                "Clipping only makes gradients smaller.",
+            ),
+            (
+                "Keeping the weights in float16 too, so that they match",
+                "Then even the updates that are left would be rounded away.",
+            ),
         ),
     ]

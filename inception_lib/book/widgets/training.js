@@ -16,7 +16,7 @@ function layout(results, { table }) {
   for (
     const [key, text] of [
       ["updates", "Updates of the weights"],
-      ["images", "Pictures seen"],
+      ["images", "Images seen"],
       ["tflops", "Arithmetic"],
       ["seconds", "Time"],
       ["cents", "Cost"],
@@ -35,13 +35,13 @@ function layout(results, { table }) {
     data.tflops = Math.floor(data.images * table.mflops[s.recipe][s.data] / 1e6);
     data.seconds = Math.ceil(data.images / s.rate);
     data.cents = Math.floor(data.seconds * s.price / 3600);
-    lines.updates.textContent = `${fmt(data.updates)} of ${batch} pictures`;
+    lines.updates.textContent = `${fmt(data.updates)} of ${batch} images`;
     lines.images.textContent = fmt(data.images);
     lines.tflops.textContent = `${fmt(data.tflops)} TFLOP`;
     const time = span(data.seconds);
     lines.seconds.textContent = time;
     lines.cents.textContent = s.price ? fmt(data.cents / 100) : "nothing but patience";
-    verdict.textContent = `${s.recipe} on ${s.data}: ${time} at ${fmt(s.rate)} pictures a second.`;
+    verdict.textContent = `${s.recipe} on ${s.data}: ${time} at ${fmt(s.rate)} images per second.`;
     return { words: verdict.textContent, data };
   };
 }

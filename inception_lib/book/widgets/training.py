@@ -27,7 +27,7 @@ DATA_SETS = {
 class TrainingWidget(Widget):
     """What a training run costs: updates, arithmetic, time and money, before it is begun.
 
-    Settings: `recipe`, `data`, `device`, `epochs`, `rate` (training pictures a second) and `price` (of an
+    Settings: `recipe`, `data`, `device`, `epochs`, `rate` (training images per second) and `price` (of an
     hour, in hundredths). It opens on a short run of the recipe `tiny`. `chosen()` gives the recipe that is
     set, `network()` the architecture and `where()` the device, as `train` takes them.
     """
@@ -40,7 +40,7 @@ class TrainingWidget(Widget):
     data = choice(tuple(DATA_SETS), "shapes", "Data")
     device = choice(DEVICES, "any", "Device", ("the GPU if there is one", "CPU", "GPU"))
     epochs = number(3, 1, 300, "Epochs")
-    rate = number(500, 1, 100_000, "Pictures a second")
+    rate = number(500, 1, 100_000, "Images per second")
     price = number(0, 0, 10_000, "Price of an hour, in cents")
 
     def __init__(self, **settings: Any) -> None:
