@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import importlib.metadata
 import importlib.util
+import io
 import os
 import re
 import shutil
@@ -528,6 +530,40 @@ def test_check_names_what_is_not_clean(tmp_path):
     assert notebooks.problems(broken) == ["cell 1 holds an error"]
 
 
+@pytest.mark.book
+def test_a_figure_is_kept_where_it_is_not_compared_small_and_named(tmp_path):
+    """So a notebook shows it on GitHub; JupyterLab folds the code that draws it, and solutions."""
+    path = tmp_path / "n.ipynb"
+    code = (
+        "from inception_lib.book import figures\nfig, ax = figures.plt.subplots()\n"
+        "ax.plot([1, 2])\nfigures.show(fig, alt='A line that rises.')"
+    )
+    ignored = {"tags": ["nbval-ignore-output", "hide-input"]}
+    v4 = nbformat.v4
+    cells = [v4.new_code_cell(code, id="a", metadata=ignored), v4.new_code_cell("'text'", id="b")]
+    cells.append(v4.new_code_cell("1", id="c", metadata={"tags": ["solution"]}))
+    nbformat.write(v4.new_notebook(cells=cells), path)
+    first = notebooks.execute(path)
+    path.write_text(first)
+    assert notebooks.execute(path) == first and notebooks.problems(path) == []
+    shown, compared, solution = nbformat.reads(first, 4).cells
+    (figure,) = shown.outputs
+    image = Image.open(io.BytesIO(base64.b64decode(figure.data["image/png"])))
+    assert (
+        image.width == 800
+        and image.mode == "P"
+        and notebooks.figure_bytes(nbformat.reads(first, 4))[0] < 20_000
+    )
+    assert figure.data["text/plain"] == "Figure: A line that rises."
+    assert [output.data for output in compared.outputs] == [{"text/plain": "'text'"}]
+    hidden = [cell.metadata.get("jupyter") for cell in (shown, compared, solution)]
+    assert hidden == [{"source_hidden": True}, None, {"source_hidden": True}]
+    monster = nbformat.reads(first, 4)
+    monster.cells[0].outputs[0].data["image/png"] = base64.b64encode(bytes(200_000)).decode()
+    path.write_text(notebooks.text(monster))
+    assert notebooks.problems(path) == ["its figures are too large: 200,001 bytes, one of 200,001"]
+
+
 def test_executing_gives_the_same_bytes_each_time(tmp_path):
     path = tmp_path / "n.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(6 * 7)", id="a")]), path)
@@ -567,7 +603,7 @@ def test_a_failing_chapter_fails_the_build(tmp_path):
     nbformat.write(page, tmp_path / "book" / "one.ipynb")
     run = subprocess.run([sys.executable, tmp_path / "tools" / "build.py"], capture_output=True, text=True)
     assert run.returncode != 0
-    assert run.stdout == "  one\n"
+    assert run.stdout == "  reading one\n"
     assert "the seventh seal" in run.stderr and run.stderr.rstrip().endswith("in _build/build.log")
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PROGRESS = "reading "  # printed by tools/local_ext.py before each page
+PROGRESS = ("executed ", "reading ")  # printed by tools/local_ext.py for each chapter, and each page
 END_OF_NEWS = "Exception occurred:"  # what Sphinx writes before its own traceback
 NOISE = (
     "[IPKernelApp] WARNING | Kernel is running over TCP",
@@ -23,7 +23,7 @@ NOISE = (
     "Source Folder:",
     "Config Path:",
     "Output Path:",
-    PROGRESS,
+    *PROGRESS,
 )
 
 
@@ -75,7 +75,7 @@ def main() -> int:
             file.write(line)
             lines.append(line)
             if line.startswith(PROGRESS):
-                print("  " + line.removeprefix(PROGRESS), end="", flush=True)
+                print("  " + line, end="", flush=True)
     if process.returncode:
         sys.stderr.writelines(news(lines))
         print(

@@ -1,7 +1,7 @@
 """Small Sphinx extension: what Jupyter Book 1.x needs to build an honest page that stands alone.
 
 - The execution cache is keyed on everything a notebook's numbers come from, so that a changed library
-  is never shown with old numbers.
+  is never shown with old numbers; what it lacks is executed several chapters at a time.
 - sphinx-thebe, which is not used here, writes a script error into every page: it is taken out.
 - Every page gets a description of its own, for search engines and link previews.
 - The reader's theme is set before anything is drawn, and the list of references is never out of date.
@@ -36,6 +36,7 @@ from sphinx.search import IndexBuilder
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # Sphinx imports this file by its own name, without its package
 from tools import bundles, reference, shared_widgets  # noqa: E402
+from tools.execution import ahead, chapters  # noqa: E402
 
 GENERATED = ("library", "widgets")
 EXECUTED = ("inception_lib", "data", "constraints.txt")  # what a notebook's numbers come from
@@ -68,6 +69,8 @@ def key(names: Sequence[str], root: Path = ROOT) -> str:
 def key_the_cache(app, config) -> None:
     caches = Path(app.outdir).parent / ".jupyter_cache"
     current = caches / key(EXECUTED)
+    for path, seconds in ahead(chapters(Path(app.srcdir)), current, config.nb_execution_timeout):
+        print(f"executed {path.stem} in {seconds:.0f} s", flush=True)  # for tools/build.py
     # to Sphinx a changed path is a changed setting, upon which it reads every page again; a changed
     # html_context is one upon which it writes every page again, and copies the style sheets
     config.html_context = config.html_context | {"drawn_with": key(DRAWN)}
@@ -184,7 +187,7 @@ def write_library(app, config) -> None:
 
 def say(app, docname, source) -> None:
     if not docname.startswith(MODULES):
-        print(f"reading {docname}", flush=True)  # for tools/build.py: a chapter may take a minute
+        print(f"reading {docname}", flush=True)  # for tools/build.py
     if docname in GENERATED:
         source[0] = reference.fill(source[0])
 

@@ -4,13 +4,16 @@ usage: python tools/notebooks.py book/*.ipynb            execute, clean, write
        python tools/notebooks.py --check book/*.ipynb    name those that are not clean
 
 Clean means: every code cell keeps its execution count (nbval never compares a cell that has none); its
-output keeps text and tables only; cells tagged nbval-ignore-output keep no output; no widget state, no
-times, no machine's details; the same notebook gives the same bytes.
+output keeps text and tables only; cells tagged nbval-ignore-output keep their figures, small, so that a
+notebook shows them where nothing runs, and no other output; JupyterLab folds solutions and what only draws;
+no widget state, no times, no machine's details; the same notebook gives the same bytes.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
+import io
 import json
 import sys
 from pathlib import Path
@@ -18,6 +21,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # as a script this is no part of a package
@@ -26,6 +30,10 @@ from tools.saving import save  # noqa: E402
 
 KEPT_TYPES = ("text/plain", "text/html", "text/markdown", "text/latex")
 KEPT_METADATA = ("tags", "mystnb")
+FOLDED = {"solution", "hide-input", "remove-input"}  # tags of cells whose source JupyterLab folds
+FIGURE, NAMED = "image/png", "text/plain"
+FIGURE_WIDTH, FIGURE_COLORS = 800, 64  # pixels, and colors of a palette
+MAX_FIGURE, MAX_FIGURES = 100_000, 700_000  # bytes of one figure, and of all in a notebook
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 TIMEOUT = 600
 
@@ -36,12 +44,15 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for number, cell in enumerate(notebook.cells):
         # execution times and the state of somebody's editor go; tags and alt texts stay
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in KEPT_METADATA})
+        if cell.cell_type == "code" and FOLDED.intersection(cell.metadata.get("tags", [])):
+            cell.metadata["jupyter"] = {"source_hidden": True}
         cell.setdefault("id", f"cell-{number:02d}")
         if cell.cell_type != "code":
             cell.pop("attachments", None)
             continue
         if "nbval-ignore-output" in cell.metadata.get("tags", []):
-            cell.outputs = []
+            cell.outputs = [figure for output in cell.outputs if (figure := figure_of(output))]
+            continue
         kept = []
         for output in cell.outputs:
             if output.get("name") == "stderr":  # warnings name files of this machine; the book drops them too
@@ -55,6 +66,34 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         cell.outputs = kept
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
+
+
+def figure_of(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
+    """The figure that an output shows, as an image with a text; None if it shows none."""
+    data = output.get("data", {})
+    if FIGURE not in data:
+        return None
+    kept = {kind: data[kind] for kind in (FIGURE, NAMED) if kind in data}
+    count = {"execution_count": output.execution_count} if "execution_count" in output else {}
+    return nbformat.from_dict({"output_type": output.output_type, "data": kept, "metadata": {}} | count)
+
+
+def shrink(notebook: nbformat.NotebookNode) -> None:
+    """Make the figures of an executed notebook small, in place."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if png := output.get("data", {}).get(FIGURE):
+                image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+                image.thumbnail((FIGURE_WIDTH, 2 * FIGURE_WIDTH), Image.Resampling.LANCZOS)
+                file = io.BytesIO()
+                image.quantize(FIGURE_COLORS).save(file, "PNG", optimize=True)
+                output.data[FIGURE] = base64.b64encode(file.getvalue()).decode()
+
+
+def figure_bytes(notebook: nbformat.NotebookNode) -> list[int]:
+    """The size of each figure that a notebook holds, to a few bytes."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    return [len(o.data[FIGURE]) * 3 // 4 for o in outputs if FIGURE in o.get("data", {})]
 
 
 def text(notebook: nbformat.NotebookNode) -> str:
@@ -77,8 +116,11 @@ def problems(path: Path) -> list[str]:
         for output in cell.get("outputs", ())
         if output.output_type == "error"
     ]
+    sizes = figure_bytes(notebook)
+    if max(sizes, default=0) > MAX_FIGURE or sum(sizes) > MAX_FIGURES:
+        found.append(f"its figures are too large: {sum(sizes):,} bytes, one of {max(sizes):,}")
     if json.loads(before) != json.loads(text(clean(notebook))):
-        found.append("it holds images, widget state, times or other machines' metadata")
+        found.append("it holds images that are no figures, widget state, times or other machines' metadata")
     return found
 
 
@@ -92,6 +134,7 @@ def execute(path: Path) -> str:
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()
+    shrink(notebook)
     return text(clean(notebook))
 
 
