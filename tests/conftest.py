@@ -138,7 +138,7 @@ def open_page(
 ) -> Visit:
     """Open an address in a new browser profile, the network refused; give the Visit once it is at rest.
 
-    `late` are the milliseconds in which a page may still do or ask something, if that is what a test is about.
+    `late` are the milliseconds in which a page may still do something, where a test is about that.
     """
     context = chromium.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, has_touch=touch
