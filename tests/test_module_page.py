@@ -322,12 +322,12 @@ def test_one_module_becomes_the_other(opened):
 
 def test_a_stage_is_chosen_by_its_row(opened):
     _, root = opened(ComparisonWidget())
-    row = root.locator("tr", has_text="1/16 of it")
+    row = root.locator("tr", has_text="1/16 size")
     assert root.locator("tr.iw-chosen").inner_text().startswith("4. 1/8 of it")
     row.locator("td").first.click()
     assert settings_of(root)["stage"] == 5 and "iw-chosen" in row.get_attribute("class")
     assert int(root.get_attribute("data-left-units")) == ComparisonWidget(stage=5).result()["left_units"]
-    first = root.get_by_role("button", name="1. input's grid")
+    first = root.get_by_role("button", name="1. input size")
     first.press("Enter")
     assert settings_of(root)["stage"] == 1 and first.get_attribute("aria-pressed") == "true"
 

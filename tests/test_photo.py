@@ -222,7 +222,7 @@ def test_files_that_are_none_are_refused_in_a_sentence_and_nothing_is_lost(opene
     before = root.get_attribute("data-best")
     bad = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"}
     chosen(root, "Choose a photograph", bad)
-    expect(root.get_by_role("alert")).to_have_text("photo.jpg is no picture that this browser can read.")
+    expect(root.get_by_role("alert")).to_have_text("photo.jpg is no image that this browser can read.")
     # dropped: weights that are none
     drop = """([root, name, text]) => {
       const dataTransfer = new DataTransfer();

@@ -82,7 +82,7 @@ def test_the_index_has_every_widget_its_chapter_and_its_settings():
         for field in getattr(getattr(widgets, name), "described", list)():
             assert f"| `{field['name']}` | {field['label']} | {field['default']} |" in section
     assert "| `epoch` | Epochs trained | 1 | 0 to 5 |" in INDEX
-    assert "| `kernel` | Kernel, pixels a side | 5 | 1 to 11 in steps of 2 |" in INDEX
+    assert "| `kernel` | Kernel size | 5 | 1 to 11 in steps of 2 |" in INDEX
     assert "| `mirror` | Mirror image | False | yes or no |" in INDEX
 
 

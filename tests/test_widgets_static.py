@@ -26,7 +26,7 @@ from inception_lib.book.widgets import (
 )
 from inception_lib.book.widgets.base import source
 
-GRID = "Grid, pixels a side"
+GRID = "Feature map size"
 BOXES = 'input[type="number"]'
 
 
@@ -283,7 +283,7 @@ def test_a_step_that_is_no_whole_number_is_named_and_so_is_an_address_that_is_no
     _, (root,) = shown(NetworkWidget(), query="?network.width=0.33&network.size=a")
     assert root.get_by_role("alert").inner_text() == (
         "The page's address holds values that cannot be used here, so these stay as they were: "
-        "Input, pixels a side, Width multiplier."
+        "Input size, Width multiplier."
     )
     root.get_by_label("Width multiplier", exact=True).fill("0.33")
     assert root.locator(".iw-note:visible").inner_text() == (
@@ -322,7 +322,7 @@ def test_a_dot_of_the_lineage_is_chosen_by_a_click_and_a_network_by_its_name(sho
 def test_where_there_is_no_network_its_table_stays_and_the_row_that_fails_is_marked(shown):
     _, (root,) = shown(NetworkWidget())
     before = root.bounding_box()["height"]
-    size = root.get_by_label("Input, pixels a side", exact=True)
+    size = root.get_by_label("Input size", exact=True)
     size.fill("32")
     assert root.locator(".iw-fails").inner_text().split()[:3] == ["pool4", "ends", "here"]
     assert root.bounding_box()["height"] == pytest.approx(before, abs=40)  # a line of words more or less

@@ -186,7 +186,7 @@ MET = {
         "beside itself",
         "times as many",
         "% of that",
-        "no grid left",
+        "after the last feature map",
         "layers deep",
         "thousand",
     ],

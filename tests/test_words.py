@@ -35,7 +35,7 @@ PRIVATE = {
 #: Where such a word is the right one: the chapter, and what stands around it.
 EXCEPTIONS = {
     "02": ("in place of", "in the first place"),
-    "03": ("in place of", "pixels a side"),
+    "03": ("in place of",),
     "04": ("in place of", "The votes are a picture", "Such a picture", "a picture of where"),
     "05": ("in place of",),
     "06": ("in place of",),

@@ -212,7 +212,7 @@ def pooling(widget: PoolingWidget) -> Said:
         "Averaged, all share one. The pooling itself has none."
     )
     if widget.grid == 1:
-        verdict = "On a grid of one position there is nothing to pool: both are the same layer."
+        verdict = "On a map of one position there is nothing to pool: both are the same layer."
     counted = (
         f"{found['connected_weights']:,} weights fully connected, {found['pooled_weights']:,} after pooling."
     )
@@ -440,7 +440,7 @@ def compared(widget: ComparisonWidget) -> Said:
     shown = ["Stages, table"]
     caption = "Layers on the longest path" if what == "depth" else counted
     shown += [f"{caption} by stage, and the output; choose a stage to list its layers", *titles.values()]
-    places = ["input's grid", "1/2 of it", "1/4 of it", "1/8 of it", "1/16 of it", "1/32 of it", "no grid"]
+    places = ["input size", "1/2 size", "1/4 size", "1/8 size", "1/16 size", "1/32 size", "vectors"]
     for i, place in enumerate(places):
         shown.append(f"{i + 1}. {place}")
         for stages in sides.values():
@@ -463,7 +463,7 @@ def compared(widget: ComparisonWidget) -> Said:
         times = f"{fixed(ratio, 1) if ratio < 100 else f'{floor(ratio + 0.5):,}'} times as many"
     else:
         times = f"{fixed(100 * ratio, 1 if ratio < 0.1 else 0)}% of that"
-    where = f"in stage {found['apart']}" if found["apart"] < 7 else "where there is no grid left"
+    where = f"in stage {found['apart']}" if found["apart"] < 7 else "after the last feature map"
     verdict = (
         f"{titles['left']}: {short(left)} {counted}. {titles['right']}: {short(right)}, {times}. "
         f"They differ most {where}."

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     pass
 
 
-#: Stages 1 to 7: the output's side against the input's, at the nearest power of two; last, no grid at all.
-STAGES: tuple[str, ...] = ("whole", "1/2", "1/4", "1/8", "1/16", "1/32", "no grid")
+#: Stages 1 to 7: the output's side against the input's, at the nearest power of two; last, vectors without positions.
+STAGES: tuple[str, ...] = ("whole", "1/2", "1/4", "1/8", "1/16", "1/32", "vectors")
 
 _NO_NUMBERS = ("concat", "dropout", "select")  # kinds that only pass numbers on
 

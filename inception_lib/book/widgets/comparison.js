@@ -29,7 +29,7 @@ function layout(results, { set, table }) {
   const body = make("tbody");
   const rows = table.stages.map((name, i) => {
     const cells = { left: make("td"), right: make("td") };
-    const label = name === "no grid" ? name : name === "whole" ? "input's grid" : `${name} of it`;
+    const label = name === "vectors" ? name : name === "whole" ? "input size" : `${name} size`;
     const choose = make("button", { type: "button" }, `${i + 1}. ${label}`);
     const tr = make("tr", {}, make("th", { scope: "row" }, choose), cells.left, cells.right);
     tr.addEventListener("click", () => set({ stage: i + 1 })); // the button's, too
@@ -102,7 +102,7 @@ function layout(results, { set, table }) {
     const apart = table.stages.map((_, i) => Math.abs(stages.left[i].value - stages.right[i].value));
     data.apart = 1 + apart.indexOf(Math.max(...apart));
 
-    const of = (i) => (table.stages[i] === "no grid" ? "where there is no grid left" : `in stage ${i + 1}`);
+    const of = (i) => (table.stages[i] === "vectors" ? "after the last feature map" : `in stage ${i + 1}`);
     listed.textContent = `Stage ${s.stage}, layer by layer, in the order of the network:`;
     for (const [side, color] of SIDES) {
       const { units } = stages[side][s.stage - 1];

@@ -35,7 +35,7 @@ class InceptionWidget(Widget):
     module = choice(tuple(PAPER_WIDTHS), "3a", "Module of Table 1")
     form = choice(FORMS, "reduced", "Form", ("With reductions", "Naive"))
     stack = number(1, 1, 9, "Modules in a row")
-    grid = number(28, 1, 128, "Grid, pixels a side")
+    grid = number(28, 1, 128, "Feature map size")
     c_in = number(192, 1, 2048, "Channels in")
     n1x1 = number(64, 1, 1024, "1x1", branch="1x1")
     reduce3x3 = number(96, 1, 1024, "3x3 reduce", branch="3x3")

@@ -31,7 +31,7 @@ class NetworkWidget(Widget):
     key = "network"
     title = "GoogLeNet, row by row of Table 1"
 
-    size = steps(SIZES, 224, "Input, pixels a side", 16)
+    size = steps(SIZES, 224, "Input size", 16)
     width = steps(WIDTHS, 1.0, "Width multiplier", 0.05)
     variant = choice(VARIANTS, "paper", "Variant", ("the paper's", "Inception5h's widths", "torchvision's"))
     stem = choice(STEMS, "plain", "First layer", ("plain 7x7", "separable"))

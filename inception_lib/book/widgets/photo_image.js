@@ -24,7 +24,7 @@ export async function pixelsOf(blob) {
   try {
     bitmap = await createImageBitmap(blob);
   } catch {
-    throw new Error(`${blob.name ?? "This"} is no picture that this browser can read.`);
+    throw new Error(`${blob.name ?? "This"} is no image that this browser can read.`);
   }
   return drawn(bitmap, bitmap.width, bitmap.height);
 }

@@ -76,7 +76,7 @@ function layout(results, { table, set, controls }) {
         "block for their mean; and all of GoogLeNet.",
     );
     verdict.textContent = s.grid === 1
-      ? "On a grid of one position there is nothing to pool: both are the same layer."
+      ? "On a map of one position there is nothing to pool: both are the same layer."
       : `Flattened, each of the ${positions} positions has a block of ${block} weights of its own. ` +
         "Averaged, all share one. The pooling itself has none.";
     const counted = ["connected", "pooled"].map((key) => fmt(data[`${key}Weights`]));

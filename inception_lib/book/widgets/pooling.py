@@ -27,7 +27,7 @@ class PoolingWidget(Widget):
         "VGG, first fully connected": (7, 512, 4096),
     }
 
-    grid = number(7, 1, 64, "Grid, pixels a side")
+    grid = number(7, 1, 64, "Feature map size")
     channels = number(1024, 1, 4096, "Channels")
     outputs = number(1000, 1, 8192, "Outputs")
 

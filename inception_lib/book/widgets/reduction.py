@@ -25,8 +25,8 @@ class ReductionWidget(Widget):
     key = "reduction"
     title = "A convolution, alone and behind a 1x1 reduction"
 
-    grid = number(14, 1, 256, "Grid, pixels a side", scale="log", ticks=GRIDS)
-    kernel = steps((1, 3, 5, 7, 9, 11), 5, "Kernel, pixels a side", 2)
+    grid = number(14, 1, 256, "Feature map size", scale="log", ticks=GRIDS)
+    kernel = steps((1, 3, 5, 7, 9, 11), 5, "Kernel size", 2)
     c_in = number(480, 1, 2048, "Channels in", scale="log", ticks=CHANNELS)
     c_out = number(48, 1, 2048, "Channels out", scale="log", ticks=WIDTHS)
     reduce = number(16, 1, 2048, "Reduction, channels", scale="log", ticks=REDUCTIONS)

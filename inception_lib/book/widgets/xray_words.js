@@ -118,7 +118,7 @@ export function written(about, place, way, found) {
   if (found.relu) rows.push(row("ReLU: nothing below 0", "", digits(found.value)));
   const title =
     `${count(found.terms.length, "channel")}, ${count(found.terms[0].products.length, "product")} each: ` +
-    `input x weight, summed by channel, the largest first.${one ? "" : " In the pictures gray is 0."}`;
+    `input x weight, summed by channel, the largest first.${one ? "" : " In the images gray is 0."}`;
   const body = make("tbody", {}, ...rows);
   const sums = make("table", { class: "iw-table" }, make("caption", {}, title), body);
   const table = make(
