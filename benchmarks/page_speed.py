@@ -7,7 +7,7 @@ Each page is opened from a local server, its cache empty, several times in turn 
 `first_view` is the browser's own first contentful paint, `loaded` the end of its load event; both are
 medians, in milliseconds since the address was asked for. `phone` is the time until all widgets of the page
 are there on a phone: a window of 390 x 844, four times slower a processor, and Chromium's profile "Fast 4G"
-(9 Mbit/s less a tenth, 165 ms to and fro); the server compresses nothing, so that it is an upper limit.
+(9 Mbit/s less a tenth, 165 ms there and back); the server compresses nothing, so that it is an upper limit.
 Each widget is then given settings at random, one control at a time: `answer` is the time from the event
 until the new values are in the page and laid out; `median` and `worst` of many, in milliseconds. A frame at
 60 Hz lasts 16.7 ms.

@@ -133,8 +133,13 @@ class Visit:
         self.page.wait_for_function(FADED)
 
 
-def open_page(chromium, url: str, *, width: int = 1280, scheme: str = "light", touch: bool = False) -> Visit:
-    """Open an address in a new browser profile, the network refused; give the Visit once it is at rest."""
+def open_page(
+    chromium, url: str, *, width: int = 1280, scheme: str = "light", touch: bool = False, late: int = 50
+) -> Visit:
+    """Open an address in a new browser profile, the network refused; give the Visit once it is at rest.
+
+    `late` are the milliseconds in which a page may still do something, where a test is about that.
+    """
     context = chromium.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, has_touch=touch
     )
@@ -158,7 +163,7 @@ def open_page(chromium, url: str, *, width: int = 1280, scheme: str = "light", t
         seen.page.wait_for_selector("mjx-container", state="attached")
     if seen.page.locator('script[type="application/vnd.jupyter.widget-state+json"]').count():
         seen.page.wait_for_function("document.documentElement.dataset.widgetsReady === '1'")
-    seen.page.wait_for_timeout(300)  # whatever a page does late
+    seen.page.wait_for_timeout(late)
     return seen
 
 
@@ -189,6 +194,6 @@ def beside_the_network(tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(chromium, site_url, name):
     """The page `name`, which a module's tests are parametrized by, opened once for all of them."""
-    seen = open_page(chromium, f"{site_url}/{name}")
+    seen = open_page(chromium, f"{site_url}/{name}", late=300)
     yield seen
     seen.page.context.close()

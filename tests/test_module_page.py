@@ -323,7 +323,7 @@ def test_one_module_becomes_the_other(opened):
 def test_a_stage_is_chosen_by_its_row(opened):
     _, root = opened(ComparisonWidget())
     row = root.locator("tr", has_text="1/16 size")
-    assert root.locator("tr.iw-chosen").inner_text().startswith("4. 1/8 of it")
+    assert root.locator("tr.iw-chosen").inner_text().startswith("4. 1/8 size")
     row.locator("td").first.click()
     assert settings_of(root)["stage"] == 5 and "iw-chosen" in row.get_attribute("class")
     assert int(root.get_attribute("data-left-units")) == ComparisonWidget(stage=5).result()["left_units"]

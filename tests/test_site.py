@@ -188,7 +188,7 @@ def test_every_control_has_a_name(served):
 
 @every_page
 def test_a_page_opened_as_a_file_is_quiet(visit, pages, name):
-    seen = visit((pages / name).as_uri())
+    seen = visit((pages / name).as_uri(), late=300)
     assert_quiet(seen)
     assert seen.page.locator("mjx-merror").count() == 0
     broken = seen.page.eval_on_selector_all("img", "all => all.filter(i => !i.naturalWidth).map(i => i.src)")

@@ -43,9 +43,7 @@ def whole(data, tmp_path_factory):
 # ----------------------------------------------------------------------------------- several processes
 
 
-@pytest.mark.parametrize(
-    "more", [{}, {"accumulate": 2}, {"freeze": "inception_3a"}, {"heads": False}], ids=str
-)
+@pytest.mark.parametrize("more", [{}, {"accumulate": 2}, {"freeze": "inception_3a", "heads": False}], ids=str)
 def test_two_processes_give_the_curve_of_one(data, tmp_path, more):
     fields = {"dropout": False, "augment": "none", "average": "none", "epochs": 2} | more
     one = run_on(data, changed(**fields), tmp_path / "one")

@@ -64,7 +64,7 @@ CHOSEN = {
     ],
     TrainingWidget: [
         {},
-        {"rate": 100_000, "epochs": 1},
+        {"rate": 100_000, "epochs": 1, "data": "shapes", "recipe": "tiny"},
         {"rate": 1, "recipe": "paper", "data": "imagenet", "epochs": 300, "price": 10_000},
         {"price": 250},
     ],

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     pass
 
 
-#: Stages 1 to 7: the output's side against the input's, at the nearest power of two; last, vectors without positions.
+#: Stages 1 to 7: the output's side against the input's, at the nearest power of two; last, plain vectors.
 STAGES: tuple[str, ...] = ("whole", "1/2", "1/4", "1/8", "1/16", "1/32", "vectors")
 
 _NO_NUMBERS = ("concat", "dropout", "select")  # kinds that only pass numbers on

@@ -90,7 +90,7 @@ _STYLE: dict[Any, Any] = {
 
 
 _RASTER = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
-_SMALL = 20_000  # bytes
+_MAP_COLORS = 300  # a map has no more, and its edges are to stay sharp
 
 
 def use_style() -> None:
@@ -127,10 +127,11 @@ def to_svg(fig: Figure, alt: str) -> str:
 def _lighter(found: re.Match[str]) -> str:
     """A photograph in an SVG as WebP, which takes a tenth of the PNG that matplotlib writes."""
     pixels = base64.b64decode(found[1])
-    if len(pixels) < _SMALL:  # a map of few positions, whose edges are to stay sharp
+    image = Image.open(io.BytesIO(pixels))
+    if image.getcolors(_MAP_COLORS):
         return found[0]
     with io.BytesIO() as buffer:
-        Image.open(io.BytesIO(pixels)).save(buffer, "WEBP", quality=75, method=6)
+        image.save(buffer, "WEBP", quality=75, method=6)
         lossy = buffer.getvalue()
     return (
         f"data:image/webp;base64,{base64.b64encode(lossy).decode()}" if len(lossy) < len(pixels) else found[0]

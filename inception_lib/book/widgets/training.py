@@ -28,7 +28,7 @@ class TrainingWidget(Widget):
     """What a training run costs: updates, arithmetic, time and money, before it is begun.
 
     Settings: `recipe`, `data`, `device`, `epochs`, `rate` (training images per second) and `price` (of an
-    hour, in hundredths). It opens on a short run of the recipe `tiny`. `chosen()` gives the recipe that is
+    hour, in hundredths). It opens on BVLC's run on ImageNet. `chosen()` gives the recipe that is
     set, `network()` the architecture and `where()` the device, as `train` takes them.
     """
 
@@ -36,10 +36,10 @@ class TrainingWidget(Widget):
     key = "training"
     title = "A training run, before it is begun"
 
-    recipe = choice(FROM_SCRATCH, "tiny", "Recipe")
-    data = choice(tuple(DATA_SETS), "shapes", "Data")
+    recipe = choice(FROM_SCRATCH, "bvlc_quick", "Recipe")
+    data = choice(tuple(DATA_SETS), "imagenet", "Data")
     device = choice(DEVICES, "any", "Device", ("the GPU if there is one", "CPU", "GPU"))
-    epochs = number(3, 1, 300, "Epochs")
+    epochs = number(60, 1, 300, "Epochs")
     rate = number(500, 1, 100_000, "Images per second")
     price = number(0, 0, 10_000, "Price of an hour, in cents")
 
