@@ -15,9 +15,13 @@ import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_notebook
 
+from inception_lib.book import widgets
 from inception_lib.book.bundled import bundled
+from tools import reference
 
 PATIENCE = 120  # seconds, for a slow machine
+#: Every widget of the book, and the arguments of those that need some.
+EXAMPLES = {name: reference.EXAMPLES.get(name, {}) for name in widgets.__all__}
 #: A widget that runs the bundled network, whose weights it gets from the kernel.
 LIVE = """
 import anywidget
@@ -57,10 +61,19 @@ def lab(tmp_path):
         ),
         new_code_cell("print(widget.turn)"),
     ]
+    every = [
+        new_code_cell(
+            "from IPython.display import display\n"
+            "from inception_lib.book import widgets\n"
+            f"for name, settings in {EXAMPLES!r}.items():\n"
+            "    display(getattr(widgets, name)(**settings))"
+        )
+    ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     nbformat.write(new_notebook(cells=cells, metadata=kernel), tmp_path / "widget.ipynb")
     nbformat.write(new_notebook(cells=[new_code_cell(LIVE)], metadata=kernel), tmp_path / "live.ipynb")
     nbformat.write(new_notebook(cells=xray, metadata=kernel), tmp_path / "xray.ipynb")
+    nbformat.write(new_notebook(cells=every, metadata=kernel), tmp_path / "every.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -155,6 +168,22 @@ def test_the_xray_runs_in_a_notebook_and_the_kernel_follows(lab, chromium):
     page.wait_for_function("(cell) => cell.innerText.trim() === '20'", arg=printed.element_handle())
     fetched = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name)")
     assert fetched and not [name for name in fetched if name.endswith("live.js")]
+    page.close()
+
+
+def test_every_widget_is_drawn_and_says_its_result(lab, chromium):
+    page = run_all(chromium, f"{lab}/every.ipynb")
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    roots = page.locator(".inception-widget")
+    page.wait_for_function(
+        "n => document.querySelectorAll('.inception-widget').length === n", arg=len(EXAMPLES)
+    )
+    for root in roots.all():
+        page.wait_for_function("root => root.innerText.trim().length > 20", arg=root.element_handle())
+    assert page.locator('[role="alert"]:visible').count() == 0 and errors == []
+    settings = roots.evaluate_all("all => all.filter((root) => 'settings' in root.dataset).length")
+    assert settings >= len(EXAMPLES) - len(reference.EXAMPLES)  # a guess, an answer and a quiz have none
     page.close()
 
 

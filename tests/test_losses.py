@@ -16,7 +16,7 @@ from test_accessibility import serious_problems
 from test_widgets import drawn
 from test_widgets_browser import camel
 from test_xray_page import network as network  # a fixture
-from widget_page import move_and_wait, opening, write_page
+from widget_page import move_and_wait, opening, wander, write_page
 
 from inception_lib.book import results
 from inception_lib.book.bundled import bundled
@@ -32,6 +32,7 @@ from inception_lib.training.recipes import network_options, recipe
 from inception_lib.training.step import build
 
 pytestmark = pytest.mark.book
+SETTINGS = 200
 HEAD = '<meta name="viewport" content="width=device-width"><style>:root { color-scheme: light dark; }</style>'
 SETTLED = "root => root.dataset.answered && root.dataset.answered === root.dataset.settings"
 MOVED = move_and_wait(
@@ -137,10 +138,13 @@ def test_a_drawing_that_is_none_is_refused():
 def test_random_settings_give_pythons_and_torchs_numbers(opened, network, heads):
     rng, fields = random.Random("losses"), {f["name"]: f for f in ThreeLossesWidget().fields}
     shape_names = [value for value, _ in fields["shape"]["options"][:-1]]
-    chosen = [drawn(ThreeLossesWidget, rng) | {"shape": rng.choice(shape_names)} for _ in range(24)]
-    for one in chosen:
-        del one["drawing"]  # which nobody types
-    typed = [[[fields[name]["label"], value] for name, value in s.items()] for s in chosen]
+
+    def draw() -> dict:
+        settings = drawn(ThreeLossesWidget, rng) | {"shape": rng.choice(shape_names)}
+        return {name: value for name, value in settings.items() if name != "drawing"}  # which nobody types
+
+    chosen, steps = wander(draw, rng, SETTINGS, 3)
+    typed = [[[fields[name]["label"], value] for name, value in s.items()] for s in steps]
     seen, root = opened()
     found = seen.page.evaluate(MOVED, [root.element_handle(), typed])
     preprocess = next(bundled(1)).info.preprocess

@@ -66,6 +66,12 @@ def test_is_clean_and_executed(path):
 
 
 @every_notebook
+def test_the_first_cell_says_how_to_get_what_it_imports(path):
+    first = code_cells(path)[0].source
+    assert first.startswith("# ") and "make book" in first.splitlines()[0] and "import" in first
+
+
+@every_notebook
 def test_cell_ids_are_unique(path):
     ids = [cell.id for cell in read(path).cells]
     assert len(set(ids)) == len(ids)

@@ -221,6 +221,7 @@ def test_layout_on_a_phone_and_on_a_desk(visit, site_url, name):
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
     phone = page.evaluate(LAID_OUT)
     assert phone["wrong"] == [] and all(width <= 390 for width in phone["wide"])
+    assert seen.look(width=640).page.evaluate("document.documentElement.scrollWidth") <= 640  # 200 % zoom
     desk = seen.look(width=1280).page.evaluate(LAID_OUT)
     assert desk["column"] <= 704 and all(900 <= width <= 960 for width in desk["wide"])
     assert desk["wrong"] == [] and desk["code"] == []

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from test_accessibility import serious_problems
 from test_widgets import drawn
 from test_xray import layers_to
-from widget_page import move_and_wait, opening, write_page
+from widget_page import move_and_wait, opening, wander, write_page
 
 from inception_lib.architecture import Branches, walk
 from inception_lib.book.bundled import bundled
@@ -95,15 +95,16 @@ def probabilities(network, x) -> np.ndarray:
 def test_random_settings_give_torchs_numbers(opened, network):
     rng = random.Random("xray")
     fields = {f["name"]: f for f in XrayWidget().fields if "pattern" not in f}
-    chosen = []
-    for _ in range(SETTINGS):
+
+    def draw() -> dict:
         settings = drawn(XrayWidget, rng)
         del settings["drawing"]  # which nobody types
         # branches are in modules; and a channel of 256 is most often the last
         settings |= {"channel": rng.randint(1, 40), "row": rng.randint(1, 12), "column": rng.randint(1, 12)}
-        settings["shape"] = rng.choice([value for value, _ in fields["shape"]["options"][:-1]])
-        chosen.append(settings)
-    typed = [[[fields[name]["label"], value] for name, value in s.items()] for s in chosen]
+        return settings | {"shape": rng.choice([value for value, _ in fields["shape"]["options"][:-1]])}
+
+    chosen, steps = wander(draw, rng, SETTINGS, 5)
+    typed = [[[fields[name]["label"], value] for name, value in s.items()] for s in steps]
     seen, root = opened()
     found = seen.page.evaluate(MOVED, [root.element_handle(), typed])
     preprocess = next(bundled(1)).info.preprocess

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,18 @@ def move_and_wait(settled: str, more: str = "") -> str:
       }}
       return found;
     }}"""
+
+
+def walk(
+    draw: Callable[[], dict], rng: random.Random, count: int, step: int
+) -> tuple[list[dict], list[dict]]:
+    """Random settings, each but the first with `step` of its values new; and of each what is to be typed."""
+    settings, typed = [draw()], []
+    typed.append(settings[0])
+    for _ in range(count - 1):
+        typed.append(dict(rng.sample(sorted(draw().items()), step)))
+        settings.append(settings[-1] | typed[-1])
+    return settings, typed
 
 
 def script(kind: str, content: object) -> str:
