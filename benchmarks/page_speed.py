@@ -61,6 +61,7 @@ ANSWERS = """([root, changes]) => {
   const below = n => (state = state * 48271 % 2147483647) % n;  // Lehmer's generator: the same each time
   const controls = [...root.querySelectorAll("input[type=range], input[type=checkbox], select")]
     .filter(c => !c.disabled);
+  if (!controls.length) return [];  // a guess and an answer have none
   const took = [];
   for (let i = 0; i < changes; i++) {
     const control = controls[below(controls.length)];
@@ -115,9 +116,8 @@ def answers(page: Page, changes: int) -> dict[str, list[float]]:
         page.wait_for_function("document.documentElement.dataset.widgetsReady === '1'")
     found: dict[str, list[float]] = {}
     for root in page.locator('.inception-widget[data-widget]:not([data-widget="quiz"], [inert] *)').all():
-        found.setdefault(root.get_attribute("data-widget"), []).extend(
-            page.evaluate(ANSWERS, [root.element_handle(), changes])
-        )
+        if took := page.evaluate(ANSWERS, [root.element_handle(), changes]):
+            found.setdefault(root.get_attribute("data-widget"), []).extend(took)
     return found
 
 
