@@ -181,7 +181,7 @@ def test_every_widget_is_drawn_and_says_its_result(lab, chromium):
     )
     for root in roots.all():
         page.wait_for_function("root => root.innerText.trim().length > 5", arg=root.element_handle())
-    assert page.locator('[role="alert"]:visible').count() == 0 and errors == []
+    assert page.locator('.inception-widget [role="alert"]:visible').count() == 0 and errors == []
     settings = roots.evaluate_all("all => all.filter((root) => 'settings' in root.dataset).length")
     assert settings >= len(EXAMPLES) - len(reference.EXAMPLES)  # a guess, an answer and a quiz have none
     page.close()

@@ -64,7 +64,7 @@ def move_and_wait(settled: str, more: str = "") -> str:
     }}"""
 
 
-def walk(
+def wander(
     draw: Callable[[], dict], rng: random.Random, count: int, step: int
 ) -> tuple[list[dict], list[dict]]:
     """Random settings, each but the first with `step` of its values new; and of each what is to be typed."""
