@@ -75,6 +75,19 @@ def pytest_report_header():
     ]
 
 
+@pytest.fixture
+def style():
+    """The book's figures, as they are drawn on its pages; all are closed afterwards."""
+    import matplotlib.pyplot as plt
+
+    from inception_lib.book import figures
+
+    with plt.rc_context():
+        figures.use_style()
+        yield
+    plt.close("all")
+
+
 @pytest.fixture(scope="session")
 def pages() -> Path:
     """The folder of the built book."""

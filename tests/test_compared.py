@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import pytest
 
 from inception_lib import count, history
 from inception_lib.book import figures, results
 
+pytestmark = pytest.mark.usefixtures("style")
+
 FAMILY = ("googlenet", "bn_inception", "inception_v3", "inception_v4")
-
-
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        figures.use_style()
-        yield
-    plt.close("all")
 
 
 @pytest.mark.parametrize("name", FAMILY)

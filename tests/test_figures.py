@@ -28,13 +28,7 @@ from inception_lib.book.widgets.base import FOLDER
 from inception_lib.evaluation.plan import plan, scheme
 from inception_lib.networks.googlenet import PAPER_WIDTHS, inception_module, naive_module
 
-
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        figures.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("style")
 
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from inception_lib import count, history
 from inception_lib.book import figures
 
-
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        figures.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("style")
 
 
 def test_the_lineage_has_a_bar_for_each_layer_and_squares_as_large_as_the_costs():
