@@ -18,13 +18,15 @@ job, and the records are written anew after each; interrupted, the same command 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
-import subprocess
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +34,13 @@ import tyro
 from experiments.arms import EXPERIMENTS, Scale, names
 from experiments.data import Settings, prepare, trial
 from experiments.found import Found
-from experiments.jobs import Job, one
+from experiments.jobs import Job, device, one
 from experiments.record import write
+from experiments.sharing import multi_process_service
 
 from inception_lib.book import results
 from inception_lib.console import run
-from inception_lib.distributed import choose_device, cores
+from inception_lib.distributed import cores
 from inception_lib.errors import InceptionError
 
 
@@ -50,6 +53,7 @@ def main(
     together: int | None = None,
     seeds: int = Scale().seeds,
     epochs: float = Scale().epochs,
+    batch: int = Scale().batch,
     size: int = Scale().size,
     resize: int = Scale().resize,
     width: float = Scale().width,
@@ -57,7 +61,6 @@ def main(
     only_record: bool = False,
     work: Path = Path("runs/experiments"),
     record: str | None = "experiment_{}",
-    job: str | None = None,
 ) -> int:
     """Train and record.
 
@@ -67,9 +70,10 @@ def main(
         caltech: Caltech-101 by name, or a folder with a folder for each class.
         weights: Trained weights that fine-tuning starts from, by name or file.
         seconds: After these no training is begun, and those that run are stopped, to be resumed.
-        together: Trainings at a time: as many as there are cores, or four on a GPU.
+        together: Trainings at a time, each in a process with one thread: by default one for each core.
         seeds: Of each arm.
         epochs: Of each training, but where an arm has its own.
+        batch: Images of an update, but where an arm has its own.
         size: Pixels a side that the network sees.
         resize: Pixels of the images' shorter side.
         width: Multiplies all channel counts.
@@ -77,7 +81,6 @@ def main(
         only_record: Train nothing, and record what is done.
         work: Folder of what is done.
         record: Names of the records, {} being the experiment's; none to record nothing.
-        job: Do this one alone; how the command calls itself.
     """
     unknown = set(experiments) - set(EXPERIMENTS)
     if unknown:
@@ -93,70 +96,71 @@ def main(
             return _quick(names(experiments), Path(folder), record)
     settings = Settings(scale, data, caltech, weights, work)
     (work / "jobs").mkdir(parents=True, exist_ok=True)
-    if job:
-        one(Job(**json.loads(job)), settings)
-        return 0
     chosen = names(experiments)
     if only_record:
         for name in chosen:
             print(write(name, settings, record or "experiment_{}"), flush=True)
         return 0
-    return _all(chosen, settings, time.monotonic() + seconds, together or _together(), record)
-
-
-def _together() -> int:
-    return 4 if choose_device().type == "cuda" else cores()
+    return _all(chosen, settings, time.monotonic() + seconds, together or cores(), record)
 
 
 def _all(chosen: Sequence[str], settings: Settings, end: float, together: int, record: str | None) -> int:
     """Train all arms of the experiments, in processes; whether all went well, as an exit status."""
     prepare({arm.data for name in chosen for arm in EXPERIMENTS[name].arms}, settings)
-    words = [sys.executable, __file__, "--data", settings.data, "--caltech", settings.caltech]
-    words += ["--weights", settings.weights, "--work", str(settings.work), "--record", "None"]
-    for name in ("seeds", "epochs", "size", "resize", "width"):
-        words += [f"--{name}", str(getattr(settings.scale, name))]
-    environment = os.environ | ({"OMP_NUM_THREADS": "1"} if choose_device().type == "cpu" else {})
-    running: dict[str, tuple[subprocess.Popen, Job]] = {}
+    running: dict[Future[None], Job] = {}
     given_up: set[str] = set()
-    while True:
-        for key, (process, job) in list(running.items()):
-            if process.poll() is not None:
-                del running[key]
+    with _pool(together) as pool:
+        while True:
+            late = time.monotonic() > end
+            busy = {job.key(settings) for job in running.values()} | given_up
+            ready = [] if late or len(running) >= together else _ready(chosen, settings, busy)
+            for job in ready[: together - len(running)]:
+                running[pool.submit(one, job, settings)] = job
+            if late or not running:
+                break
+            left = max(0.0, end - time.monotonic())
+            for future in wait(running, min(left, 3600), FIRST_COMPLETED).done:
+                job = running.pop(future)
                 done = Found(job.experiment, settings).read(job)
-                if process.returncode or done is None:
-                    given_up.add(key)
-                    print(f"{key}: ended with status {process.returncode} and no result", flush=True)
+                if future.exception() or done is None:
+                    given_up.add(job.key(settings))
+                    print(f"{job.key(settings)}: {future.exception() or 'ended with no result'}", flush=True)
                     continue
                 print(f"{time.strftime('%H:%M:%S')} {said(job, done)}", flush=True)
                 if record and not job.chooses:
                     for name in chosen:
                         if job.arm in Found(name, settings).arms():
                             write(name, settings, record)
-        late = time.monotonic() > end
-        ready = [] if late or len(running) >= together else _ready(chosen, settings, running, given_up)
-        if not ready and (late or not running):
-            break
-        for key, next_job in list(ready.items())[: together - len(running)] if ready else ():
-            process = subprocess.Popen([*words, "--job", json.dumps(asdict(next_job))], env=environment)
-            running[key] = process, next_job
-        time.sleep(0.5)
-    for process, _ in running.values():
-        process.terminate()
     return 1 if given_up else 0
 
 
-def _ready(
-    chosen: Sequence[str], settings: Settings, running: dict[str, Any], given_up: set[str]
-) -> dict[str, Job]:
-    """Jobs that may begin, by key: three seeds of all experiments, before any of them gets more."""
+@contextmanager
+def _pool(together: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes with one thread each; those that train at the end are stopped, and save what they have."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    service = multi_process_service() if device().type == "cuda" else nullcontext("")
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with service as said_of_it:
+        if said_of_it:
+            print(said_of_it, flush=True)
+        pool = ProcessPoolExecutor(together, multiprocessing.get_context("spawn"))
+        try:
+            yield pool
+        finally:
+            for process in multiprocessing.active_children():
+                process.terminate()
+            pool.shutdown(cancel_futures=True)
+            signal.signal(signal.SIGTERM, before)
+
+
+def _ready(chosen: Sequence[str], settings: Settings, busy: set[str]) -> list[Job]:
+    """Jobs that may begin and are not `busy`: three seeds of all experiments, before any gets more."""
     jobs = [job for name in chosen for job in Found(name, settings).jobs()]
-    jobs.sort(key=lambda job: not job.chooses and job.seed >= 3)
+    jobs.sort(key=lambda job: 0 if job.chooses else 1 + max(0, job.seed - 2))
     found: dict[str, Job] = {}
     for job in jobs:
-        key = job.key(settings)
-        if key not in running and key not in given_up:
-            found.setdefault(key, job)
-    return found
+        found.setdefault(job.key(settings), job)
+    return [job for key, job in found.items() if key not in busy]
 
 
 def said(job: Job, done: dict[str, Any]) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import time
+from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 
 import experiment
 import intervals
@@ -13,7 +16,7 @@ import pytest
 import torch
 import tyro
 from experiments import exchanges as ex
-from experiments import probes
+from experiments import probes, sharing
 from experiments.arms import EXPERIMENTS, RECIPE, Claim, Scale, Term, arms_by_name, headed, more, plain, shots
 from experiments.data import Settings, opened, trial
 from experiments.found import CHOICE_SEED, Found, next_rates
@@ -278,7 +281,7 @@ def test_a_result_says_what_its_weights_say(found):
     _, val = found.open("imagenette")
     recipe = job.recipe(found.settings)
     probabilities, labels = probes.answers(
-        trained(job, found.settings), probes.batches(val, recipe, torch.device("cpu"))
+        trained(job, found.settings), probes.Batches(val, recipe, torch.device("cpu"))
     )
     kept, kept_labels = found.probabilities("inception", 1)
     assert np.array_equal(kept_labels, labels) and np.allclose(kept, probabilities, atol=1e-5)
@@ -331,8 +334,8 @@ def test_keys_tell_apart_what_differs_and_nothing_else(tmp_path):
 
     assert key() == key("norms") == key(seeds=9) == key(rates=3) == key(choice_epochs=1)
     others = [key(arm="inception"), key(lr=0.04), key(seed=1), key(chooses=True), key(size=128, resize=140)]
-    others += [key(width=0.5), key(epochs=9)]
-    assert len({key(), *others}) == 8
+    others += [key(width=0.5), key(epochs=9), key(batch=64)]
+    assert len({key(), *others}) == 9
 
 
 # ---- probes
@@ -341,25 +344,44 @@ def test_keys_tell_apart_what_differs_and_nothing_else(tmp_path):
 def test_processes_do_the_jobs_that_the_command_waits_for(tmp_path, monkeypatch, capsys):
     done = {"failed": None, "wall": 0.0, "history": [{"loss": 1.0, "val_loss": 1.0, "top1": 0.5}]}
 
-    class Process:
-        returncode = 0
-
-        def __init__(self, words, env):
-            assert tyro.cli(experiment.main, args=words[2:]) == 0
-
-        def poll(self):
-            return 0
+    class Now:
+        def submit(self, function, *given):
+            future = Future()
+            future.set_result(function(*given))
+            return future
 
     def trains(job, settings):
         (settings.work / "jobs" / f"{job.key(settings)}.json").write_text(json.dumps(done))
 
-    monkeypatch.setattr(experiment.subprocess, "Popen", Process)
-    monkeypatch.setattr(experiment.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(experiment, "_pool", lambda together: nullcontext(Now()))
     monkeypatch.setattr(experiment, "prepare", lambda data, settings: None)
     monkeypatch.setattr(experiment, "one", trains)
     words = ["averages", "fine_tuning", "--data", "a", "--record", "None", "--work", str(tmp_path)]
     assert tyro.cli(experiment.main, args=words) == 0
-    assert "no result" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "no result" not in said and "cosine schedule, rate 0.02, seed 3" in said
+
+
+@pytest.mark.slow
+def test_processes_that_still_work_at_the_end_are_stopped():
+    with experiment._pool(2) as pool:
+        assert pool.submit(os.getpid).result() != os.getpid()
+        assert pool.submit(os.getenv, "OMP_NUM_THREADS").result() == "1"
+        late, begun = pool.submit(time.sleep, 600), time.monotonic()
+    assert late.done() and time.monotonic() - begun < 30
+
+
+def test_a_gpu_without_the_service_is_shared_by_turns(monkeypatch, tmp_path):
+    before = dict(os.environ)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with sharing.multi_process_service() as said:
+        assert "take turns" in said
+    control = tmp_path / "nvidia-cuda-mps-control"
+    control.write_text("#!/bin/sh\necho no such device >&2; exit 1\n")
+    control.chmod(0o755)
+    with sharing.multi_process_service() as said:
+        assert "no such device" in said and "CUDA_MPS_PIPE_DIRECTORY" not in os.environ
+    assert dict(os.environ) == before | {"PATH": str(tmp_path)}
 
 
 def test_an_average_watched_is_the_average_trained(settings, tmp_path):
@@ -368,9 +390,10 @@ def test_an_average_watched_is_the_average_trained(settings, tmp_path):
     train_data, val_data = opened("imagenette", settings, chooses=False)
     made = plain(settings.scale).with_classes(3)
     for kind, name in (("polyak", "polyak 0.5"), ("ema", "ema")):
-        recipe = replace(RECIPE, input_size=80, resize=80, lr=0.05, epochs=2, average=kind, average_from=0.5)
+        recipe = replace(RECIPE, input_size=80, resize=80, lr=0.05, epochs=2, average=kind)
+        recipe = replace(recipe, batch=32, average_from=0.5)
         network = build(made, recipe)
-        val = partial(probes.batches, val_data, recipe, torch.device("cpu"))
+        val = probes.Batches(val_data, recipe, torch.device("cpu"))
         watch = probes.WatchAverages(network, recipe, len(train_data), val)
         with told_of_updates([watch]):
             done = train(network, (train_data, val_data), recipe, tmp_path / kind, progress=False)
@@ -384,7 +407,7 @@ def test_heads_are_judged_without_their_dropout(settings):
     network = Network(headed(settings.scale).with_classes(3)).eval()
     _, val = opened("imagenette", settings, chooses=False)
     recipe = replace(RECIPE, input_size=80, resize=80)
-    watch = probes.WatchHeads(network, recipe, 9, lambda: probes.batches(val, recipe, torch.device("cpu")))
+    watch = probes.WatchHeads(network, recipe, 9, probes.Batches(val, recipe, torch.device("cpu")))
     seen = watch.epoch()
     network.train()
     for module in network.modules():
@@ -393,7 +416,7 @@ def test_heads_are_judged_without_their_dropout(settings):
     with torch.no_grad():
         right = [
             [(out.argmax(1) == y).sum().item() for out in network(x)[1:]]
-            for x, y in probes.batches(val, recipe, torch.device("cpu"))
+            for x, y in probes.Batches(val, recipe, torch.device("cpu"))
         ]
     assert list(seen.values()) == pytest.approx((np.sum(right, 0) / len(val)).tolist())
 

@@ -28,6 +28,8 @@ class Scale(NamedTuple):
     resize: int = 128
     width: float = 0.25
     epochs: float = 8
+    batch: int = 32
+    """Images of an update."""
     seeds: int = 4
     choice_epochs: float = 3
     """Epochs of the trainings that choose a learning rate."""
@@ -40,8 +42,9 @@ class Arm:
     """What is trained alike but for the seed.
 
     `rate_of` names the arm of the same experiment whose learning rate it takes; by default it chooses its
-    own, from `lr` on. `start` are the variance, in 1 / fan_in, and the biases of the initial weights where
-    they are not the recipe's. `watch` are names of what is measured while it trains.
+    own, from `lr` on, which is meant for updates of 32 images. `start` are the variance, in 1 / fan_in, and
+    the biases of the initial weights where they are not the recipe's. `watch` are names of what is measured
+    while it trains.
     """
 
     name: str
@@ -93,7 +96,6 @@ class Experiment:
 #: Of all arms; an arm changes it where its experiment is about that.
 RECIPE = Recipe(
     name="experiment",
-    batch=32,
     schedule="cosine",
     nesterov=True,
     initial="he",
@@ -203,7 +205,7 @@ MODULES_EXPERIMENT = Experiment(
 )
 
 #: Fewer images, so that there is something to overfit.
-FEW: dict[str, Any] = {"data": "imagenette:2000", "at": {"epochs": 30, "choice_epochs": 10}}
+FEW: dict[str, Any] = {"data": "imagenette:2000", "at": {"epochs": 30, "choice_epochs": 10, "batch": 32}}
 POOLING_EXPERIMENT = Experiment(
     about="Global average pooling and a fully connected layer on the same 7x7 map, with dropout and without",
     arms=(
@@ -307,7 +309,7 @@ def shots(n: int) -> tuple[Arm, ...]:
     """Fine-tuning and from scratch, with so many images of each class of Caltech-101 to train on."""
     data = f"caltech101:{n}"
     epochs = {5: 20, 10: 12, 20: 8, 30: 6}[n]
-    at = {"epochs": epochs, "choice_epochs": epochs / 2, "seeds": 3}
+    at = {"epochs": epochs, "choice_epochs": epochs / 2, "batch": 32, "seeds": 3}
     small = {"augment": "bvlc"}
     tuned = {"normalize": "weights", "classifier_lr": 10, "bias_lr": 2, "weight_decay": 5e-4, "clip": None}
     return (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from experiments.arms import Arm, Scale
 from inception_lib.data.datasets import NAMES, Arrays, Data, Split, caltech_split, class_pictures, open_data
 from inception_lib.data.images import BVLC_PREPROCESS
 from inception_lib.data.splits import held_out
+from inception_lib.distributed import cores
 from inception_lib.errors import DataError
 from inception_lib.files import replacing
 from inception_lib.networks.googlenet import googlenet
@@ -120,13 +122,17 @@ def _decoded(name: str, split: Split, settings: Settings) -> Data:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         images = np.empty((len(data), size, size, 3), np.uint8)
-        for i in tqdm(
-            range(len(data)), f"decoding {name}, {split}", unit=" images", leave=False, disable=None
-        ):
+
+        def decode(i: int) -> None:
             picture = data.picture(i)
             if picture.size != (size, size):
                 picture = picture.resize((size, size), Image.Resampling.BICUBIC)
             images[i] = np.asarray(picture)
+
+        told = f"decoding {name}, {split}"
+        with ThreadPoolExecutor(cores()) as pool:
+            done = pool.map(decode, range(len(data)))
+            list(tqdm(done, told, len(data), unit=" images", leave=False, disable=None))
         with replacing(path) as new, new.open("wb") as file:
             np.save(file, images)
     return Data(name, data.classes, data.labels, Arrays(np.load(path, mmap_mode="r")))

@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from experiments.arms import EXPERIMENTS, RECIPE, Arm, arms_by_name
+from experiments.arms import EXPERIMENTS, RECIPE, Arm, Scale, arms_by_name
 from experiments.data import Settings, opened
 from experiments.jobs import Job, trained
-from experiments.probes import batches
+from experiments.probes import Batches
 from inception_lib.data.datasets import Data
 from inception_lib.files import replacing
 from inception_lib.training.recipes import Recipe
 
 CHOICE_SEED = 1000  #: of the trainings that choose a rate; no result has it
 LEAST_RATE, MOST_RATE = 0.0005, 1.0
+#: What was read; a job that is done does not change.
+_READ: dict[Path, dict[str, Any]] = {}
 
 
 def next_rates(tried: dict[float, float], first: float, most: int) -> list[float]:
@@ -55,12 +58,18 @@ class Found:
 
     def read(self, job: Job) -> dict[str, Any] | None:
         path = self.settings.work / "jobs" / f"{job.key(self.settings)}.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        if path not in _READ and path.exists():
+            _READ[path] = json.loads(path.read_text(encoding="utf-8"))
+        return _READ.get(path)
+
+    def first(self, arm: Arm) -> float:
+        """The learning rate that an arm tries first, in proportion to its batch."""
+        return arm.lr * self.settings.of(arm).batch / Scale().batch
 
     def tried(self, arm: Arm) -> dict[float, float]:
         """The loss of each rate that an arm has tried."""
         found: dict[float, float] = {}
-        while wanted := next_rates(found, arm.lr, self.scale.rates):
+        while wanted := next_rates(found, self.first(arm), self.scale.rates):
             before = len(found)
             for rate in wanted:
                 done = self.read(Job(self.name, arm.name, rate, CHOICE_SEED, True))
@@ -80,7 +89,9 @@ class Found:
         arm = arms_by_name(self.experiment)[arm.rate_of] if arm.rate_of else arm
         tried = self.tried(arm)
         return (
-            None if next_rates(tried, arm.lr, self.scale.rates) else min(tried, key=lambda rate: tried[rate])
+            None
+            if next_rates(tried, self.first(arm), self.scale.rates)
+            else min(tried, key=lambda rate: tried[rate])
         )
 
     def numbers(self, arm: Arm) -> range:
@@ -94,7 +105,7 @@ class Found:
         for arm in self.experiment.arms:
             if arm.rate_of is None:
                 tried = self.tried(arm)
-                wanted = next_rates(tried, arm.lr, self.scale.rates)
+                wanted = next_rates(tried, self.first(arm), self.scale.rates)
                 yield from (
                     Job(self.name, arm.name, rate, CHOICE_SEED, True) for rate in wanted if rate not in tried
                 )
@@ -161,8 +172,8 @@ class Found:
             train_data, val_data = self.open(job.made.data)
             found = measure(
                 network,
-                batches(train_data, recipe, device, network),
-                batches(val_data, recipe, device, network),
+                Batches(train_data, recipe, device, network),
+                Batches(val_data, recipe, device, network),
             )
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as new:

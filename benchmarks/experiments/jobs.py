@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 
 from experiments.arms import EXPERIMENTS, RECIPE, Arm, arms_by_name
 from experiments.data import Settings, opened
-from experiments.probes import WATCHERS, accuracy, answers, batches, start
+from experiments.probes import WATCHERS, Batches, accuracy, answers, start
 from inception_lib.architecture import Architecture
 from inception_lib.book import results
 from inception_lib.counting import count
@@ -33,6 +33,9 @@ from inception_lib.training.step import build
 from inception_lib.training.train import train
 
 GAP_IMAGES = 3000  #: training images, as validation sees them, on which the gap is measured
+
+
+device = cache(choose_device)  #: on which all is trained
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ class Job:
         scale, arm = settings.of(self.made), self.made
         epochs = scale.choice_epochs if self.chooses else scale.epochs
         common: dict[str, Any] = {"input_size": scale.size, "resize": scale.resize, "lr": self.lr}
-        common |= {"epochs": epochs, "warmup": min(1.0, epochs / 8), "seed": self.seed}
-        if choose_device().type == "cuda":
+        common |= {"epochs": epochs, "warmup": min(1.0, epochs / 8), "seed": self.seed, "batch": scale.batch}
+        if device().type == "cuda":
             common["keep"] = "device"
         return replace(RECIPE, **common, **arm.changes)
 
@@ -107,15 +110,14 @@ def told_of_updates(watchers: Sequence[Any]) -> Iterator[None]:
 
 def one(job: Job, settings: Settings) -> None:
     """Train, and write what came of it."""
-    device = choose_device()
-    tune_process(device)
+    tune_process(device())
+    torch.backends.cudnn.benchmark = False  # trials would take longer than they save in so short a training
     key, arm, recipe = job.key(settings), job.made, job.recipe(settings)
     train_data, val_data = opened(arm.data, settings, chooses=job.chooses)
     network = network_of(job, settings, train_data.classes)
+    seen = Batches(val_data, recipe, device(), network)
     watchers = {
-        name: WATCHERS[name](
-            network, recipe, len(train_data), lambda: batches(val_data, recipe, device, network)
-        )
+        name: WATCHERS[name](network, recipe, len(train_data), seen)
         for name in (() if job.chooses else arm.watch)
     }
     going = settings.work / "going" / key
@@ -160,31 +162,35 @@ def one(job: Job, settings: Settings) -> None:
         "wall": round(time.monotonic() - begun, 1),
         "commit": results.commit(),
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "device": device_name(device),
+        "device": device_name(device()),
         "images": pictures,
     }
     if not failed and not job.chooses:
-        finish(found, network, (train_data, val_data), recipe, device, settings.work / "jobs" / key)
+        finish(
+            found,
+            network,
+            (Batches(spaced(train_data), recipe, device(), network), seen),
+            settings.work / "jobs" / key,
+        )
     with replacing(settings.work / "jobs" / f"{key}.json") as new:
         new.write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
     shutil.rmtree(going, ignore_errors=True)
     watched_path.unlink(missing_ok=True)
+    if device().type == "cuda":
+        torch.cuda.empty_cache()  # the next job of this process, and its neighbors, are of other sizes
 
 
-def finish(
-    found: dict[str, Any],
-    network: Network,
-    data: tuple[Data, Data],
-    recipe: Recipe,
-    device: torch.device,
-    path: Path,
-) -> None:
+def spaced(data: Data) -> Data:
+    """`GAP_IMAGES` of a split, evenly spaced."""
+    return data.subset(np.linspace(0, len(data) - 1, min(GAP_IMAGES, len(data))).astype(int))
+
+
+def finish(found: dict[str, Any], network: Network, seen: tuple[Batches, Batches], path: Path) -> None:
     """Accuracy on validation and on training images as validation sees them; answers and weights are kept."""
-    train_data, val_data = data
-    few = train_data.subset(np.linspace(0, len(train_data) - 1, min(GAP_IMAGES, len(train_data))).astype(int))
-    probabilities, labels = answers(network, batches(val_data, recipe, device, network))
+    train, val = seen
+    probabilities, labels = answers(network, val)
     found["top1"] = round(accuracy(probabilities, labels), 5)
-    found["train_top1"] = round(accuracy(*answers(network, batches(few, recipe, device, network))), 5)
+    found["train_top1"] = round(accuracy(*answers(network, train)), 5)
     found["gap"] = round(found["train_top1"] - found["top1"], 5)
     if found["history"] and "averages" in found["history"][-1]:
         found["averages"] = found["history"][-1]["averages"]

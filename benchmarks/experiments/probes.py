@@ -7,8 +7,9 @@ experiment at its end, and give what is recorded of it and sentences for the fin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -43,19 +44,30 @@ DEPTHS = (
 # ---- answers of a network
 
 
-def batches(data: Data, recipe: Recipe, device: torch.device, network: nn.Module | None = None) -> Any:
-    """What validation sees, as pairs of the network's input and labels, on the device.
+class Batches:
+    """What validation sees, as pairs of the network's input and labels, on the device; as often as wanted.
 
     A network that was loaded from a file has its own pre-processing.
     """
-    info = getattr(network, "info", None)
-    if info is not None:
-        recipe = recipe.after(info.preprocess)
-    preprocess = recipe.preprocess(info.preprocess if info is not None else None)
-    reads = replace(recipe, keep="none", workers=0)
-    for batch in Loader(None, data, reads, preprocess=preprocess).validation():
-        pictures = preprocess.batch(batch.pictures.to(device))
-        yield pictures.contiguous(memory_format=torch.channels_last), batch.labels
+
+    def __init__(
+        self, data: Data, recipe: Recipe, device: torch.device, network: nn.Module | None = None
+    ) -> None:
+        info = getattr(network, "info", None)
+        if info is not None:
+            recipe = recipe.after(info.preprocess)
+        self.preprocess = recipe.preprocess(info.preprocess if info is not None else None)
+        self.data, self.reads, self.device = data, replace(recipe, keep="none", workers=0), device
+
+    @cached_property
+    def pictures(self) -> list[tuple[Tensor, Tensor]]:
+        """In bytes, and labels."""
+        loader = Loader(None, self.data, self.reads, preprocess=self.preprocess)
+        return [(batch.pictures.to(self.device), batch.labels) for batch in loader.validation()]
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for pictures, labels in self.pictures:
+            yield self.preprocess.batch(pictures).contiguous(memory_format=torch.channels_last), labels
 
 
 @torch.inference_mode()
@@ -89,7 +101,7 @@ class WatchAverages:
 
     lasts = False
 
-    def __init__(self, network: Network, recipe: Recipe, images: int, val: Callable[[], Any]) -> None:
+    def __init__(self, network: Network, recipe: Recipe, images: int, val: Iterable) -> None:
         self.network, self.val, self.updates = network, val, 0
         self.last = recipe.epochs * updates_per_epoch(images, recipe.batch)
         self.averages: dict[str, Average] = {}
@@ -105,7 +117,7 @@ class WatchAverages:
 
     def epoch(self) -> dict[str, float]:
         whole = {"raw": self.network} | {name: a.network for name, a in self.averages.items()}
-        return {name: accuracy(*answers(network, self.val())) for name, network in whole.items()}
+        return {name: accuracy(*answers(network, self.val)) for name, network in whole.items()}
 
 
 class WatchHeads:
@@ -113,7 +125,7 @@ class WatchHeads:
 
     lasts = True
 
-    def __init__(self, network: Network, recipe: Recipe, images: int, val: Callable[[], Any]) -> None:
+    def __init__(self, network: Network, recipe: Recipe, images: int, val: Iterable) -> None:
         self.network, self.val = network, val
 
     def update(self) -> None:
@@ -124,7 +136,7 @@ class WatchHeads:
         self.network.eval()
         heads = self.network.architecture.heads
         right, images = dict.fromkeys((head.name for head in heads), 0), 0
-        for x, labels in self.val():
+        for x, labels in self.val:
             maps = self.network.features(x, [head.after for head in heads])
             for head in heads:
                 logits = getattr(self.network, head.name)(maps[head.after]).flatten(1)
@@ -264,7 +276,9 @@ def of_start(found: Found) -> tuple[dict[str, Any], list[str]]:
             network = Network(arm.network(found.scale).with_classes(len(train.classes)))
             start(network, *arm.start, seed)
             each.append(
-                magnitudes(network, next(batches(few, found.recipe(batch=len(few)), torch.device("cpu"))))
+                magnitudes(
+                    network, next(iter(Batches(few, found.recipe(batch=len(few)), torch.device("cpu"))))
+                )
             )
         for depth in DEPTHS:
             row: dict[str, Any] = {"arm": arm.name, "layer": depth}

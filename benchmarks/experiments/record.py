@@ -20,6 +20,9 @@ INTERVALS = (
     "at once (Bonferroni), by which the verdicts are given"
 )
 
+#: Of a recipe, what an arm and the scale decide.
+RATHER_OF_SCALE = ("lr", "epochs", "batch", "warmup", "seed")
+
 
 def metric(run: dict[str, Any], path: str) -> float:
     """A number of a run, by its path."""
@@ -73,7 +76,7 @@ def outcome_of(found: Found) -> dict[str, Any]:
     spent = [*runs, *(done for arm in experiment.arms for done in found.choices(arm))]
     return {
         "scale": scale._asdict(),
-        "recipe": {k: v for k, v in RECIPE.to_dict().items() if k not in ("lr", "epochs", "warmup", "seed")},
+        "recipe": {k: v for k, v in RECIPE.to_dict().items() if k not in RATHER_OF_SCALE},
         "own": {
             a.name: {"changes": dict(a.changes), "at": dict(a.at), "data": a.data} for a in experiment.arms
         },
@@ -103,11 +106,12 @@ def finding(found: Found, rows: Sequence[dict], claims: Sequence[dict], said: Se
     data = " and ".join(sorted({named(arm.data) for arm in arms}))
     wide = found.experiment.wide.format(width=scale.width)
     epochs = " or ".join(f"{e:g}" for e in sorted({s.epochs for s in own}))
+    batches = " or ".join(str(b) for b in sorted({s.batch for s in own}))
     done = [row for row in rows if "top1" in row]
     missing = [row["arm"] for row in rows if "top1" not in row]
     sentences = [
-        f"{data}, {scale.size}x{scale.size} pixels, {wide}, {epochs} epochs, a learning "
-        f"rate chosen for each arm on images that no result uses. Top-1 on validation, mean over "
+        f"{data}, {scale.size}x{scale.size} pixels, {wide}, {epochs} epochs, updates of {batches} images, a "
+        f"learning rate chosen for each arm on images that no result uses. Top-1 on validation, mean over "
         f"seeds: "
         + ", ".join(f"{row['arm']} {row['top1']['mean']:.1%} ({row['seeds']})" for row in done)
         + "."
@@ -153,7 +157,7 @@ def command(name: str, settings: Settings) -> str:
     """What repeats an experiment."""
     words = ["python benchmarks/experiment.py", name]
     given = {f: getattr(settings, f) for f in ("data", "caltech", "weights")}
-    given |= {f: getattr(settings.scale, f) for f in ("seeds", "epochs", "size", "resize", "width")}
+    given |= {f: getattr(settings.scale, f) for f in ("seeds", "epochs", "batch", "size", "resize", "width")}
     default = Settings(Scale(), "imagenette", "caltech101", "bvlc", Path())
     usual = {**asdict(default), **default.scale._asdict()}
     words += [f"--{f} {Path(str(v)).name}" for f, v in given.items() if v != usual[f]]

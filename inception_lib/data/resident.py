@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from inception_lib.data.augmentation import CHANGES, Draw, columns_first
-from inception_lib.data.datasets import Data
+from inception_lib.data.datasets import Arrays, Data
 from inception_lib.data.images import Preprocess
 from inception_lib.distributed import cores
 from inception_lib.errors import DataError
@@ -71,20 +71,23 @@ class Resident:
                 return np.array(picture if frames is None else frames.frame(picture))
             return np.zeros((1, 1, 3) if frames is None else (frames.crop, frames.crop, 3), np.uint8)
 
-        with ThreadPoolExecutor(cores()) as pool:
-            shown = tqdm(
-                pool.map(read, range(len(data))),
-                f"decoding {data.name}",
-                len(data),
-                unit=" images",
-                leave=False,
-                disable=None,
-            )
-            arrays = list(shown)
+        arrays = _decoded(data) if frames is None else None
+        if arrays is None:
+            with ThreadPoolExecutor(cores()) as pool:
+                shown = tqdm(
+                    pool.map(read, range(len(data))),
+                    f"decoding {data.name}",
+                    len(data),
+                    unit=" images",
+                    leave=False,
+                    disable=None,
+                )
+                arrays = list(shown)
         self.sizes = np.array([a.shape[1::-1] for a in arrays], np.int32).reshape(-1, 2)
         try:
-            flat = torch.from_numpy(np.concatenate([a.reshape(-1, 3) for a in arrays]))
-            self.pixels = flat.to(device)
+            whole = isinstance(arrays, np.ndarray)
+            flat = torch.from_numpy(arrays if whole else np.concatenate([a.reshape(-1, 3) for a in arrays]))
+            self.pixels = flat.to(device).view(-1, 3)
             self._sizes = torch.from_numpy(self.sizes.astype(np.int64)).to(device)
             self.starts = self._sizes.prod(1).cumsum(0) - self._sizes.prod(1)
         except (torch.OutOfMemoryError, MemoryError):
@@ -141,6 +144,14 @@ class Resident:
         y = torch.arange(height, device=index.device).minimum(sides[:, 1:] - 1)
         rows = self.starts[index, None] + y * sides[:, :1]
         return self.pixels[rows[:, :, None] + x[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _decoded(data: Data) -> np.ndarray | None:
+    """The images (n, height, width, 3) of a split that is in memory."""
+    if not isinstance(data.source, Arrays):
+        return None
+    images = data.source.images if data.chosen is None else data.source.images[data.chosen]
+    return np.require(images, requirements="W")  # torch takes no others
 
 
 def _nearest(draws: np.ndarray, size: int) -> np.ndarray:
