@@ -113,30 +113,48 @@ class Resident:
         Returns:
             (n, size, size, 3) in uint8, on the device.
         """
-        device = self.pixels.device
-        kinds = [Image.Resampling(int(n)) for n in draws[:, _FILTER].unique()]
+        boxes = draws[:, 1:5]
         changed = bool((draws[:, _CHANGES] >= 0).any())
+        if torch.equal(boxes[:, 2:] - boxes[:, :2], draws[:, 5:7]) and torch.equal(boxes, boxes.round()):
+            made = self._cut(draws, size)  # nothing is resized
+            draws = self._sent(draws.float() if made.device.type == "mps" else draws)
+        else:
+            made, draws = self._resized(draws, size)
+        if changed:
+            made = made.float()
+            for number, factor in zip(draws[:, _CHANGES].T, draws[:, _FACTORS].T, strict=True):
+                made = _changed(made, number, factor)
+        made = torch.where(draws[:, -1].bool().view(-1, 1, 1, 1), made.flip(3), made)
+        return made.byte().permute(0, 2, 3, 1)
+
+    def _sent(self, tensor: Tensor) -> Tensor:
+        """On the device, where it is wanted at some time."""
+        pinned = tensor.pin_memory() if self.pixels.device.type == "cuda" else tensor
+        return pinned.to(self.pixels.device, non_blocking=True)
+
+    def _cut(self, draws: Tensor, size: int) -> Tensor:
+        """Parts of images, (n, 3, size, size) in uint8."""
+        index, corners = self._sent(draws[:, 0].long()), self._sent((draws[:, 1:3] + draws[:, 8:10]).long())
+        along = torch.arange(size, device=index.device)
+        x, y = corners[:, :1] + along, corners[:, 1:] + along
+        rows = self.starts[index, None] + y * self._sizes[index, :1]
+        return self.pixels[rows[:, :, None] + x[:, None, :]].permute(0, 3, 1, 2)
+
+    def _resized(self, draws: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """Parts of resized images, (n, 3, size, size) in float32, and the draws, on the device."""
+        kinds = [Image.Resampling(int(n)) for n in draws[:, _FILTER].unique()]
         shown = self.sizes[draws[:, 0].long().numpy()]
         largest = shown.max(0)
         down = columns_first(*shown.T, *draws[:, 5:7].numpy().T)
-        near = torch.from_numpy(_nearest(draws.numpy(), size))  # (2, n, size)
-        if device.type == "cuda":
-            draws, near = draws.pin_memory(), near.pin_memory()
-        index = draws[:, 0].long().to(device, non_blocking=True)
-        if device.type == "mps":  # has no float64
-            draws = draws.float()
-        draws, near = draws.to(device, non_blocking=True), near.to(device, non_blocking=True)
+        near = self._sent(torch.from_numpy(_nearest(draws.numpy(), size)))  # (2, n, size)
+        index = self._sent(draws[:, 0].long())
+        draws = self._sent(draws.float() if self.pixels.device.type == "mps" else draws)  # without float64
         sides = self._sizes[index]
         source = self._images(index, sides, *(int(n) for n in largest)).to(draws.dtype)
         rows, columns = (
             _matrices(draws, axis, kinds, near[axis], sides[:, axis], int(largest[axis])) for axis in (0, 1)
         )
-        made = _resized(source, rows[:, None].mT, columns[:, None], down).float()
-        if changed:
-            for number, factor in zip(draws[:, _CHANGES].T, draws[:, _FACTORS].T, strict=True):
-                made = _changed(made, number, factor)
-        made = torch.where(draws[:, -1].bool().view(-1, 1, 1, 1), made.flip(3), made)
-        return made.byte().permute(0, 2, 3, 1)
+        return _resized(source, rows[:, None].mT, columns[:, None], down).float(), draws
 
     def _images(self, index: Tensor, sides: Tensor, width: int, height: int) -> Tensor:
         """Images (n, 3, height, width) in uint8; beyond an image's own size are pixels of no meaning."""
