@@ -89,7 +89,7 @@ def main(
         )
     if record:
         results.check_name(record.format("name"))
-    scale = Scale(size=size, resize=resize, width=width, epochs=float(epochs), seeds=seeds)
+    scale = Scale(size=size, resize=resize, width=width, epochs=float(epochs), batch=batch, seeds=seeds)
     scale = scale._replace(choice_epochs=epochs * 3 / 8)
     if quick:
         with tempfile.TemporaryDirectory() as folder:

@@ -113,7 +113,7 @@ def timed(data: list[str], compiled: bool, small: bool, where: str) -> list[Part
 #: Experiments that need nothing but Imagenette.
 EXPERIMENTS = ("heads", "norms", "modules", "pooling", "start", "averages", "ensemble")
 #: Their scale on a GPU, where larger updates cost no more time than small ones.
-SCALE = ["--epochs", "12", "--batch", "128", "--seeds", "8"]
+SCALE = ["--batch", "128", "--seeds", "8"]
 RECORDS = 90  #: seconds that their records take, which measure on what was trained
 
 

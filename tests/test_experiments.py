@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import time
 from concurrent.futures import Future
 from contextlib import nullcontext
@@ -359,7 +360,23 @@ def test_processes_do_the_jobs_that_the_command_waits_for(tmp_path, monkeypatch,
     words = ["averages", "fine_tuning", "--data", "a", "--record", "None", "--work", str(tmp_path)]
     assert tyro.cli(experiment.main, args=words) == 0
     said = capsys.readouterr().out
-    assert "no result" not in said and "cosine schedule, rate 0.02, seed 3" in said
+    assert "no result" not in said and "cosine schedule, rate 0.01, seed 3" in said
+
+
+def test_the_scale_is_as_the_command_has_it(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(experiment, "_all", lambda chosen, settings, *_: seen.append(settings) or 0)
+    given = {"seeds": 5, "epochs": 16, "batch": 64, "size": 96, "resize": 100, "width": 0.5}
+    words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+    assert tyro.cli(experiment.main, args=["heads", "--work", str(tmp_path), *words]) == 0
+    assert seen[0].scale == Scale(**given, choice_epochs=6)
+    recipe = Job("heads", "inception", 0.02, 0, False).recipe(seen[0])
+    assert (recipe.batch, recipe.epochs, recipe.input_size, recipe.resize) == (64, 16, 96, 100)
+
+
+def test_a_job_is_sent_to_another_process(tmp_path):
+    job = Job("heads", "lower head", 0.02, 0, False)
+    assert job.made.name == "lower head" and pickle.loads(pickle.dumps(job)) == job
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ class Arm:
     network: Callable[[Scale], Architecture | NetworkOptions]
     changes: Mapping[str, Any] = field(default_factory=dict)
     data: str = "imagenette"
-    lr: float = 0.02
+    lr: float = 0.01
     rate_of: str | None = None
     start: tuple[float, float] | None = None
     watch: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,11 @@ from inception_lib.training.train import train
 GAP_IMAGES = 3000  #: training images, as validation sees them, on which the gap is measured
 
 
+@cache
+def _arms(experiment: str) -> dict[str, Arm]:
+    return arms_by_name(EXPERIMENTS[experiment])
+
+
 device = cache(choose_device)  #: on which all is trained
 
 
@@ -48,10 +53,10 @@ class Job:
     seed: int
     chooses: bool
 
-    @cached_property
+    @property
     def made(self) -> Arm:
         """The arm."""
-        return arms_by_name(EXPERIMENTS[self.experiment])[self.arm]
+        return _arms(self.experiment)[self.arm]
 
     def recipe(self, settings: Settings) -> Recipe:
         """How it is trained."""
