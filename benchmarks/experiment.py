@@ -5,9 +5,9 @@
     python benchmarks/experiment.py --quick                                      all of it, in small
 
 For each arm a learning rate is chosen first: trainings with fewer epochs, a seed of their own and nine
-tenths of the training images, judged by the loss on the last tenth; from two rates on, the better one is
-doubled or halved until that makes it worse. With the chosen rate the arm is trained from each seed on all
-training images, and judged on the validation images, which have chosen nothing. Claims are decided by
+tenths of the training images, judged by the loss on the last tenth; rates are doubled and halved until the
+best one has a worse one above it and two below. With the chosen rate the arm is trained from each seed on
+all training images, and judged on the validation images, which have chosen nothing. Claims are decided by
 differences that are paired by seed, in two-sided intervals that hold at 95 % for all claims of an
 experiment at once.
 

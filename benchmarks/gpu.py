@@ -111,9 +111,7 @@ def timed(data: list[str], compiled: bool, small: bool, where: str) -> list[Part
 
 
 #: Experiments that need nothing but Imagenette.
-EXPERIMENTS = ("heads", "norms", "modules", "pooling", "start", "averages", "ensemble")
-#: Their scale on a GPU, where larger updates cost no more time than small ones.
-SCALE = ["--batch", "128", "--seeds", "8"]
+EXPERIMENTS = ("heads", "heads_long", "norms", "modules", "pooling", "start", "averages", "ensemble")
 RECORDS = 90  #: seconds that their records take, which measure on what was trained
 
 
@@ -124,7 +122,7 @@ def training(data: str, leaves: float, together: int, small: bool, where: str) -
         return [
             Part("experiments", ["benchmarks/experiment.py", EXPERIMENTS[0], "--quick", *record], 120, leaves)
         ]
-    words = ["benchmarks/experiment.py", *EXPERIMENTS, "--data", data, *SCALE]
+    words = ["benchmarks/experiment.py", *EXPERIMENTS, "--data", data, "--seeds", "8"]
     trains = [*words, "--record", "None", "--together", str(together), "--seconds", "LEFT"]
     return [
         Part("experiments", trains, 600, leaves + RECORDS),

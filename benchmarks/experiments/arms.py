@@ -6,7 +6,7 @@ Each claim was written down before its runs were made, and is answered in any ca
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from experiments import exchanges as ex
@@ -27,11 +27,11 @@ class Scale(NamedTuple):
     """Height and width of the input, in pixels: at 112 the maps of stage 4 are 7x7."""
     resize: int = 128
     width: float = 0.25
-    epochs: float = 8
-    batch: int = 32
+    epochs: float = 8.0
+    batch: int = 128
     """Images of an update."""
-    seeds: int = 4
-    choice_epochs: float = 3
+    seeds: int = 3
+    choice_epochs: float = 3.0
     """Epochs of the trainings that choose a learning rate."""
     rates: int = 8
     """Learning rates that an arm tries, at most."""
@@ -120,6 +120,9 @@ def large_map(scale: Scale) -> Architecture:
     return ex.without_layer(plain(scale), "pool4")
 
 
+#: For what shall be trained further: six times as many updates.
+LONG: dict[str, Any] = {"at": {"epochs": 12.0, "choice_epochs": 4.5, "batch": 32}}
+
 BASE = Arm("inception", plain)
 BOTH = Arm("both heads", headed, watch=("heads",))
 
@@ -141,6 +144,16 @@ HEADS_EXPERIMENT = Experiment(
         more("Heads whose losses weigh 0 raise top-1 (a control)", "weight 0", "inception"),
         more("Weight 0.3 is better than 0.1", "both heads", "weight 0.1"),
         more("Weight 0.3 is better than 1", "both heads", "weight 1"),
+        more("Both heads lower the gap between training and validation", "inception", "both heads", "gap"),
+    ),
+    also=probes.of_heads,
+)
+
+LONG_HEADS_EXPERIMENT = Experiment(
+    about="Auxiliary heads: none and both, trained for six times as many updates",
+    arms=(replace(BASE, **LONG), replace(BOTH, **LONG)),
+    claims=(
+        more("Both heads at weight 0.3 raise top-1", "both heads", "inception"),
         more("Both heads lower the gap between training and validation", "inception", "both heads", "gap"),
     ),
     also=probes.of_heads,
@@ -178,27 +191,40 @@ NORMS_EXPERIMENT = Experiment(
     ),
 )
 
+
+def normed(name: str, network: Callable[[Scale], Architecture]) -> Arm:
+    """An arm with batch normalization, so that networks of any depth get going."""
+    return Arm(f"{name} (BN)", lambda scale: ex.batch_norm(network(scale)))
+
+
 MODULES_EXPERIMENT = Experiment(
-    about="Modules of equal MACs: Inception, naive, one 3x3, with short paths and without, less a branch",
+    about="Modules of equal MACs, with batch normalization: Inception, naive, one 3x3, with short paths and "
+    "without, less a branch",
     arms=(
-        BASE,
-        Arm("naive", lambda s: ex.naive(plain(s), s.width)),
-        Arm("no short paths", lambda s: ex.without_short_paths(plain(s), s.width)),
-        Arm("3x3", lambda s: ex.single(plain(s), short_path=False)),
-        Arm("3x3, short path", lambda s: ex.single(plain(s), short_path=True)),
+        normed("inception", plain),
+        normed("naive", lambda s: ex.naive(plain(s), s.width)),
+        normed("no short paths", lambda s: ex.without_short_paths(plain(s), s.width)),
+        normed("3x3", lambda s: ex.single(plain(s), short_path=False)),
+        normed("3x3, short path", lambda s: ex.single(plain(s), short_path=True)),
         *(
-            Arm(f"without {name}", lambda s, name=name: ex.without_branch(plain(s), s.width, name))
+            normed(f"without {name}", lambda s, name=name: ex.without_branch(plain(s), s.width, name))
             for name in BRANCHES
         ),
     ),
     claims=(
-        more("The Inception module is better than one 3x3", "inception", "3x3"),
-        more("So it is where both have a short path", "inception", "3x3, short path"),
-        more("So it is where neither has one", "no short paths", "3x3"),
-        more("A short path beside one 3x3 raises top-1", "3x3, short path", "3x3"),
-        more("Reductions raise top-1: Inception is better than naive modules", "inception", "naive"),
+        more("The Inception module is better than one 3x3", "inception (BN)", "3x3 (BN)"),
+        more("So it is where both have a short path", "inception (BN)", "3x3, short path (BN)"),
+        more("So it is where neither has one", "no short paths (BN)", "3x3 (BN)"),
+        more("A short path beside one 3x3 raises top-1", "3x3, short path (BN)", "3x3 (BN)"),
+        more(
+            "Reductions raise top-1: Inception is better than naive modules", "inception (BN)", "naive (BN)"
+        ),
         *(
-            more(f"A module is better with its {name} branch than without", "inception", f"without {name}")
+            more(
+                f"A module is better with its {name} branch than without",
+                "inception (BN)",
+                f"without {name} (BN)",
+            )
             for name in BRANCHES
         ),
     ),
@@ -245,7 +271,7 @@ POOLING_EXPERIMENT = Experiment(
 
 def started(name: str, variance: float, bias: float) -> Arm:
     """An arm of the experiment on initial weights."""
-    return Arm(name, headed, start=(variance, bias))
+    return Arm(name, headed, start=(variance, bias), **LONG)
 
 
 START_EXPERIMENT = Experiment(
@@ -270,8 +296,8 @@ STEP = {"schedule": "step"}
 AVERAGES_EXPERIMENT = Experiment(
     about="Averages of the weights: Polyak's from half or from nine tenths on, and a moving one",
     arms=(
-        Arm("step schedule", plain, changes=STEP, watch=("averages",)),
-        Arm("cosine schedule", plain, watch=("averages",)),
+        Arm("step schedule", plain, changes=STEP, watch=("averages",), **LONG),
+        Arm("cosine schedule", plain, watch=("averages",), **LONG),
     ),
     claims=(
         *(
@@ -297,8 +323,8 @@ AVERAGES_EXPERIMENT = Experiment(
 ENSEMBLE_EXPERIMENT = Experiment(
     about="Seven networks from the same initial weights, and seven from different ones",
     arms=(
-        Arm("inception", plain, seeds=7),
-        Arm("same start", plain, changes={"init_seed": 0}, rate_of="inception", seeds=7),
+        Arm("inception", plain, seeds=7, **LONG),
+        Arm("same start", plain, changes={"init_seed": 0}, rate_of="inception", seeds=7, **LONG),
     ),
     claims=(),
     also=probes.of_ensembles,
@@ -359,6 +385,7 @@ FINE_TUNING_EXPERIMENT = Experiment(
 #: By name, those first whose answers are wanted most.
 EXPERIMENTS: dict[str, Experiment] = {
     "heads": HEADS_EXPERIMENT,
+    "heads_long": LONG_HEADS_EXPERIMENT,
     "norms": NORMS_EXPERIMENT,
     "modules": MODULES_EXPERIMENT,
     "pooling": POOLING_EXPERIMENT,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from experiments.arms import EXPERIMENTS, RECIPE, Arm, Scale, arms_by_name
+from experiments.arms import EXPERIMENTS, RECIPE, Arm, arms_by_name
 from experiments.data import Settings, opened
 from experiments.jobs import Job, trained
 from experiments.probes import Batches
@@ -26,7 +26,10 @@ _READ: dict[Path, dict[str, Any]] = {}
 
 
 def next_rates(tried: dict[float, float], first: float, most: int) -> list[float]:
-    """The rates to try next, or none when the best one has a worse one on either side.
+    """The rates to try next, or none when the best one has a worse one above it and two below.
+
+    Two, since among rates that are too high the losses are much alike, and chance makes one the best of its
+    neighbors.
 
     Args:
         tried: the loss of each rate; infinite where the training failed.
@@ -38,15 +41,8 @@ def next_rates(tried: dict[float, float], first: float, most: int) -> list[float
     if len(tried) >= most:
         return []
     best = min(tried, key=lambda rate: tried[rate])
-    if tried[best] == np.inf:
-        more = min(tried) / 2
-    elif best == max(tried):
-        more = 2 * best
-    elif best == min(tried):
-        more = best / 2
-    else:
-        return []
-    return [more] if LEAST_RATE <= more <= MOST_RATE else []
+    wanted = [min(tried) / 2] if tried[best] == np.inf else [2 * best, best / 2, best / 4]
+    return [rate for rate in wanted if rate not in tried and LEAST_RATE <= rate <= MOST_RATE][:1]
 
 
 class Found:
@@ -64,7 +60,7 @@ class Found:
 
     def first(self, arm: Arm) -> float:
         """The learning rate that an arm tries first, in proportion to its batch."""
-        return arm.lr * self.settings.of(arm).batch / Scale().batch
+        return arm.lr * self.settings.of(arm).batch / 32
 
     def tried(self, arm: Arm) -> dict[float, float]:
         """The loss of each rate that an arm has tried."""
