@@ -27,6 +27,7 @@ from inception_lib.book.widgets import HeadsWidget
 from inception_lib.book.widgets.base import FOLDER
 from inception_lib.evaluation.plan import plan, scheme
 from inception_lib.networks.googlenet import PAPER_WIDTHS, inception_module, naive_module
+from tests.test_book_experiments import experiment
 
 pytestmark = pytest.mark.usefixtures("style")
 
@@ -211,17 +212,6 @@ def test_the_training_plot_shows_each_head_and_what_guessing_gives():
     assert len(without.axes[0].lines) == 2
 
 
-def test_the_plot_of_an_experiment_has_a_line_for_each_seed_and_a_name_for_each_arm():
-    runs = [
-        {"arm": arm, "history": [{"epoch": 1, "top1": 0.1}, {"epoch": 2, "top1": top1}]}
-        for arm, top1 in (("a", 0.5), ("b", 0.7), ("a", 0.6), ("c", 0.9))
-    ]
-    (ax,) = figures.plot_arms(runs, {"a": "first", "b": "second"}).axes
-    assert sorted(line.get_ydata()[-1] for line in ax.lines) == [0.5, 0.6, 0.7]
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["first", "second"]
-    assert len({line.get_color() for line in ax.lines}) == 2
-
-
 def test_the_gradient_plot_puts_each_norm_over_its_layer():
     fig = figures.plot_gradients(
         {"main": {"conv1": 1.0, "3a": 2.0, "5b": 4.0}, "aux1": {"conv1": 8.0, "3a": 16.0}}
@@ -370,7 +360,8 @@ def test_the_colors_of_the_branches_belong_to_the_branches_alone():
     plots = [
         figures.plot_training([record, record | {"epoch": 2}], 10),
         figures.plot_gradients(norms),
-        figures.plot_arms([{"arm": "a", "history": [record]}], {"a": "first"}),
+        figures.plot_experiment(experiment(), {"a": "first", "b": "second"}, {"b is better": "b − a"}),
+        figures.plot_lead({"b − a": [(1, 2.0, 1.0, 3.0)]}, title="lead"),
         figures.plot_audit(paper.audit()),
         figures.plot_errors(history.table(), "depth", ["ensemble"], xlabel="depth", log=False),
         *of_the_training(),

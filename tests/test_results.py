@@ -93,16 +93,6 @@ def test_a_newer_format_is_refused(folder):
         results.load("one")
 
 
-def test_the_arms_of_an_experiment_are_summed_up_over_their_seeds():
-    runs = [
-        {"arm": arm, "macs": 2_000_000, "parameters": 3000, "history": [{"top1": 0.1}, {"top1": top1}]}
-        for arm, top1 in (("a", 0.5), ("b", 0.7), ("a", 0.6))
-    ]
-    found = results.by_arm(runs, {"a": "first", "b": "second"})
-    assert found.loc["first"].tolist() == [2, 3, 2, 55, 50, 60]
-    assert list(found.index) == ["first", "second"] and found.loc["second", "top-1, %"] == 70
-
-
 @pytest.mark.parametrize("name", ["", "a/b", "../a", "a\0b"])
 def test_a_name_with_a_folder_is_refused(folder, name):
     for refuse in (results.load, results.check_name, lambda n: results.record(n, 1, about="b", data="c")):

@@ -11,7 +11,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -22,10 +22,7 @@ from inception_lib.errors import InceptionError
 from inception_lib.files import expanded, replacing
 
 if TYPE_CHECKING:
-    import pandas
-
     from inception_lib.training.logs import Run
-
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scikit-image")
@@ -198,35 +195,6 @@ def load(name: str) -> Result:
         raise InceptionError(f"{path}: cannot be read ({error.strerror}).") from None
     except (ValueError, KeyError, TypeError):
         raise InceptionError(f"{path}: is not a recorded result.") from None
-
-
-def by_arm(runs: Sequence[Mapping[str, Any]], arms: Mapping[str, str]) -> pandas.DataFrame:
-    """What each arm of a training experiment costs, and how good it was over its seeds.
-
-    Args:
-        runs: each with its `arm`, `macs`, `parameters` and the `history` of its training.
-        arms: which of them, and how they are named.
-
-    Returns:
-        A row for each arm: millions of MACs, thousands of parameters, the number of seeds, and the mean, the
-        least and the most of their last top-1 accuracy on validation in percent.
-    """
-    import pandas
-
-    rows = {}
-    for arm, label in arms.items():
-        own = [run for run in runs if run["arm"] == arm]
-        top1 = [100 * run["history"][-1]["top1"] for run in own]
-        rows[label] = (
-            own[0]["macs"] / 1e6,
-            own[0]["parameters"] / 1e3,
-            len(own),
-            sum(top1) / len(top1),
-            min(top1),
-            max(top1),
-        )
-    columns = ["MACs, M", "parameters, K", "seeds", "top-1, %", "least", "most"]
-    return pandas.DataFrame.from_dict(rows, orient="index", columns=columns).round(1)
 
 
 def _path(name: str) -> Path:

@@ -71,8 +71,8 @@ class Resident:
                 return np.array(picture if frames is None else frames.frame(picture))
             return np.zeros((1, 1, 3) if frames is None else (frames.crop, frames.crop, 3), np.uint8)
 
-        arrays = _decoded(data) if frames is None else None
-        if arrays is None:
+        held = _decoded(data) if frames is None else None
+        if held is None:
             with ThreadPoolExecutor(cores()) as pool:
                 shown = tqdm(
                     pool.map(read, range(len(data))),
@@ -82,11 +82,14 @@ class Resident:
                     leave=False,
                     disable=None,
                 )
-                arrays = list(shown)
+                arrays: Sequence[np.ndarray] = list(shown)
+        else:
+            arrays = held  # type: ignore[assignment]  # an array is a sequence of arrays
         self.sizes = np.array([a.shape[1::-1] for a in arrays], np.int32).reshape(-1, 2)
         try:
-            whole = isinstance(arrays, np.ndarray)
-            flat = torch.from_numpy(arrays if whole else np.concatenate([a.reshape(-1, 3) for a in arrays]))
+            flat = torch.from_numpy(
+                np.concatenate([a.reshape(-1, 3) for a in arrays]) if held is None else held
+            )
             self.pixels = flat.to(device).view(-1, 3)
             self._sizes = torch.from_numpy(self.sizes.astype(np.int64)).to(device)
             self.starts = self._sizes.prod(1).cumsum(0) - self._sizes.prod(1)

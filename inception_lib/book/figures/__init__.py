@@ -21,13 +21,13 @@ from inception_lib.book.figures.ensembles import (
     plot_voters,
     plot_votes,
 )
+from inception_lib.book.figures.experiments import plot_experiment, plot_lead
 from inception_lib.book.figures.heads import draw_head, draw_losses
 from inception_lib.book.figures.lineage import draw_lineage, plot_bill, plot_flow
 from inception_lib.book.figures.plots import (
     bars,
     name_lines,
     picture_grid,
-    plot_arms,
     plot_audit,
     plot_errors,
     plot_gradients,
@@ -73,17 +73,18 @@ __all__ = [
     "name_lines",
     "picture_grid",
     "plot_answers",
-    "plot_arms",
     "plot_audit",
     "plot_bill",
     "plot_branches",
     "plot_changes",
     "plot_crops",
     "plot_errors",
+    "plot_experiment",
     "plot_filters",
     "plot_flow",
     "plot_forest",
     "plot_gradients",
+    "plot_lead",
     "plot_opinions",
     "plot_pictures",
     "plot_prices",

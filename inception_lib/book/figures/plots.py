@@ -260,34 +260,6 @@ def plot_training(history: Sequence[Mapping], classes: int, *, epochs: float | N
     return fig
 
 
-def plot_arms(runs: Sequence[Mapping], arms: Mapping[str, str], *, ax: Axes | None = None) -> Figure:
-    """Accuracy on validation over the epochs: a color for each arm of an experiment, a line for each seed.
-
-    Args:
-        runs: each with its `arm` and its `history`, the records of a training run.
-        arms: which of them, at most three, and how they are named.
-        ax: where to draw; a figure of its own by default.
-    """
-    ax = ax or plt.subplots(figsize=(WIDTH, 3.2))[1]
-    colors = (COLORS["accent"], COLORS["muted"], INK)  # the others belong to the branches of a module
-    looks = zip(arms.items(), colors, ("o-", "s--", "^:"), strict=False)
-    for (arm, label), color, line in looks:
-        own = [run["history"] for run in runs if run["arm"] == arm]
-        for i, history in enumerate(own):
-            ax.plot(
-                [record["epoch"] for record in history],
-                [record["top1"] for record in history],
-                line,
-                markersize=4,
-                color=color,
-                label=label if i == 0 else None,
-            )
-    ax.set(xlabel="epoch", ylabel="top-1 accuracy, validation", ylim=(0, 1))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(loc="upper left", fontsize=9)
-    return cast(Figure, ax.get_figure(root=True))
-
-
 def plot_gradients(
     norms: Mapping[str, Mapping[str, float]], *, title: str = "", ax: Axes | None = None
 ) -> Figure:

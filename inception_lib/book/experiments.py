@@ -1,0 +1,77 @@
+"""What a training experiment found, as chapters say it: its arms, and the answers to its claims.
+
+The records are those of `benchmarks/experiment.py`: several seeds of each arm, and claims that were written
+down before they were run, each answered by differences that are paired by seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from inception_lib.errors import InceptionError
+
+
+class Answer(NamedTuple):
+    """A mean difference and its interval, in percentage points; the interval holds for all claims at once."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    seeds: int
+    verdict: str
+    """Of the claim that it is above 0: shown, not shown or refuted."""
+
+    def __str__(self) -> str:
+        """The difference and its interval."""
+        if self.low is None or self.high is None:
+            return f"{_points(self.mean)} (one seed, so there is no interval)"
+        return f"{_points(self.mean)} points ({_points(self.low)} to {_points(self.high)})"
+
+
+def _points(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def top1(outcome: Mapping[str, Any], arm: str) -> list[float]:
+    """Top-1 accuracy on validation of each seed of an arm, in percent, in the order of the seeds.
+
+    Raises:
+        InceptionError: no training of the arm is recorded.
+    """
+    runs = [run for run in outcome["runs"] if run["arm"] == arm and not run["failed"]]
+    if not runs:
+        there = ", ".join(sorted({run["arm"] for run in outcome["runs"]}))
+        raise InceptionError(f"{arm}: no training of that arm is recorded; there are {there}.")
+    return [100 * run["top1"] for run in sorted(runs, key=lambda run: run["seed"])]
+
+
+def answer(found: Mapping[str, Any]) -> Answer:
+    """The answer of a record: of one of its claims, or of whatever else is answered in that form."""
+    mean, low, high = (
+        None if found[key] is None else 100 * found[key] for key in ("mean", "low_together", "high_together")
+    )
+    assert mean is not None
+    return Answer(mean, low, high, len(found["values"]), found["verdict"])
+
+
+def answers(outcome: Mapping[str, Any]) -> dict[str, Answer]:
+    """The answers of all claims that have one, by the claim."""
+    return {claim["claim"]: answer(claim) for claim in outcome["claims"] if claim["verdict"] is not None}
+
+
+def lead(outcome: Mapping[str, Any], arm: str, than: str) -> list[tuple[float, float, float, float]]:
+    """By how many points one arm is ahead of another after each epoch.
+
+    Returns:
+        For each epoch: its number, the mean over the seeds that both arms have, the least and the most.
+    """
+    histories = {
+        (run["arm"], run["seed"]): run["history"] for run in outcome["runs"] if run["arm"] in (arm, than)
+    }
+    seeds = [seed for name, seed in histories if name == arm and (than, seed) in histories]
+    rows = []
+    for both in zip(*(zip(histories[arm, s], histories[than, s], strict=True) for s in seeds), strict=True):
+        ahead = [100 * (a["top1"] - b["top1"]) for a, b in both]
+        rows.append((both[0][0]["epoch"], sum(ahead) / len(ahead), min(ahead), max(ahead)))
+    return rows
