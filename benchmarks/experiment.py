@@ -173,7 +173,7 @@ def said(job: Job, done: dict[str, Any]) -> str:
 
 def _quick(chosen: Sequence[str], folder: Path, record: str | None) -> int:
     """Everything, with two updates a training, and sentences that mean nothing."""
-    scale = Scale(size=80, resize=80, width=0.05, epochs=1, seeds=2, choice_epochs=1, rates=2)
+    scale = Scale(size=80, resize=80, width=0.05, epochs=1, batch=32, seeds=2, choice_epochs=1, rates=2)
     settings = trial(folder, scale)
     (folder / "jobs").mkdir()
     os.environ.setdefault("INCEPTION_RESULTS", str(folder))

@@ -119,9 +119,8 @@ def training(data: str, leaves: float, together: int, small: bool, where: str) -
     """Real training: the experiments, as many as there is time for, and their records."""
     record = ["--record", f"experiment_{{}}_{where}"]
     if small:
-        return [
-            Part("experiments", ["benchmarks/experiment.py", EXPERIMENTS[0], "--quick", *record], 120, leaves)
-        ]
+        words = ["benchmarks/experiment.py", "ensemble", "--quick", *record]
+        return [Part("experiments", words, 120, leaves)]
     words = ["benchmarks/experiment.py", *EXPERIMENTS, "--data", data, "--seeds", "8"]
     trains = [*words, "--record", "None", "--together", str(together), "--seconds", "LEFT"]
     return [

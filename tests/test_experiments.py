@@ -228,7 +228,7 @@ def test_more_claims_make_a_verdict_harder():
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
-    scale = Scale(size=80, resize=80, width=0.05, epochs=1, seeds=2, choice_epochs=1, rates=2)
+    scale = Scale(size=80, resize=80, width=0.05, epochs=1, batch=32, seeds=2, choice_epochs=1, rates=2)
     return trial(tmp_path_factory.mktemp("experiments"), scale)
 
 
@@ -273,7 +273,7 @@ def test_arms_of_one_kind_are_trained_once(found, settings):
 @pytest.mark.slow
 def test_networks_with_the_same_start_differ_after_it(found):
     def first(arm, seed):
-        job = Job("ensemble", arm, 0.02, seed, False)
+        job = Job("ensemble", arm, 0.01, seed, False)
         return next(network_of(job, found.settings, ("a", "b", "c")).parameters())
 
     assert torch.equal(first("same start", 0), first("same start", 1))

@@ -35,11 +35,6 @@ from inception_lib.training.train import train
 GAP_IMAGES = 3000  #: training images, as validation sees them, on which the gap is measured
 
 
-@cache
-def _arms(experiment: str) -> dict[str, Arm]:
-    return arms_by_name(EXPERIMENTS[experiment])
-
-
 device = cache(choose_device)  #: on which all is trained
 
 
@@ -56,7 +51,7 @@ class Job:
     @property
     def made(self) -> Arm:
         """The arm."""
-        return _arms(self.experiment)[self.arm]
+        return arms_by_name(EXPERIMENTS[self.experiment])[self.arm]
 
     def recipe(self, settings: Settings) -> Recipe:
         """How it is trained."""

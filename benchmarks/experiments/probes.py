@@ -179,16 +179,7 @@ def of_heads(found: Found) -> tuple[dict[str, Any], list[str]]:
         mean, low, high = (round(v, 5) if np.isfinite(v) else None for v in mean_of(lead))
         curve.append({"epoch": rows[0]["epoch"], "lead": mean, "low": low, "high": high})
     half = len(curve) // 2
-    early = [
-        float(
-            np.mean(
-                [y["top1"] - x["top1"] for x, y in zip(a["history"][:half], b["history"][:half], strict=True)]
-            )
-        )
-        - (b["top1"] - a["top1"])
-        for a, b in zip(plain, both, strict=True)
-    ]
-    shrinks = answered(early) if half else None
+    shrinks = answered([_early_lead(a, b, half) for a, b in zip(plain, both, strict=True)]) if half else None
     probed = {
         arm: [found.kept(arm, s, "probe", linear_probes) for s in seeds]
         for arm in ("inception", "both heads")
@@ -218,6 +209,12 @@ def of_heads(found: Found) -> tuple[dict[str, Any], list[str]]:
             f"{points(answer)}."
         )
     return {"lead": curve, "lead_shrinks": shrinks, "probes": probed, "probe_claims": duels}, said
+
+
+def _early_lead(plain: dict[str, Any], both: dict[str, Any], epochs: int) -> float:
+    """By how much the lead of the heads in the first epochs is larger than at the end."""
+    early = zip(plain["history"][:epochs], both["history"][:epochs], strict=True)
+    return float(np.mean([b["top1"] - a["top1"] for a, b in early])) - (both["top1"] - plain["top1"])
 
 
 @torch.no_grad()
