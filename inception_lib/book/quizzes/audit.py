@@ -46,20 +46,20 @@ def questions() -> list[Question]:
         ask(
             f"One profiler prints {macs / 1e9:.2f} billion for your network, another {2 * macs / 1e9:.2f} "
             "billion. What next?",
-            ("Look up what each counts for a MAC", "One operation or two: that is a factor of two."),
+            ("Look up what each counts as a MAC", "One operation or two: that is a factor of two."),
             (
                 "Keep the larger number, since it has missed less",
                 "Nothing was missed. The two count the same multiplications.",
             ),
             (
                 "Run both again, with an image in place of zeros",
-                "The counts depend on shapes, and not on values.",
+                "The counts depend on shapes, not on values.",
             ),
         ),
         ask(
-            f"You write the last pool as a mean, and thop prints {fewer:,} operations less. What has become "
+            f"You write the last pool as a mean, and thop prints {fewer:,} fewer operations. What has become "
             "cheaper?",
-            ("Nothing", "The arithmetic is the same. thop knows the pool as a layer, and not the mean."),
+            ("Nothing", "The arithmetic is the same. thop recognizes the pool as a layer, but not the mean."),
             ("The pool: a mean needs no divisions", "A mean divides as well, once for each channel."),
             ("The classifier", "It reads the same number of channels."),
         ),

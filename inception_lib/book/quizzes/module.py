@@ -16,20 +16,19 @@ def questions() -> list[Question]:
     return [
         ask(
             "You stack naive modules, and each has more channels than the one before. You may add one "
-            "layer "
-            "to each module to stop that. Which?",
+            "layer to each module to stop that. Which?",
             (
-                "A 1x1 convolution behind the pool",
+                "A 1x1 convolution after the pool",
                 "The pool passes on every channel that comes in, and the other branches add theirs. Only a "
-                "projection behind it sets their number.",
+                "projection after it limits their number.",
             ),
             (
-                "A 1x1 convolution in front of the 5x5 convolution",
+                "A 1x1 convolution before the 5x5 convolution",
                 "That makes the module cheaper. But the pool still passes on all channels.",
             ),
             (
-                "A 1x1 convolution in front of the 3x3 convolution, which has the most outputs",
-                "Its number of outputs stays as it is, whatever is in front of it.",
+                "A 1x1 convolution before the 3x3 convolution, which has the most outputs",
+                "Its number of outputs stays as it is, whatever comes before it.",
             ),
         ),
         ask(
@@ -40,7 +39,7 @@ def questions() -> list[Question]:
                 f"{w.n1x1} + {w.n3x3} + {w.n5x5} from the convolutions, and all 192 from the pool.",
             ),
             (
-                "The reduction in front of the 5x5 convolution",
+                "The reduction before the 5x5 convolution",
                 f"Without it the module costs more, but still outputs {w.out_channels} channels.",
             ),
             (
@@ -49,7 +48,7 @@ def questions() -> list[Question]:
             ),
         ),
         ask(
-            "A module is too slow, and you look for the branch that does most of the work. Where do you "
+            "A module has too many MACs, and you want to know which branch has most of them. Where do you "
             "look first?",
             ("At the 3x3 branch", "In every module of GoogLeNet it takes more than half of the MACs."),
             (
@@ -58,7 +57,8 @@ def questions() -> list[Question]:
             ),
             (
                 "At the pooling branch, because it reads all channels",
-                "A pool multiplies nothing, and its projection is a small 1x1 convolution.",
+                "A pool multiplies nothing, and its projection is a small 1x1 convolution. In seconds the "
+                "pool may still be slow: exercise 6 measures it.",
             ),
         ),
         ask(

@@ -16,7 +16,7 @@ def questions() -> list[Question]:
     return [
         ask(
             "In a profile, 60% of a network's MACs are in one 5x5 convolution from 480 to 48 channels. You "
-            "put a reduction to 16 channels in front of it. How many of the network's MACs are left?",
+            "put a reduction to 16 channels in front of it. What share of the network's MACs is left?",
             (
                 f"About {percent(left[0])}",
                 f"The branch goes from {direct:,} to {reduced:,} MACs, {direct / reduced:.1f} times fewer. "
@@ -28,7 +28,7 @@ def questions() -> list[Question]:
             ),
             (
                 "About 60%",
-                "The share that was in the branch is not the share that stays: nearly all of it is saved.",
+                "That is the branch's share, and nearly all of it is saved.",
             ),
         ),
         ask(
@@ -46,7 +46,7 @@ def questions() -> list[Question]:
         ),
         ask(
             "Your feature maps become twice as wide and twice as high. What should you do about the widths "
-            "of the reductions, to save the same factor?",
+            "of the reductions, to save by the same factor?",
             (
                 "Nothing",
                 "Both costs are multiplied by the number of positions, which cancels in their ratio.",

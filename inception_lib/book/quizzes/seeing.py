@@ -16,14 +16,14 @@ def questions() -> list[Question]:
     return [
         ask(
             "You want to show what a filter of inception_3a/1x1 looks for. How do you begin?",
-            ("With noise, and its gradient", "It is changed until the channel responds strongly."),
+            ("With noise, and its gradient", "You change the noise until the channel responds strongly."),
             (
                 "With its weights, drawn as colors",
                 f"They weigh {reads} feature maps, and a feature map has no color of its own.",
             ),
             (
                 "With the photograph that it responds to most",
-                "That shows what it got among your photographs, and the rest of the photograph with it.",
+                "That shows the best of your photographs, and everything else in that photograph as well.",
             ),
         ),
         ask(
@@ -56,10 +56,13 @@ def questions() -> list[Question]:
                 "That it was trained on bicycles",
                 "A layer can only raise what it has learned to respond to.",
             ),
-            ("That the photographs had bicycles in them", "From a cat the book's network dreams of stripes."),
+            (
+                "That the photographs had bicycles in them",
+                "The book's network sees stripes in its dream of a cat.",
+            ),
             (
                 "That the steps were too large for the network",
-                "Large steps make the dream coarser or harsher, and do not choose its subject.",
+                "Large steps make the dream coarser or harsher, but they do not choose its subject.",
             ),
         ),
         ask(
@@ -72,7 +75,7 @@ def questions() -> list[Question]:
             ),
             (
                 "Train longer, until the light is on the wolf",
-                "That changes the network, and leaves the question open.",
+                "That changes the network, but leaves the question open.",
             ),
         ),
     ]
