@@ -12,7 +12,7 @@
   each build.
 - The script with the engine and the network that pages run is written beside the pages.
 - The search's index has no mathematics in it.
-- Each chapter has the map of the network under its title.
+- Each chapter has the map of the network under its title, and its imports in a fold above its exercises.
 
 What is done to a page once it is written out is in finishing.py.
 """
@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # Sphinx imports this file by its own name, without its package
 from tools import bundles, reference, shared_widgets  # noqa: E402
 from tools.execution import ahead, chapters  # noqa: E402
+from tools.imports import with_imports  # noqa: E402
 
 GENERATED = ("library", "widgets")
 EXECUTED = ("inception_lib", "data", "constraints.txt")  # what a notebook's numbers come from
@@ -46,6 +47,7 @@ DRAWN = (
     "inception_lib/book/widgets/static.js",
     "tools/bundles.py",
     "tools/finishing.py",
+    "tools/imports.py",
     "tools/local_ext.py",
     "tools/reference.py",
     "tools/shared_widgets.py",
@@ -185,11 +187,13 @@ def write_library(app, config) -> None:
             page.unlink()
 
 
-def say(app, docname, source) -> None:
+def complete(app, docname, source) -> None:
     if not docname.startswith(MODULES):
         print(f"reading {docname}", flush=True)  # for tools/build.py
     if docname in GENERATED:
         source[0] = reference.fill(source[0])
+    elif app.env.doc2path(docname).endswith(".ipynb"):
+        source[0] = with_imports(source[0])
 
 
 def generated_pages(app, env, added, changed, removed) -> list[str]:
@@ -270,7 +274,7 @@ def setup(app):
     app.add_js_file(None, body=THEME_AT_ONCE, priority=1)
     app.add_js_file(None, body=SCROLL_BY_KEYBOARD)
     app.connect("config-inited", write_library, priority=950)  # after the table of contents is read
-    app.connect("source-read", say)
+    app.connect("source-read", complete)
     app.connect("env-get-outdated", generated_pages)
     app.connect("env-updated", bibliography_pages)
     app.connect("html-page-context", finish_page, priority=900)  # after the theme has made its buttons
