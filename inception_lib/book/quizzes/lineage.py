@@ -34,7 +34,7 @@ def questions() -> list[Question]:
             ),
         ),
         ask(
-            "On another device there is room enough, but each image takes too long. You can halve the MACs "
+            "On another device there is enough room, but each image takes too long. You can halve the MACs "
             "of one layer of AlexNet. Where do you save most?",
             (
                 "In the second convolution",
@@ -57,17 +57,16 @@ def questions() -> list[Question]:
             "proposes to double its channels. What do you do first?",
             (
                 "Fight overfitting",
-                "More images, changed copies of them, dropout, or fewer weights: the gap is between "
-                "training "
-                "and new images.",
+                "Get more images, alter copies of them, add dropout, or use fewer weights: the gap is "
+                "between training and new images.",
             ),
             (
                 "Double them: a larger network makes fewer mistakes",
-                "It already knows its training images by heart. More weights make that easier still.",
+                "It has already memorized its training images. More weights make that even easier.",
             ),
             (
                 "Train longer, until the training images are all right",
-                "There is one percent left to gain on them, and the problem is elsewhere.",
+                "Only one percent is left to gain on them. The problem is on new images.",
             ),
         ),
         ask(
@@ -98,7 +97,7 @@ def questions() -> list[Question]:
                 f"{table3(1, 1).error}%, about as much as yours.",
             ),
             (
-                "Yes, it makes half as many mistakes again",
+                "Yes, it makes one and a half times as many mistakes",
                 "The tests differ. An error belongs to a network and a test.",
             ),
             (

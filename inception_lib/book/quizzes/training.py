@@ -48,7 +48,7 @@ def questions() -> list[Question]:
             ),
         ),
         ask(
-            "Alone, your GPU trains 5,000 images per second. In the run it makes 1,200. What helps?",
+            "Alone, your GPU trains 5,000 images per second. In your run it manages only 1,200. What helps?",
             ("More workers", "The GPU waits for images: more processes must read them."),
             ("A GPU that is twice as fast", "It would wait even longer."),
             (
@@ -58,10 +58,10 @@ def questions() -> list[Question]:
         ),
         ask(
             "You move from one GPU with 32 images per update to eight GPUs with 32 images each. What should "
-            "change with it?",
+            "change?",
             (
                 "The rate: times eight, after a warm-up",
-                "A batch is now 256 images, so there are an eighth of the steps.",
+                "A batch is now 256 images, so an epoch has only an eighth of the steps.",
             ),
             (
                 "Nothing, because each GPU does what it did before",
