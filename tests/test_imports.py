@@ -1,4 +1,4 @@
-"""A reader who types along finds every name: in the code that is shown, or in the chapter's fold of imports."""
+"""Who types along finds every name: in code that is shown, or in the chapter's fold of imports."""
 
 import ast
 import builtins
