@@ -30,7 +30,7 @@ def questions() -> list[Question]:
             ),
             (
                 "Their numbers of parameters",
-                "A useful number, but it does not make the two errors comparable.",
+                "That is useful to know, but it does not make the two errors comparable.",
             ),
         ),
         ask(
@@ -38,13 +38,14 @@ def questions() -> list[Question]:
             "The count of MACs goes up. Where do you look?",
             (
                 "At what the second 3x3 reads",
-                "It reads all outputs of the first, and the 5x5 read only the few channels of the reduction.",
+                "It reads all output channels of the first, while the 5x5 read only the few channels of "
+                "the reduction.",
             ),
             (
                 "At the counter, because 18 weights are fewer than 25",
-                "They are, at equal widths. The widths here are not equal.",
+                "They are fewer at equal widths, but the widths here are not equal.",
             ),
-            ("At the padding", "It keeps the size of the maps, and adds no work worth mentioning."),
+            ("At the padding", "Padding keeps the size of the maps, and adds hardly any work."),
         ),
         ask(
             "A plain network of 30 layers has gradients of healthy size, yet a higher training loss than one "
@@ -69,7 +70,8 @@ def questions() -> list[Question]:
             ),
             (
                 "Take it, because time has nothing to do with MACs",
-                "Over a wide range it has. A factor of two in either direction is the question.",
+                "Over a wide range, time follows MACs. Here you need to know whether it differs by a "
+                "factor of two.",
             ),
         ),
         ask(
@@ -80,6 +82,6 @@ def questions() -> list[Question]:
                 "The MACs again, with a second counter",
                 "The count is easy and probably right. It is the clock that has to be explained.",
             ),
-            ("The accuracy", "Worth knowing, but it says nothing about the time."),
+            ("The accuracy", "That is worth knowing, but it says nothing about the time."),
         ),
     ]

@@ -17,8 +17,8 @@ def questions() -> list[Question]:
             "0.95. You want the error of their mean to fall. What do you do next?",
             (
                 "Train one that differs more",
-                "They make nearly all their mistakes together, so there is little to outvote. Another "
-                "architecture, other data or another augmentation makes other mistakes.",
+                "They make nearly all their mistakes together, so there is little to outvote. A different "
+                "architecture, different data or a different augmentation makes different mistakes.",
             ),
             (
                 "Train four more in the same way, so that mistakes are outvoted",
@@ -48,7 +48,10 @@ def questions() -> list[Question]:
         ask(
             f"Table 3 prints errors of {first.error}% and {last.error}%, and a change of {last.change}. "
             "Which change do you quote?",
-            (f"{last.error - first.error}", f"{last.error} - {first.error}, from errors printed twice."),
+            (
+                f"{last.error - first.error}",
+                f"{last.error} - {first.error}, from the two errors that it prints.",
+            ),
             (f"{last.change}, as printed", "Subtract the two errors before you quote their difference."),
             (f"{whole.error - first.error}", "That is the change with 10 crops."),
         ),
@@ -57,16 +60,16 @@ def questions() -> list[Question]:
             "What do you do next?",
             (
                 "Count the images on which only one is wrong",
-                "Both saw the same images. If it is 40 against 25, coins are that uneven in 8 of 100 cases; "
-                "if it is 15 against 0, practically never.",
+                "Both saw the same images. If the counts are 40 and 25, coins are that uneven in 8 of 100 "
+                "cases; if they are 15 and 0, almost never.",
             ),
             (
                 "Conclude that they do not differ, because the intervals overlap",
-                "Overlapping intervals of two tests on the same images do not show that.",
+                "If two tests use the same images, overlapping intervals do not show that.",
             ),
             (
                 "Conclude that the second is better",
-                "15 mistakes fewer can be chance. It depends on how many they share.",
+                "Fifteen fewer mistakes can be chance. It depends on how many mistakes the two share.",
             ),
         ),
         ask(
