@@ -51,13 +51,14 @@ def questions() -> list[Question]:
         ask(
             "Both heads together need too much memory in training. Which change to them saves the most?",
             (
-                "512 units instead of 1,024",
-                f"It halves both fully connected layers: {millions(fewer / 2)} fewer weights in each head.",
+                "512 units in place of 1,024",
+                f"It halves both fully connected layers and saves {millions(fewer / 2)} weights in each "
+                "head.",
             ),
             (
-                "64 channels in the 1x1 convolution instead of 128",
-                f"It halves the convolution and the layer after it: {millions(narrow / 2)} fewer weights in "
-                "each head. The classifier stays.",
+                "64 channels in the 1x1 convolution in place of 128",
+                f"It halves the convolution and the layer after it, and saves {millions(narrow / 2)} weights "
+                "in each head. The classifier stays.",
             ),
             (
                 "Removing the average pool, which has to be stored",
