@@ -22,11 +22,12 @@ def questions() -> list[Question]:
             f"{worse} that one crop gets right. What do you report?",
             (
                 "That no difference is shown",
-                f"{better + worse} coins often fall {better} to {worse}. The other images say nothing.",
+                f"Toss {better + worse} coins, and they often fall {better} to {worse}. The other images say "
+                "nothing.",
             ),
             (
                 f"A gain of {gain} points, so ten crops are worth it",
-                f"{gain} points is what you saw. With {better} against {worse}, chance alone does that.",
+                f"You did see {gain} points. But with {better} against {worse}, chance alone can do that.",
             ),
             (
                 f"A gain of {100 * better / images:.1f} points",
@@ -51,14 +52,14 @@ def questions() -> list[Question]:
         ),
         ask(
             f"Five crops give cat {several} and dog {1 - several:.1f}. A sixth gives dog {sure}. Which way "
-            "of putting them together says dog?",
+            "of combining them says dog?",
             (
                 "The mean of the logits, and the maximum",
                 "Both let one sure crop overrule five. The mean of the softmax gives it one vote of six.",
             ),
             (
                 "Only the maximum",
-                "The sixth crop's logit for dog is so large that it outweighs the other five as well.",
+                "In the mean of the logits, too, the sixth crop's logit for dog outweighs the other five.",
             ),
             (
                 "None of them, since five crops outvote a single one",
@@ -66,7 +67,7 @@ def questions() -> list[Question]:
             ),
         ),
         ask(
-            "The log loss of a view is 0.40 on average; that of the center crop is 0.30. What do you know "
+            "Your views have a log loss of 0.40 on average, and the center crop has 0.30. What do you know "
             "about the log loss of the averaged softmax before you measure it?",
             (
                 "It is at most 0.40",

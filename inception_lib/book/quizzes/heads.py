@@ -36,7 +36,7 @@ def questions() -> list[Question]:
             ),
         ),
         ask(
-            "Before training, the main loss's gradient in the first layer is a thousand times smaller than "
+            "Before training, the main loss's gradient is a thousand times smaller in the first layer than "
             "in the last. Your network may not have heads. What do you try?",
             (
                 "Initial weights of variance 2/n",
@@ -46,18 +46,19 @@ def questions() -> list[Question]:
                 "A learning rate that is a thousand times larger",
                 "Then the last layer takes steps that are a thousand times too large.",
             ),
-            ("More dropout in front of the classifier", "It makes the gradient noisier, and not larger."),
+            ("More dropout in front of the classifier", "It makes the gradient noisier, not larger."),
         ),
         ask(
-            "Both heads together need too much memory in training. Which change to them saves most?",
+            "Both heads together need too much memory in training. Which change to them saves the most?",
             (
                 "512 units in place of 1,024",
-                f"It halves both fully connected layers: {millions(fewer / 2)} weights less in each head.",
+                f"It halves both fully connected layers and saves {millions(fewer / 2)} weights in each "
+                "head.",
             ),
             (
                 "64 channels in the 1x1 convolution in place of 128",
-                f"It halves the convolution and the layer after it: {millions(narrow / 2)} weights less in "
-                "each head. The classifier stays.",
+                f"It halves the convolution and the layer after it, and saves {millions(narrow / 2)} weights "
+                "in each head. The classifier stays.",
             ),
             (
                 "Removing the average pool, which has to be stored",
@@ -72,11 +73,11 @@ def questions() -> list[Question]:
             ),
             (
                 "Average the three outputs",
-                "The paper averages over crops and networks. The heads are thrown away.",
+                "The paper averages over crops and networks, and throws the heads away.",
             ),
             (
                 "Set the weight of the heads' losses to zero",
-                "The heads would run all the same, since the weight matters to the sum of the losses only. "
+                "The heads would still run, because the weight only matters in the sum of the losses. "
                 f"They cost little, though: {percent((whole.macs - bare.macs) / bare.macs, 1)} of the MACs.",
             ),
         ),
@@ -93,7 +94,7 @@ def questions() -> list[Question]:
             ),
             (
                 "Train the arm with heads from more seeds",
-                "That makes one mean more exact, and leaves the comparison as tilted as it was.",
+                "That makes one mean more exact, but the comparison still favors heads.",
             ),
         ),
     ]
