@@ -34,7 +34,7 @@ def questions() -> list[Question]:
             ),
         ),
         ask(
-            "You want GoogLeNet to be faster, and a colleague wants it to be smaller. In which layers does "
+            "You want GoogLeNet to be faster, and a colleague wants it to be smaller. In which layers should "
             "each of you look first?",
             (
                 "You in the early ones, the colleague in the late ones",
@@ -42,12 +42,12 @@ def questions() -> list[Question]:
                 f"layer, but {last} in the last module.",
             ),
             (
-                "Both of you in the late ones, which have most channels",
-                f"They have most of the weights. But they use each of them at only {last} positions.",
+                "Both of you in the late ones, which have the most channels",
+                f"They have most of the weights, but they use each of them at only {last} positions.",
             ),
             (
                 "Both of you in the early ones, which have the largest feature maps",
-                "They have most of the work. But with few channels, they have few weights.",
+                "They do most of the work. But with few channels, they have few weights.",
             ),
         ),
         ask(
@@ -61,7 +61,7 @@ def questions() -> list[Question]:
             ),
             (
                 "In the script, which counts the auxiliary heads",
-                "Without them there are as many as it says; with them there would be more.",
+                "The count does not include them; with them there would be more.",
             ),
             (
                 "In the paper, which should have counted all convolutions",
@@ -78,11 +78,11 @@ def questions() -> list[Question]:
             ),
             (
                 "A network like this cannot be trained without it",
-                "That was not tried here. Later networks have other normalizations or none.",
+                "Nobody tried that here. Later networks have other normalizations or none.",
             ),
             (
                 "There is a bug, because it hardly changes its input",
-                "Its constant looks small, but the inputs range over hundreds, and their squares are large.",
+                "Its constant looks small, but the inputs range over hundreds, so their squares are large.",
             ),
         ),
         ask(
@@ -101,7 +101,7 @@ def questions() -> list[Question]:
             ),
             (
                 "Report that the file is damaged",
-                "It is whole. The two networks share a name.",
+                "The file is fine. The two networks only share a name.",
             ),
         ),
     ]

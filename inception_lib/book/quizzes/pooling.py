@@ -19,7 +19,7 @@ def questions() -> list[Question]:
         ask(
             f"GoogLeNet has {millions(ours)} weights. A colleague wants to flatten its 7x7 maps of 1,024 "
             "channels and add one fully connected layer with 1,024 outputs. How large does the network "
-            "get?",
+            "become?",
             (
                 f"About {(ours + connected) / ours:.0f} times as large",
                 f"That layer has 7 x 7 x 1,024 x 1,024 = {connected:,} weights.",
@@ -31,7 +31,7 @@ def questions() -> list[Question]:
             ),
             (
                 "Hardly larger, because most weights are in the convolutions",
-                "They are, as long as there is no such layer.",
+                "They are, until you add such a layer.",
             ),
         ),
         ask(
@@ -40,16 +40,15 @@ def questions() -> list[Question]:
             (
                 "Draw the class activation map",
                 "Run the classifier at each position: the votes show where the evidence is, and "
-                "nothing has to "
-                "be trained.",
+                "you train nothing.",
             ),
             (
                 "Train it again with a fully connected layer, which knows the positions",
-                "It would still output only a class. And the maps know the positions already.",
+                "It would still output only a class. And the maps have the positions already.",
             ),
             (
-                "Run it on many small crops, and see which of them is a cat",
-                "That works, too, but it costs a forward pass for each crop. The votes cost one in all.",
+                "Run it on many small crops, and see which of them it calls a cat",
+                "That works, too, but it costs a forward pass for each crop. The votes need only one.",
             ),
         ),
         ask(
@@ -57,17 +56,16 @@ def questions() -> list[Question]:
             "runs on them without an error. What next?",
             (
                 "Measure its accuracy at 448",
-                "It runs because no weight depends on the size of the maps. Objects twice as large may "
-                "still "
-                "be strange to it.",
+                "It runs because no weight depends on the size of the maps. But it has not "
+                "learned objects twice as large.",
             ),
             (
                 "Nothing: with a mean at the end, the size does not matter",
-                "It does not matter for the shapes. In this chapter the score of the right class fell.",
+                "It does not matter for the shapes. But in this chapter the score of the right class fell.",
             ),
             (
                 "Look for the bug, because its classifier was built for 7x7 positions",
-                "It was built for 1,024 means, over however many positions.",
+                "It was built for 1,024 means, and you can take a mean over any number of positions.",
             ),
         ),
         ask(
@@ -75,7 +73,7 @@ def questions() -> list[Question]:
             "of the test images. What is worth trying first?",
             (
                 "Averaging the maps",
-                "It leaves far fewer weights to learn the images by heart with.",
+                "It leaves far fewer weights to memorize the images with.",
             ),
             (
                 "More steps of training",
@@ -83,7 +81,7 @@ def questions() -> list[Question]:
             ),
             (
                 "A hidden layer in between, so that it can learn more",
-                "It can learn too much as it is: the problem is the gap to the test images.",
+                "It already learns too much: the problem is the gap between training and test images.",
             ),
         ),
     ]
