@@ -29,6 +29,8 @@ def made(tree):
             found.add(node.name)
         elif isinstance(node, ast.arg):
             found.add(node.arg)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            found.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             found |= {(name.asname or name.name).split(".")[0] for name in node.names}
     return found
