@@ -83,6 +83,8 @@ class Found:
     def rate(self, arm: Arm) -> float | None:
         """The rate that an arm has chosen; None if it has not yet."""
         arm = arms_by_name(self.experiment)[arm.rate_of] if arm.rate_of else arm
+        if arm.rate is not None:
+            return arm.rate
         tried = self.tried(arm)
         return (
             None
@@ -99,7 +101,7 @@ class Found:
         """Those that may begin now and are not done: what chooses a rate, then seed by seed."""
         ready = []
         for arm in self.experiment.arms:
-            if arm.rate_of is None:
+            if arm.rate_of is None and arm.rate is None:
                 tried = self.tried(arm)
                 wanted = next_rates(tried, self.first(arm), self.scale.rates)
                 yield from (

@@ -50,7 +50,7 @@ def row_of(arm: Arm, found: Found) -> dict[str, Any]:
     """An arm: what it costs, its rates, its results."""
     runs = found.done(arm.name)
     right = [r for r in runs if not r["failed"]]
-    tried = found.tried(arm) if arm.rate_of is None else {}
+    tried = found.tried(arm) if arm.rate_of is None and arm.rate is None else {}
     row: dict[str, Any] = {
         "arm": arm.name,
         "lr": found.rate(arm),
