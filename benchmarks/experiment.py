@@ -47,6 +47,7 @@ from inception_lib.errors import InceptionError
 def main(
     experiments: tyro.conf.Positional[tuple[str, ...]] = (),
     data: str = "imagenette",
+    about_data: str = "",
     caltech: str = "caltech101",
     weights: str = "bvlc",
     seconds: float = 1e9,
@@ -67,6 +68,7 @@ def main(
     Args:
         experiments: Which; all if none is named.
         data: Imagenette by name, or a folder with train/CLASS and val/CLASS.
+        about_data: What else the records say of the data.
         caltech: Caltech-101 by name, or a folder with a folder for each class.
         weights: Trained weights that fine-tuning starts from, by name or file.
         seconds: After these no training is begun, and those that run are stopped, to be resumed.
@@ -94,7 +96,7 @@ def main(
     if quick:
         with tempfile.TemporaryDirectory() as folder:
             return _quick(names(experiments), Path(folder), record)
-    settings = Settings(scale, data, caltech, weights, work)
+    settings = Settings(scale, data, caltech, weights, work, about=about_data)
     (work / "jobs").mkdir(parents=True, exist_ok=True)
     chosen = names(experiments)
     if only_record:

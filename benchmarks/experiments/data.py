@@ -44,6 +44,8 @@ class Settings:
     weights: str
     work: Path
     quick: bool = False
+    about: str = ""
+    """What else a record says of the data."""
 
     def of(self, arm: Arm) -> Scale:
         """The scale of an arm."""
@@ -89,7 +91,8 @@ def described(data: str, settings: Settings) -> str:
     train, val = opened(data, settings, chooses=False)
     size = settings.scale.resize
     sizes = f"{len(train):,} training and {len(val):,} validation images"
-    return f"{named(data)}: {sizes}, squashed to {size}x{size}"
+    more = f", {settings.about}" if settings.about else ""
+    return f"{named(data)}: {sizes}, squashed to {size}x{size}{more}"
 
 
 def few(data: Data, most: int) -> Data:
