@@ -216,13 +216,17 @@ def test_the_chapters_quiz_ends_the_summary(path):
 @every_chapter
 def test_exercises_have_folded_solutions_that_check_themselves(path):
     solutions = [cell for cell in code_cells(path) if "solution" in tags(cell)]
-    in_words = False
+    # an exercise has one fold that is called just so, in words or in code
+    plain = 0
     for cell in read(path).cells:
         exercise = re.split(r"^\*\*\d+\. ", cell.source, flags=re.M)
-        if cell.cell_type == "markdown" and len(exercise) > 1:
-            in_words = "<summary>Solution</summary>" in exercise[-1]
-        elif "solution" in tags(cell):  # one toggle for an exercise: the words, or else the code
-            assert ("remove-cell" if in_words else "hide-cell") in tags(cell), cell.id
+        if cell.cell_type == "markdown":
+            folds = [part.count("<summary>Solution</summary>") for part in exercise]
+            plain = folds[-1] if len(exercise) > 1 else plain + folds[0]
+            assert max([plain, *folds]) <= 1, cell.id
+        elif "solution" in tags(cell):
+            plain += "hide-cell" in tags(cell)
+            assert plain <= 1 and not {"remove-cell", "remove-input"} & set(tags(cell)), cell.id
     for cell in solutions:
         asserts = any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(cell.source)))
         assert asserts or calls(cell.source, "torch.testing.assert_close"), (
