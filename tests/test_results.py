@@ -170,8 +170,12 @@ def test_a_command_repeats_its_record_or_its_source_says_what_it_means_today(nam
         cli._command(words[words.index("train") :])
     ((network, data, settings, *_),) = called
     today = network.to_dict() | settings.to_dict()
-    today |= {"aux_weight": 0.3, "variant": network.variant or "paper"}
     then = found.outcome.get("network", {}) | found.outcome["recipe"]
+    for options in (today, then):  # older records have the values that None stands for
+        options |= {
+            "aux_weight": options.get("aux_weight") or 0.3,
+            "variant": options.get("variant") or "paper",
+        }
     differ = {key for key in then if today[key] != then[key]} - results._HOW
     assert differ == set(found.changed_since()) and data in found.provenance["data"]
     assert ("It needs that commit" in found.source()) == bool(differ)
