@@ -1,6 +1,5 @@
 """What chapters say of a training experiment, from its record."""
 
-import matplotlib.pyplot as plt
 import pytest
 
 from inception_lib.book import experiments, figures
@@ -12,19 +11,15 @@ pytestmark = pytest.mark.usefixtures("style")
 def experiment():
     """A small record: b is better than a by 20 and 10 points, and c failed."""
     runs = [
-        {"arm": arm, "seed": seed, "top1": top1, "failed": None, "history": history(top1)}
+        {"arm": arm, "seed": seed, "top1": top1, "failed": None}
         for arm, seed, top1 in (("a", 1, 0.5), ("a", 0, 0.4), ("b", 0, 0.6), ("b", 1, 0.6))
     ]
-    runs.append({"arm": "c", "seed": 0, "failed": "The loss is no longer finite.", "history": []})
+    runs.append({"arm": "c", "seed": 0, "failed": "The loss is no longer finite."})
     better = {"claim": "b is better", "values": [0.2, 0.1], "mean": 0.15, "low_together": 0.02}
     better |= {"high_together": 0.28, "verdict": "shown"}
     once = {"claim": "a is better", "values": [-0.2], "mean": -0.2, "low_together": None}
     once |= {"high_together": None, "verdict": "not shown"}
     return {"runs": runs, "claims": [better, once, {"claim": "c is better", "verdict": None}]}
-
-
-def history(top1):
-    return [{"epoch": 1.0, "top1": top1 / 2}, {"epoch": 2.0, "top1": top1}]
 
 
 def test_arms_are_listed_by_seed():
@@ -41,13 +36,6 @@ def test_answers_are_said_in_points():
     assert str(found["a is better"]) == "−20.0 (one seed, so there is no interval)"
 
 
-def test_the_lead_is_paired_by_seed():
-    assert experiments.lead(experiment(), "b", "a") == [
-        pytest.approx((1, 7.5, 5, 10)),
-        pytest.approx((2, 15, 10, 20)),
-    ]
-
-
 def test_an_experiment_is_drawn_seed_by_seed_and_claim_by_claim():
     fig = figures.plot_experiment(experiment(), {"b": "second", "a": "first"}, {"b is better": "b − a"})
     left, right = fig.axes
@@ -61,12 +49,15 @@ def test_an_experiment_is_drawn_seed_by_seed_and_claim_by_claim():
         pytest.approx([2, 28]),
         pytest.approx([15]),
     ]
-    plt.close(fig)
 
 
-def test_the_lead_is_drawn_with_its_range():
-    fig = figures.plot_lead({"short": experiments.lead(experiment(), "b", "a")}, title="lead")
-    (ax,) = fig.axes
-    assert list(ax.lines[1].get_ydata()) == pytest.approx([7.5, 15])
+def test_the_lead_is_drawn_with_its_interval():
+    rows = [
+        {"epoch": 1.0, "lead": 0.1, "low": -0.2, "high": 0.4},
+        {"epoch": 2.0, "lead": 0.05, "low": 0.0, "high": 0.1},
+    ]
+    (ax,) = figures.plot_lead({"short": rows}, title="lead").axes
+    assert list(ax.lines[1].get_ydata()) == pytest.approx([10, 5])
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == pytest.approx((-20, 40))
     assert ax.get_legend().get_texts()[0].get_text() == "short"
-    plt.close(fig)

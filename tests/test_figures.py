@@ -361,7 +361,7 @@ def test_the_colors_of_the_branches_belong_to_the_branches_alone():
         figures.plot_training([record, record | {"epoch": 2}], 10),
         figures.plot_gradients(norms),
         figures.plot_experiment(experiment(), {"a": "first", "b": "second"}, {"b is better": "b − a"}),
-        figures.plot_lead({"b − a": [(1, 2.0, 1.0, 3.0)]}, title="lead"),
+        figures.plot_lead({"b − a": [{"epoch": 1, "lead": 0.2, "low": 0.1, "high": 0.3}]}, title="lead"),
         figures.plot_audit(paper.audit()),
         figures.plot_errors(history.table(), "depth", ["ensemble"], xlabel="depth", log=False),
         *of_the_training(),

@@ -38,7 +38,7 @@ def test_it_runs_from_end_to_end(tmp_path, capfd):
         together=2,
         compiled=False,
         small=True,
-        only=("timed", "training"),
+        only=("kernels", "timed", "training"),
     )
     said = capfd.readouterr().out
     print(said)

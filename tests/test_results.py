@@ -172,10 +172,8 @@ def test_a_command_repeats_its_record_or_its_source_says_what_it_means_today(nam
     today = network.to_dict() | settings.to_dict()
     then = found.outcome.get("network", {}) | found.outcome["recipe"]
     for options in (today, then):  # older records have the values that None stands for
-        options |= {
-            "aux_weight": options.get("aux_weight") or 0.3,
-            "variant": options.get("variant") or "paper",
-        }
+        usual = {"aux_weight": 0.3, "variant": "paper"}
+        options |= {key: value for key, value in usual.items() if options.get(key, value) is None}
     differ = {key for key in then if today[key] != then[key]} - results._HOW
     assert differ == set(found.changed_since()) and data in found.provenance["data"]
     assert ("It needs that commit" in found.source()) == bool(differ)

@@ -84,11 +84,11 @@ def test_killed_anywhere_it_ends_with_the_same_weights(whole, data, tmp_path, mo
 
 @pytest.mark.slow
 def test_kill_minus_nine_at_random_moments(data, tmp_path):
-    """Three kills of one run: whenever they come, the run ends as one that nobody touched."""
-    long = {"epochs": 9, "width": 0.05}
+    """Five kills of one run: whenever they come, the run ends as one that nobody touched."""
+    long = {"epochs": 12, "width": 0.05}
     finish(command(data, tmp_path / "whole", **long))
     folder, rng, kills = tmp_path / "run", random.Random(0), 0
-    while kills < 3:
+    while kills < 5:
         process = subprocess.Popen(
             [*command(data, folder, **long), *["--resume"] * folder.exists()],
             env=environment(),
@@ -106,7 +106,7 @@ def test_kill_minus_nine_at_random_moments(data, tmp_path):
             break
         kills += 1
     finish([*command(data, folder, **long), "--resume"])
-    assert kills == 3
+    assert kills >= 3
     assert same(weights_of(folder), weights_of(tmp_path / "whole"))
     ends = [f / "model.safetensors" for f in (folder, tmp_path / "whole")]
     assert same(*(load_weights(end).network.state_dict() for end in ends))

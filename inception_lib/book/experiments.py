@@ -58,20 +58,3 @@ def answer(found: Mapping[str, Any]) -> Answer:
 def answers(outcome: Mapping[str, Any]) -> dict[str, Answer]:
     """The answers of all claims that have one, by the claim."""
     return {claim["claim"]: answer(claim) for claim in outcome["claims"] if claim["verdict"] is not None}
-
-
-def lead(outcome: Mapping[str, Any], arm: str, than: str) -> list[tuple[float, float, float, float]]:
-    """By how many points one arm is ahead of another after each epoch.
-
-    Returns:
-        For each epoch: its number, the mean over the seeds that both arms have, the least and the most.
-    """
-    histories = {
-        (run["arm"], run["seed"]): run["history"] for run in outcome["runs"] if run["arm"] in (arm, than)
-    }
-    seeds = [seed for name, seed in histories if name == arm and (than, seed) in histories]
-    rows = []
-    for both in zip(*(zip(histories[arm, s], histories[than, s], strict=True) for s in seeds), strict=True):
-        ahead = [100 * (a["top1"] - b["top1"]) for a, b in both]
-        rows.append((both[0][0]["epoch"], sum(ahead) / len(ahead), min(ahead), max(ahead)))
-    return rows

@@ -72,7 +72,10 @@ class Resident:
             return np.zeros((1, 1, 3) if frames is None else (frames.crop, frames.crop, 3), np.uint8)
 
         held = _decoded(data) if frames is None else None
-        if held is None:
+        arrays: Sequence[np.ndarray] | np.ndarray
+        if held is not None:
+            arrays = held
+        else:
             with ThreadPoolExecutor(cores()) as pool:
                 shown = tqdm(
                     pool.map(read, range(len(data))),
@@ -82,15 +85,11 @@ class Resident:
                     leave=False,
                     disable=None,
                 )
-                arrays: Sequence[np.ndarray] = list(shown)
-        else:
-            arrays = held  # type: ignore[assignment]  # an array is a sequence of arrays
+                arrays = list(shown)
         self.sizes = np.array([a.shape[1::-1] for a in arrays], np.int32).reshape(-1, 2)
         try:
-            flat = torch.from_numpy(
-                np.concatenate([a.reshape(-1, 3) for a in arrays]) if held is None else held
-            )
-            self.pixels = flat.to(device).view(-1, 3)
+            flat = np.concatenate([a.reshape(-1, 3) for a in arrays]) if held is None else held
+            self.pixels = torch.from_numpy(flat).to(device).view(-1, 3)
             self._sizes = torch.from_numpy(self.sizes.astype(np.int64)).to(device)
             self.starts = self._sizes.prod(1).cumsum(0) - self._sizes.prod(1)
         except (torch.OutOfMemoryError, MemoryError):
@@ -116,48 +115,30 @@ class Resident:
         Returns:
             (n, size, size, 3) in uint8, on the device.
         """
-        boxes = draws[:, 1:5]
-        changed = bool((draws[:, _CHANGES] >= 0).any())
-        if torch.equal(boxes[:, 2:] - boxes[:, :2], draws[:, 5:7]) and torch.equal(boxes, boxes.round()):
-            made = self._cut(draws, size)  # nothing is resized
-            draws = self._sent(draws.float() if made.device.type == "mps" else draws)
-        else:
-            made, draws = self._resized(draws, size)
-        if changed:
-            made = made.float()
-            for number, factor in zip(draws[:, _CHANGES].T, draws[:, _FACTORS].T, strict=True):
-                made = _changed(made, number, factor)
-        made = torch.where(draws[:, -1].bool().view(-1, 1, 1, 1), made.flip(3), made)
-        return made.byte().permute(0, 2, 3, 1)
-
-    def _sent(self, tensor: Tensor) -> Tensor:
-        """On the device, where it is wanted at some time."""
-        pinned = tensor.pin_memory() if self.pixels.device.type == "cuda" else tensor
-        return pinned.to(self.pixels.device, non_blocking=True)
-
-    def _cut(self, draws: Tensor, size: int) -> Tensor:
-        """Parts of images, (n, 3, size, size) in uint8."""
-        index, corners = self._sent(draws[:, 0].long()), self._sent((draws[:, 1:3] + draws[:, 8:10]).long())
-        along = torch.arange(size, device=index.device)
-        x, y = corners[:, :1] + along, corners[:, 1:] + along
-        rows = self.starts[index, None] + y * self._sizes[index, :1]
-        return self.pixels[rows[:, :, None] + x[:, None, :]].permute(0, 3, 1, 2)
-
-    def _resized(self, draws: Tensor, size: int) -> tuple[Tensor, Tensor]:
-        """Parts of resized images, (n, 3, size, size) in float32, and the draws, on the device."""
+        device = self.pixels.device
         kinds = [Image.Resampling(int(n)) for n in draws[:, _FILTER].unique()]
+        changed = bool((draws[:, _CHANGES] >= 0).any())
         shown = self.sizes[draws[:, 0].long().numpy()]
         largest = shown.max(0)
         down = columns_first(*shown.T, *draws[:, 5:7].numpy().T)
-        near = self._sent(torch.from_numpy(_nearest(draws.numpy(), size)))  # (2, n, size)
-        index = self._sent(draws[:, 0].long())
-        draws = self._sent(draws.float() if self.pixels.device.type == "mps" else draws)  # without float64
+        near = torch.from_numpy(_nearest(draws.numpy(), size))  # (2, n, size)
+        if device.type == "cuda":
+            draws, near = draws.pin_memory(), near.pin_memory()
+        index = draws[:, 0].long().to(device, non_blocking=True)
+        if device.type == "mps":  # has no float64
+            draws = draws.float()
+        draws, near = draws.to(device, non_blocking=True), near.to(device, non_blocking=True)
         sides = self._sizes[index]
         source = self._images(index, sides, *(int(n) for n in largest)).to(draws.dtype)
         rows, columns = (
             _matrices(draws, axis, kinds, near[axis], sides[:, axis], int(largest[axis])) for axis in (0, 1)
         )
-        return _resized(source, rows[:, None].mT, columns[:, None], down).float(), draws
+        made = _resized(source, rows[:, None].mT, columns[:, None], down).float()
+        if changed:
+            for number, factor in zip(draws[:, _CHANGES].T, draws[:, _FACTORS].T, strict=True):
+                made = _changed(made, number, factor)
+        made = torch.where(draws[:, -1].bool().view(-1, 1, 1, 1), made.flip(3), made)
+        return made.byte().permute(0, 2, 3, 1)
 
     def _images(self, index: Tensor, sides: Tensor, width: int, height: int) -> Tensor:
         """Images (n, 3, height, width) in uint8; beyond an image's own size are pixels of no meaning."""

@@ -196,7 +196,7 @@ def plot_forest(
         ax.axvline(0, color=INK, linewidth=0.8)
         for y, row in enumerate(rows):
             if (one := found.get(row)) is not None:
-                _estimate(ax, y, one)
+                draw_estimate(ax, y, one)
             else:
                 ax.text(0, y, "not measured ", ha="right", va="center", fontsize=9, color=COLORS["muted"])
         ax.set_title(title, fontsize=11)
@@ -204,16 +204,22 @@ def plot_forest(
         high = max([one.high or one.value for one in found.values() if one], default=0.0)
         ax.set_xlim(low - 0.08 * (high - low), max(high, 0) + 0.08 * (high - low))
         ax.set_xlabel(xlabel, fontsize=10)
+        draw_rows(ax, rows)
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        ax.spines["left"].set_visible(False)
-        ax.tick_params(axis="y", length=0)
-        ax.grid(axis="x", color=COLORS["muted"], alpha=0.3, linewidth=0.6)
-    axes.flat[0].set_yticks(range(len(rows)), rows)
-    axes.flat[0].set_ylim(len(rows) - 0.5, -0.5)
     return fig
 
 
-def _estimate(ax: Axes, y: float, one: Estimate) -> None:
+def draw_rows(ax: Axes, names: Sequence[str]) -> None:
+    """Rows from the top, one for each name, with faint lines upward from the numbers below."""
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x", color=COLORS["muted"], alpha=0.3, linewidth=0.6)
+
+
+def draw_estimate(ax: Axes, y: float, one: Estimate) -> None:
+    """One row of a forest plot."""
     color = COLORS["violet" if one.shown or one.low is None else "muted"]
     if one.low is not None and one.high is not None:
         ax.plot((one.low, one.high), (y, y), color=color, linewidth=2)
