@@ -252,7 +252,7 @@ def test_rates_are_chosen_on_images_that_no_result_uses(settings):
     assert CHOICE_SEED not in range(100)
     few, _ = opened("caltech101:5", settings, chooses=False)
     fits, chooses = opened("caltech101:5", settings, chooses=True)
-    assert np.bincount(few.labels).tolist() == [5] * 12 and np.bincount(chooses.labels).tolist() == [1] * 12
+    assert np.bincount(few.labels).tolist() == [5] * 3 and np.bincount(chooses.labels).tolist() == [1] * 3
     assert not set(fits.chosen) & set(chooses.chosen)
 
 
@@ -319,7 +319,7 @@ def test_a_claim_of_what_is_not_run_has_no_verdict(settings):
 def test_quick_runs_an_experiment_to_its_record(name, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("INCEPTION_RESULTS", str(tmp_path))
     if name == "fine_tuning":  # networks of the paper's width: for one number of images of the four
-        shortened = replace(EXPERIMENTS[name], arms=shots(5), claims=EXPERIMENTS[name].claims[:2])
+        shortened = replace(EXPERIMENTS[name], arms=shots(10), claims=EXPERIMENTS[name].claims[2:4])
         monkeypatch.setitem(EXPERIMENTS, name, shortened)
     assert experiment.main(experiments=(name,), quick=True) == 0
     made = results.load(f"experiment_{name}")

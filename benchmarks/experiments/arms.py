@@ -18,6 +18,7 @@ from inception_lib.training.recipes import NetworkOptions, Recipe
 HEADS = ("aux1", "aux2")
 BRANCHES = ("1x1", "3x3", "5x5", "pool")
 SHOTS = (5, 10, 20, 30)
+CHOICE_SHOTS = 10
 
 
 class Scale(NamedTuple):
@@ -197,8 +198,9 @@ NORMS_EXPERIMENT = Experiment(
 
 
 def normed(name: str, network: Callable[[Scale], Architecture]) -> Arm:
-    """An arm with batch normalization, so that networks of any depth get going."""
-    return Arm(f"{name} (BN)", lambda scale: ex.batch_norm(network(scale)))
+    """An arm with batch normalization, so that networks of any depth get going, and soon."""
+    at = {"epochs": 4.0, "choice_epochs": 1.5, "batch": 64}
+    return Arm(f"{name} (BN)", lambda scale: ex.batch_norm(network(scale)), at=at)
 
 
 MODULES_EXPERIMENT = Experiment(
@@ -235,7 +237,7 @@ MODULES_EXPERIMENT = Experiment(
 )
 
 #: Fewer images, so that there is something to overfit.
-FEW: dict[str, Any] = {"data": "imagenette:2000", "at": {"epochs": 30, "choice_epochs": 10, "batch": 32}}
+FEW: dict[str, Any] = {"data": "imagenette:1000", "at": {"epochs": 30, "choice_epochs": 10, "batch": 32}}
 POOLING_EXPERIMENT = Experiment(
     about="Global average pooling and a fully connected layer on the same 7x7 map, with dropout and without",
     arms=(
@@ -297,11 +299,15 @@ START_EXPERIMENT = Experiment(
 
 #: The paper's: nearly constant over so few epochs.
 STEP = {"schedule": "step"}
+FOLLOWED: dict[str, Any] = {
+    "watch": ("averages",),
+    "at": {"epochs": 6.0, "choice_epochs": 2.25, "batch": 32},
+}
 AVERAGES_EXPERIMENT = Experiment(
     about="Averages of the weights: Polyak's from half or from nine tenths on, and a moving one",
     arms=(
-        Arm("step schedule", plain, changes=STEP, watch=("averages",), **LONG),
-        Arm("cosine schedule", plain, watch=("averages",), **LONG),
+        Arm("step schedule", plain, changes=STEP, **FOLLOWED),
+        Arm("cosine schedule", plain, **FOLLOWED),
     ),
     claims=(
         *(
@@ -324,11 +330,12 @@ AVERAGES_EXPERIMENT = Experiment(
     also=probes.of_averages,
 )
 
+SEVEN: dict[str, Any] = {"seeds": 7, "at": {"epochs": 5.0, "choice_epochs": 1.875, "batch": 32}}
 ENSEMBLE_EXPERIMENT = Experiment(
     about="Seven networks from the same initial weights, and seven from different ones",
     arms=(
-        Arm("inception", plain, seeds=7, **LONG),
-        Arm("same start", plain, changes={"init_seed": 0}, rate_of="inception", seeds=7, **LONG),
+        Arm("inception", plain, **SEVEN),
+        Arm("same start", plain, changes={"init_seed": 0}, rate_of="inception", **SEVEN),
     ),
     claims=(),
     also=probes.of_ensembles,
@@ -336,10 +343,17 @@ ENSEMBLE_EXPERIMENT = Experiment(
 
 
 def shots(n: int) -> tuple[Arm, ...]:
-    """Fine-tuning and from scratch, with so many images of each class of Caltech-101 to train on."""
+    """Fine-tuning and from scratch, with so many images of each class of Caltech-101 to train on.
+
+    Rates are chosen with `CHOICE_SHOTS` images of a class, for all numbers of them.
+    """
     data = f"caltech101:{n}"
-    epochs = {5: 20, 10: 12, 20: 8, 30: 6}[n]
+    epochs = {5: 16, 10: 10, 20: 6, 30: 4}[n]
     at = {"epochs": epochs, "choice_epochs": epochs / 2, "batch": 32, "seeds": 3}
+
+    def rate_of(kind: str) -> str | None:
+        return None if n == CHOICE_SHOTS else f"{kind}, {CHOICE_SHOTS} images"
+
     small = {"augment": "bvlc"}
     tuned = {"normalize": "weights", "classifier_lr": 10, "bias_lr": 2, "weight_decay": 5e-4, "clip": None}
     return (
@@ -349,27 +363,31 @@ def shots(n: int) -> tuple[Arm, ...]:
             changes=small | tuned,
             data=data,
             lr=0.002,
+            rate_of=rate_of("fine-tuned"),
             at=at,
         ),
         Arm(
             f"from scratch, {n} images",
-            lambda s: googlenet(classes=101, input_size=s.size),
+            lambda s: googlenet(input_size=s.size),
             changes=small,
             data=data,
+            rate_of=rate_of("from scratch"),
             at=at,
         ),
         Arm(
             f"narrow from scratch, {n} images",
-            lambda s: googlenet(width=s.width, classes=101, input_size=s.size),
+            lambda s: googlenet(width=s.width, input_size=s.size),
             changes=small,
             data=data,
+            rate_of=rate_of("narrow from scratch"),
             at=at | {"epochs": 6 * epochs, "choice_epochs": 3 * epochs},
         ),
     )
 
 
 FINE_TUNING_EXPERIMENT = Experiment(
-    about="BVLC's weights fine-tuned on Caltech-101, and training from scratch, for few images a class",
+    about="BVLC's weights fine-tuned on 21 classes of Caltech-101, and training from scratch, for few images "
+    "a class",
     wide="the paper's width, and {width:g} of it for the narrow network",
     arms=tuple(arm for n in SHOTS for arm in shots(n)),
     claims=tuple(

@@ -1,7 +1,7 @@
 """The images of experiments: decoded once, squashed to one size as BVLC's tools do, shared by processes.
 
-`imagenette` is all of it, `imagenette:2000` about so many of its training images, of each class alike, and
-`caltech101:5` five training images of each class of Caltech-101.
+`imagenette` is all of it, `imagenette:1000` about so many of its training images, of each class alike, and
+`caltech101:5` five training images of each of those classes of Caltech-101 that are used.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from inception_lib.weights.formats import save_weights
 from inception_lib.weights.info import Weights
 
 CHOICE_SHARE = 0.1  #: of the training images, by which learning rates are chosen
-CALTECH_VAL = 10  #: images of a class that validate, at most, so that large classes do not decide the result
+CALTECH_EVERY = 5  #: of the classes of Caltech-101 this one is used: 21
+CALTECH_VAL = 20  #: images of a class that validate, at most, so that large classes do not decide the result
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def prepare(sets: Iterable[str], settings: Settings) -> None:
 def named(data: str) -> str:
     """How a finding calls it."""
     name, _, number = data.partition(":")
-    whole = {"imagenette": "Imagenette", "caltech101": "Caltech-101"}[name]
+    whole = {"imagenette": "Imagenette", "caltech101": "every fifth class of Caltech-101"}[name]
     if not number:
         return whole
     return f"{whole} ({number} training images{' a class' if name == 'caltech101' else ''})"
@@ -106,9 +107,20 @@ def few(data: Data, most: int) -> Data:
     return data.subset(chosen)
 
 
+def every(data: Data, step: int) -> Data:
+    """Every `step`-th of its classes."""
+    chosen = np.flatnonzero(data.labels % step == 0)
+    return replace(data.subset(chosen), classes=data.classes[::step], labels=data.labels[chosen] // step)
+
+
 def _source(name: str, split: Split, settings: Settings) -> Data:
-    where = {"imagenette": settings.data, "caltech101": settings.caltech}[name]
-    if name == "imagenette" or where in NAMES:
+    if name == "imagenette":
+        return open_data(settings.data, split)
+    return every(_caltech(settings.caltech, split), CALTECH_EVERY)
+
+
+def _caltech(where: str, split: Split) -> Data:
+    if where in NAMES:
         return open_data(where, split)
     if not Path(where).is_dir():
         raise DataError(

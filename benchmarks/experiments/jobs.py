@@ -33,6 +33,8 @@ from inception_lib.training.step import build
 from inception_lib.training.train import train
 
 GAP_IMAGES = 3000  #: training images, as validation sees them, on which the gap is measured
+#: Images that validate after each epoch, for one that trains; at the end all of them do.
+SHARE = 0.25
 
 
 device = cache(choose_device)  #: on which all is trained
@@ -115,7 +117,8 @@ def one(job: Job, settings: Settings) -> None:
     key, arm, recipe = job.key(settings), job.made, job.recipe(settings)
     train_data, val_data = opened(arm.data, settings, chooses=job.chooses)
     network = network_of(job, settings, train_data.classes)
-    seen = Batches(val_data, recipe, device(), network)
+    each_epoch = val_data if job.chooses else spaced(val_data, round(SHARE * len(train_data)))
+    seen, seen_at_end = (Batches(data, recipe, device(), network) for data in (each_epoch, val_data))
     watchers = {
         name: WATCHERS[name](network, recipe, len(train_data), seen)
         for name in (() if job.chooses else arm.watch)
@@ -142,7 +145,13 @@ def one(job: Job, settings: Settings) -> None:
     try:
         with told_of_updates(list(watchers.values())):
             done = train(
-                network, (train_data, val_data), recipe, going, resume=resumes, progress=False, on_epoch=each
+                network,
+                (train_data, each_epoch),
+                recipe,
+                going,
+                resume=resumes,
+                progress=False,
+                on_epoch=each,
             )
             history[:] = done.history
     except InceptionError as error:
@@ -169,7 +178,7 @@ def one(job: Job, settings: Settings) -> None:
         finish(
             found,
             network,
-            (Batches(spaced(train_data), recipe, device(), network), seen),
+            (Batches(spaced(train_data, GAP_IMAGES), recipe, device(), network), seen_at_end),
             settings.work / "jobs" / key,
         )
     with replacing(settings.work / "jobs" / f"{key}.json") as new:
@@ -180,9 +189,9 @@ def one(job: Job, settings: Settings) -> None:
         torch.cuda.empty_cache()  # the next job of this process, and its neighbors, are of other sizes
 
 
-def spaced(data: Data) -> Data:
-    """`GAP_IMAGES` of a split, evenly spaced."""
-    return data.subset(np.linspace(0, len(data) - 1, min(GAP_IMAGES, len(data))).astype(int))
+def spaced(data: Data, most: int) -> Data:
+    """At most so many images of a split, evenly spaced."""
+    return data.subset(np.linspace(0, len(data) - 1, min(most, len(data))).astype(int))
 
 
 def finish(found: dict[str, Any], network: Network, seen: tuple[Batches, Batches], path: Path) -> None:
