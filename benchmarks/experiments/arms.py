@@ -103,7 +103,6 @@ RECIPE = Recipe(
     initial="he",
     clip=5,
     augment="mirror",
-    precision="bfloat16",
 )
 
 
