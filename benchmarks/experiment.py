@@ -12,7 +12,8 @@ differences that are paired by seed, in two-sided intervals that hold at 95 % fo
 experiment at once.
 
 Arms that are the same in several experiments are trained once. What is done is kept in `--work`, job by
-job, and the records are written anew after each; interrupted, the same command goes on where it was.
+job, and the records are written anew after each; interrupted, the same command goes on where it was. On
+another machine it begins with what the record holds, but where more is measured on the networks' weights.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from typing import Any
 import tyro
 from experiments.arms import EXPERIMENTS, Scale, names
 from experiments.data import Settings, prepare, trial
-from experiments.found import Found
+from experiments.found import Found, take_up
 from experiments.jobs import Job, device, one
 from experiments.record import write
 from experiments.sharing import multi_process_service
@@ -99,11 +100,20 @@ def main(
     settings = Settings(scale, data, caltech, weights, work, about=about_data)
     (work / "jobs").mkdir(parents=True, exist_ok=True)
     chosen = names(experiments)
+    for name in chosen if record else ():
+        if taken := _taken_up(name, settings, record.format(name)):
+            print(f"{name}: {taken} trainings are taken from its record", flush=True)
     if only_record:
         for name in chosen:
             print(write(name, settings, record or "experiment_{}"), flush=True)
         return 0
     return _all(chosen, settings, time.monotonic() + seconds, together or cores(), record)
+
+
+def _taken_up(name: str, settings: Settings, record: str) -> int:
+    """How many trainings are taken from a record."""
+    there = (results.folder() / f"{record}.json").exists()
+    return take_up(name, settings, results.load(record).outcome) if there else 0
 
 
 def _all(chosen: Sequence[str], settings: Settings, end: float, together: int, record: str | None) -> int:

@@ -8,7 +8,7 @@ import pickle
 import time
 from concurrent.futures import Future
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import experiment
 import intervals
@@ -19,8 +19,8 @@ import tyro
 from experiments import exchanges as ex
 from experiments import probes, sharing
 from experiments.arms import EXPERIMENTS, RECIPE, Claim, Scale, Term, arms_by_name, headed, more, plain, shots
-from experiments.data import Settings, opened, trial
-from experiments.found import CHOICE_SEED, Found, next_rates
+from experiments.data import Settings, every, opened, trial
+from experiments.found import CHOICE_SEED, Found, next_rates, take_up
 from experiments.jobs import Job, network_of, one, told_of_updates, trained
 from experiments.record import decided
 from scipy import stats
@@ -252,8 +252,16 @@ def test_rates_are_chosen_on_images_that_no_result_uses(settings):
     assert CHOICE_SEED not in range(100)
     few, _ = opened("caltech101:5", settings, chooses=False)
     fits, chooses = opened("caltech101:5", settings, chooses=True)
-    assert np.bincount(few.labels).tolist() == [5] * 3 and np.bincount(chooses.labels).tolist() == [1] * 3
+    assert np.bincount(few.labels).tolist() == [5] * 12 and np.bincount(chooses.labels).tolist() == [1] * 12
     assert not set(fits.chosen) & set(chooses.chosen)
+
+
+def test_every_third_class_is_kept_under_its_name(settings):
+    whole, _ = opened("caltech101:5", settings, chooses=False)
+    third = every(whole, 3)
+    assert third.classes == whole.classes[::3] and set(third.labels) == set(range(len(third.classes)))
+    names = [whole.classes[whole.labels[list(whole.chosen).index(at)]] for at in third.chosen]
+    assert names == [third.classes[label] for label in third.labels]
 
 
 @pytest.mark.slow
@@ -345,6 +353,30 @@ def test_keys_tell_apart_what_differs_and_nothing_else(tmp_path):
     others = [key(arm="inception"), key(lr=0.04), key(seed=1), key(chooses=True), key(size=128, resize=140)]
     others += [key(width=0.5), key(epochs=9), key(batch=64)]
     assert len({key(), *others}) == 9
+
+
+def test_a_record_is_continued_on_another_machine(tmp_path):
+    (tmp_path / "jobs").mkdir()
+    settings = Settings(Scale(), "", "", "", tmp_path)
+
+    def done(name, arm, lr, seed, chooses=False):
+        job = Job(name, arm, lr, seed, chooses)
+        ended = {"failed": None, "top1": 0.5, "history": [{"val_loss": 1 / lr}]}
+        return {**asdict(job), "key": job.key(settings), **ended}
+
+    choices = [done("pooling", "average", lr, CHOICE_SEED, True) for lr in (0.01, 0.02)]
+    runs = [done("pooling", "average", 0.02, seed) for seed in range(2)]
+    other = runs[0] | {"seed": 2}  # the key is that of another seed
+    recorded = {"choices": choices, "runs": [*runs, other, runs[0] | {"arm": "gone"}]}
+    assert take_up("pooling", settings, recorded) == 4
+    assert take_up("pooling", settings, recorded) == 0
+    found = Found("pooling", settings)
+    assert found.tried(found.experiment.arms[0]) == {0.01: 100, 0.02: 50}
+    assert found.read(Job("pooling", "average", 0.02, 1, False))["top1"] == 0.5
+    assert found.read(Job("pooling", "average", 0.02, 2, False)) is None
+    elsewhere = replace(settings, work=tmp_path / "elsewhere", scale=Scale(width=0.5))
+    assert take_up("pooling", elsewhere, recorded) == 0  # other trainings than those of the record
+    assert take_up("ensemble", settings, {"runs": [done("ensemble", "inception", 0.01, 0)]}) == 0
 
 
 # ---- probes

@@ -85,14 +85,15 @@ def more(text: str, arm: str, than: str, metric: str = "top1", other: str | None
 
 @dataclass(frozen=True)
 class Experiment:
-    """Arms and claims. `also` measures more on what was trained, and says it in sentences; `wide` says how
-    wide the networks are."""
+    """Arms and claims. `also` measures more on what was trained, `of_networks` if on weights and answers, and
+    says it in sentences; `wide` says how wide the networks are."""
 
     about: str
     arms: tuple[Arm, ...]
     claims: tuple[Claim, ...]
     wide: str = "{width:g} of the paper's width"
     also: Callable[..., tuple[dict[str, Any], list[str]]] | None = None
+    of_networks: bool = False
 
 
 #: Of all arms; an arm changes it where its experiment is about that.
@@ -151,6 +152,7 @@ HEADS_EXPERIMENT = Experiment(
         more("Without heads, the chosen rate is better than 0.08", "inception", "inception, rate 0.08"),
     ),
     also=probes.of_heads,
+    of_networks=True,
 )
 
 LONG_HEADS_EXPERIMENT = Experiment(
@@ -161,6 +163,7 @@ LONG_HEADS_EXPERIMENT = Experiment(
         more("Both heads lower the gap between training and validation", "inception", "both heads", "gap"),
     ),
     also=probes.of_heads,
+    of_networks=True,
 )
 
 NORMS_EXPERIMENT = Experiment(
@@ -212,7 +215,10 @@ MODULES_EXPERIMENT = Experiment(
         normed("3x3", lambda s: ex.single(plain(s), short_path=False)),
         normed("3x3, short path", lambda s: ex.single(plain(s), short_path=True)),
         *(
-            normed(f"without {name}", lambda s, name=name: ex.without_branch(plain(s), s.width, name))
+            replace(
+                normed(f"without {name}", lambda s, name=name: ex.without_branch(plain(s), s.width, name)),
+                rate_of="inception (BN)",
+            )
             for name in BRANCHES
         ),
     ),
@@ -338,6 +344,7 @@ ENSEMBLE_EXPERIMENT = Experiment(
     ),
     claims=(),
     also=probes.of_ensembles,
+    of_networks=True,
 )
 
 

@@ -116,7 +116,8 @@ def every(data: Data, step: int) -> Data:
 def _source(name: str, split: Split, settings: Settings) -> Data:
     if name == "imagenette":
         return open_data(settings.data, split)
-    return every(_caltech(settings.caltech, split), CALTECH_EVERY)
+    whole = _caltech(settings.caltech, split)
+    return whole if settings.quick else every(whole, CALTECH_EVERY)
 
 
 def _caltech(where: str, split: Split) -> Data:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,35 @@ def next_rates(tried: dict[float, float], first: float, most: int) -> list[float
     best = min(tried, key=lambda rate: tried[rate])
     wanted = [min(tried) / 2] if tried[best] == np.inf else [2 * best, best / 2, best / 4]
     return [rate for rate in wanted if rate not in tried and LEAST_RATE <= rate <= MOST_RATE][:1]
+
+
+def take_up(name: str, settings: Settings, recorded: Mapping[str, Any]) -> int:
+    """Take the trainings of a record for done, where today's code would make the same.
+
+    So a record made on one machine gets more seeds on another. Where more is measured on the networks
+    themselves nothing is taken, since a record has no weights.
+
+    Args:
+        name: of the experiment.
+        settings: today's.
+        recorded: the outcome of its record.
+
+    Returns:
+        how many were taken.
+    """
+    if EXPERIMENTS[name].of_networks:
+        return 0
+    taken = 0
+    for done in (*recorded.get("choices", ()), *recorded["runs"]):
+        if "key" not in done or done["arm"] not in arms_by_name(EXPERIMENTS[name]):
+            continue
+        key = Job(name, done["arm"], done["lr"], done["seed"], done["chooses"]).key(settings)
+        path = settings.work / "jobs" / f"{key}.json"
+        if key == done["key"] and not path.exists():
+            with replacing(path) as new:
+                new.write_text(json.dumps(done, allow_nan=False), encoding="utf-8")
+            taken += 1
+    return taken
 
 
 class Found:

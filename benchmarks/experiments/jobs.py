@@ -160,6 +160,7 @@ def one(job: Job, settings: Settings) -> None:
         failed = str(error)
     shown = ("epoch", "loss", "aux1", "aux2", "val_loss", "top1", "top5")
     found: dict[str, Any] = {
+        "key": key,
         **asdict(job),
         "failed": failed,
         "history": [

@@ -73,7 +73,7 @@ def outcome_of(found: Found) -> dict[str, Any]:
     claims = [decided(claim, found, max(1, len(experiment.claims))) for claim in experiment.claims]
     more, said = experiment.also(found) if experiment.also else ({}, [])
     runs = [done for arm in experiment.arms for done in found.done(arm.name)]
-    spent = [*runs, *(done for arm in experiment.arms for done in found.choices(arm))]
+    choices = [done for arm in experiment.arms for done in found.choices(arm)]
     return {
         "scale": scale._asdict(),
         "recipe": {k: v for k, v in RECIPE.to_dict().items() if k not in RATHER_OF_SCALE},
@@ -85,17 +85,11 @@ def outcome_of(found: Found) -> dict[str, Any]:
         **more,
         "finding": finding(found, rows, claims, said),
         "intervals": INTERVALS,
-        "hours": round(sum(done["wall"] for done in spent) / 3600, 2),
+        "hours": round(sum(done["wall"] for done in (*runs, *choices)) / 3600, 2),
         "commits": sorted({done["commit"] for done in runs}),
         "devices": sorted({done["device"] for done in runs}),
-        "runs": [
-            {
-                k: r[k]
-                for k in ("arm", "seed", "lr", "top1", "train_top1", "alarms", "failed", "history")
-                if k in r
-            }
-            for r in runs
-        ],
+        "runs": runs,
+        "choices": choices,
     }
 
 
