@@ -5,9 +5,10 @@
 
 Each page is opened from a local server, its cache empty, several times in turn with the others.
 `first_view` is the browser's own first contentful paint, `loaded` the end of its load event; both are
-medians, in milliseconds since the address was asked for. `phone` is the time until all widgets of the page
-are there on a phone: a window of 390 x 844, four times slower a processor, and Chromium's profile "Fast 4G"
-(9 Mbit/s less a tenth, 165 ms there and back); the server compresses nothing, so that it is an upper limit.
+medians, in milliseconds since the address was asked for. `phone_first` and `phone` are the times until the
+first widget and until all widgets of the page are there on a phone: a window of 390 x 844, Chromium's profile
+"Fast 4G" (9 Mbit/s less a tenth, 165 ms there and back), and a processor as slow as Chromium's "Mid-tier
+mobile", one on which Lighthouse's benchmark gives 1,000; `slowdown` is by how much this one is slowed for it.
 Each widget is then given settings at random, one control at a time: `answer` is the time from the event
 until the new values are in the page and laid out; `median` and `worst` of many, in milliseconds. A frame at
 60 Hz lasts 16.7 ms.
@@ -51,6 +52,27 @@ FAST_4G = {
     "downloadThroughput": 9e6 * 0.9 / 8,  # bytes/s
     "uploadThroughput": 1.5e6 * 0.9 / 8,
 }
+MID_TIER = 1000  # what the benchmark gives on a phone of the middle class, as Chromium's DevTools have it
+# as Lighthouse has it: strings that the collector takes, and copies of an array, in tens of rounds a second
+BENCHMARK = """() => {
+  const rounds = (work) => {
+    const start = performance.now();
+    let n = 0;
+    for (; performance.now() - start < 500; n++) work(n);
+    return n / 10 / ((performance.now() - start) / 1000);
+  };
+  const arrays = [0, 1].map((first) => Array.from({ length: 100000 }, (_, i) => i + first));
+  const strings = rounds(() => {
+    let text = "";
+    for (let i = 0; i < 10000; i++) text += "a";
+    if (text.length === 1) throw new Error("so that nothing is left out");
+  });
+  const copies = rounds((n) => {
+    const from = arrays[n % 2], to = arrays[1 - n % 2];
+    for (let i = 0; i < from.length; i++) to[i] = from[i];
+  });
+  return (strings + copies) / 2;
+}"""
 READY_AT = """new MutationObserver(() => {
   if (!globalThis.readyAt && document.documentElement?.dataset.widgetsReady === "1")
     globalThis.readyAt = performance.now();
@@ -92,20 +114,31 @@ def first_view(browser: Browser, address: str) -> tuple[float, float]:
     return paint, loaded
 
 
-def on_a_phone(browser: Browser, address: str) -> float | None:
-    """Milliseconds until the widgets of a page are there, on a slow phone; None if it has none."""
+def slowdown(browser: Browser) -> float:
+    """By how much this processor is slowed to be a phone's."""
+    page = browser.new_page()
+    page.evaluate(BENCHMARK)  # the first time it is compiled
+    index = statistics.median(page.evaluate(BENCHMARK) for _ in range(3))
+    page.close()
+    return round(max(1.0, index / MID_TIER), 2)
+
+
+def on_a_phone(browser: Browser, address: str, slower: float) -> tuple[float, float] | None:
+    """Milliseconds until the first widget and until all widgets of a page are there, on a phone; None if it
+    has none."""
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()
     session = context.new_cdp_session(page)
     session.send("Network.enable")
     session.send("Network.emulateNetworkConditions", FAST_4G)
-    session.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    session.send("Emulation.setCPUThrottlingRate", {"rate": slower})
     page.add_init_script(READY_AT)
     page.goto(address, wait_until="load", timeout=120_000)
     ready = None
     if page.locator(STATES).count():
         page.wait_for_function("globalThis.readyAt", timeout=120_000)
-        ready = page.evaluate("globalThis.readyAt")
+        first = page.evaluate("performance.getEntriesByName('widget')[0]?.startTime ?? globalThis.readyAt")
+        ready = first, page.evaluate("globalThis.readyAt")
     context.close()
     return ready
 
@@ -136,18 +169,19 @@ def main(rounds: int = 5, changes: int = 200, record: str = "") -> int:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     site = f"http://127.0.0.1:{server.server_port}"
     seen: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
-    phones: dict[str, list[float]] = {}
+    phones: dict[str, list[tuple[float, float]]] = {}
     widgets: dict[str, dict[str, float | str]] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=find_browser(), args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
         version = browser.version
+        slower = slowdown(browser)
         first_view(browser, f"{site}/{names[0]}.html")  # the browser's own start is no page's
         for _ in range(rounds):
             for name in names:
                 seen[name].append(first_view(browser, f"{site}/{name}.html"))
-                if (ready := on_a_phone(browser, f"{site}/{name}.html")) is not None:
+                if (ready := on_a_phone(browser, f"{site}/{name}.html", slower)) is not None:
                     phones.setdefault(name, []).append(ready)
         for name in names:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -166,7 +200,14 @@ def main(rounds: int = 5, changes: int = 200, record: str = "") -> int:
         name: {
             "first_view": round(statistics.median(paint for paint, _ in visits), 1),
             "loaded": round(statistics.median(loaded for _, loaded in visits), 1),
-            "phone": round(statistics.median(phones[name])) if name in phones else None,
+            **{
+                kind: round(statistics.median(times)) if times else None
+                for kind, times in zip(
+                    ("phone_first", "phone"),
+                    tuple(zip(*phones.get(name, ()), strict=True)) or ((), ()),
+                    strict=True,
+                )
+            },
         }
         for name, visits in seen.items()
     }
@@ -175,7 +216,13 @@ def main(rounds: int = 5, changes: int = 200, record: str = "") -> int:
         print(
             results.record(
                 record,
-                {"browser": f"Chromium {version}", "rounds": rounds, "pages": pages, "widgets": widgets},
+                {
+                    "browser": f"Chromium {version}",
+                    "rounds": rounds,
+                    "slowdown": slower,
+                    "pages": pages,
+                    "widgets": widgets,
+                },
                 about="First view of each page of the book from a local server, and a widget's answer, in ms",
                 data=f"the built book, {len(names)} pages",
             )

@@ -178,7 +178,9 @@ def test_a_finger_slides_along_the_strip_and_taps_a_pixel(opened):
     finger("touchStart", (first["x"] + 5, first["y"] + 3))
     finger("touchMove", (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2))
     finger("touchMove", (last["x"] + 5, last["y"] + 3))
-    seen.page.wait_for_timeout(200)  # the finger rests: lifted while it moves, it flings, and the next tap only
+    seen.page.wait_for_timeout(
+        200
+    )  # the finger rests: lifted while it moves, it flings, and the next tap only
     finger("touchMove", (last["x"] + 5, last["y"] + 3))  # ends the fling
     finger("touchEnd")
     assert result_of(root)["number"] == 144

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import gzip
 import importlib.metadata
 import importlib.util
 import io
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 import tomllib
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -720,3 +722,36 @@ def test_ci_is_a_strict_script():
     assert subprocess.run(["bash", "-n", script]).returncode == 0
     lines = script.read_text().splitlines()
     assert lines[0] == "#!/usr/bin/env bash" and "set -euo pipefail" in lines
+
+
+# ---- tools/serve.py
+
+
+def test_pages_are_sent_compressed_to_those_who_take_it(tmp_path):
+    text = "<p>Inception</p>" * 500
+    (tmp_path / "page.html").write_text(text)
+    (tmp_path / "picture.webp").write_bytes(b"RIFF" * 100)
+    server = serve(str(tmp_path), 0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def asked(name, **headers):
+        request = urllib.request.Request(f"http://127.0.0.1:{server.server_port}/{name}", headers=headers)
+        with urllib.request.urlopen(request) as answer:
+            return answer.headers, answer.read()
+
+    try:
+        headers, body = asked("page.html", **{"Accept-Encoding": "gzip, br"})
+        assert headers["Content-Encoding"] == "gzip" and headers["Content-Type"].startswith("text/html")
+        assert len(body) == int(headers["Content-Length"]) < len(text) / 20
+        assert gzip.decompress(body).decode() == text
+        (tmp_path / "page.html").write_text("new")
+        os.utime(tmp_path / "page.html", (0, 0))
+        assert gzip.decompress(asked("page.html", **{"Accept-Encoding": "gzip"})[1]) == b"new"
+        assert asked("page.html")[1] == b"new"
+        headers, body = asked("picture.webp", **{"Accept-Encoding": "gzip"})
+        assert headers["Content-Encoding"] is None and body == b"RIFF" * 100
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            asked("none.html", **{"Accept-Encoding": "gzip"})
+    finally:
+        server.shutdown()
+        server.server_close()

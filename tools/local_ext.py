@@ -155,21 +155,27 @@ THEME_AT_ONCE = """(function (d) { if (d.theme !== "light" && d.theme !== "dark"
 })(document.documentElement.dataset)"""
 
 
-# what scrolls inside itself must be reachable by the keyboard, and is known only once it is laid out
+# what scrolls inside itself must be reachable by the keyboard, and is known only once it is laid out: all is
+# read before anything is written, and not while the page still grows
 SCROLL_BY_KEYBOARD = """(() => {
+  const boxes = "table, pre, figure, mjx-container, .pst-scrollable-table-container";
+  const scrolls = (box) => box.scrollWidth > box.clientWidth + 1 &&
+    /auto|scroll/.test(getComputedStyle(box).overflowX);
   const reach = () => {
-    const boxes = "table, pre, figure, mjx-container, .pst-scrollable-table-container";
-    for (const box of document.querySelectorAll(`.bd-article :is(${boxes})`)) {
-      const scrolls = box.scrollWidth > box.clientWidth + 1 &&
-        /auto|scroll/.test(getComputedStyle(box).overflowX);
-      box.toggleAttribute("data-scrolls", scrolls); // for its shadows
-      if (scrolls) box.tabIndex = 0;
+    const all = [...document.querySelectorAll(`.bd-article :is(${boxes})`)];
+    for (const [box, does] of all.map((box) => [box, scrolls(box)])) {
+      if (does === box.hasAttribute("data-scrolls")) continue;
+      box.toggleAttribute("data-scrolls", does); // for its shadows
+      if (does) box.tabIndex = 0;
     }
   };
-  addEventListener("load", reach);
-  addEventListener("resize", reach);
-  addEventListener("toggle", reach, true);
-  new ResizeObserver(reach).observe(document.documentElement); // mathematics comes late
+  const begin = () => {
+    reach();
+    addEventListener("resize", reach);
+    addEventListener("toggle", reach, true);
+    new ResizeObserver(reach).observe(document.documentElement); // mathematics comes late
+  };
+  addEventListener("load", () => setTimeout(begin));
 })()"""
 
 

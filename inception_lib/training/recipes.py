@@ -261,7 +261,7 @@ def modern() -> Recipe:
     torchvision's reference for such networks: batch 256 (8 GPUs of 32), rate 0.1, momentum 0.9, weight decay
     1e-4, 90 epochs. Goyal et al. 2017: the rate grows with the batch, after a warm-up of 5
     epochs. Szegedy et al. 2016: label smoothing 0.1. The paper: its augmentation and heads. Ours: cosine,
-    Nesterov, bfloat16, the moving average, which forgets the start in a short run, too.
+    Nesterov, the moving average, which forgets the start in a short run, too.
 
     Without batch normalization (`--variant paper`) this rate is too high: torchvision takes 0.01 there
     (`--lr 0.01`), and at 0.0075 for 32 pictures the weights of Ioffe and Szegedy 2015 overflowed.
@@ -279,7 +279,6 @@ def modern() -> Recipe:
         average="ema",
         ema_decay=0.9998,
         weight_decay=1e-4,
-        precision="bfloat16",
         workers=8,
     )
 
