@@ -7,18 +7,23 @@ A page is opened from a file, and its worker runs the bundled network (80 x 80, 
 given, BVLC's (224 x 224, float16), in rounds that take turns. Of each: `median` and `worst` in milliseconds
 in the worker, `asked` the median from asking to the answer in the page, with the maps of one module; the
 rate of multiplications that `median` comes to; `open` the milliseconds until the network was ready.
+
+With `weights` and a built book, `photographs` are those that a reader chooses from disk in the chapter "What
+it sees": the milliseconds from the choice to the five best classes, by crops averaged, over several workers.
 """
 
 from __future__ import annotations
 
+import io
 import statistics
 import sys
 import tempfile
+from itertools import cycle
 from pathlib import Path
 
 import pandas as pd
 import tyro
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, FilePayload, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # for the tools, which are no package
@@ -26,6 +31,7 @@ sys.path.insert(0, str(ROOT))  # for the tools, which are no package
 from inception_lib.book import results  # noqa: E402
 from inception_lib.book.bundled import bundled  # noqa: E402
 from inception_lib.book.live import page, parts  # noqa: E402
+from inception_lib.book.photographs import photographs  # noqa: E402
 from inception_lib.book.scripts import joined  # noqa: E402
 from inception_lib.console import run  # noqa: E402
 from inception_lib.counting import count  # noqa: E402
@@ -52,6 +58,48 @@ RUNS = """async ([name, plain, side, runs]) => {
   }
   return took;
 }"""
+PHOTO_PAGE = ROOT / "_build" / "html" / "06_what_it_sees.html"
+WATCH = """root => {
+  const input = root.querySelector('input[aria-label="Choose a photograph"]');
+  input.addEventListener("change", () => { root.chosenAt = performance.now(); }, { capture: true });
+  new MutationObserver(() => { root.took = performance.now() - root.chosenAt; })
+    .observe(root, { attributes: true, attributeFilter: ["data-best"] });
+}"""
+ANSWERED = """([root, before]) => root.dataset.best !== before &&
+  root.dataset.answered && root.dataset.answered === root.dataset.settings"""
+
+
+def photograph_times(browser: Browser, weights: Path, rounds: int) -> dict[str, float]:
+    """Median milliseconds from a photograph's choice to its five best classes, by crops averaged."""
+    tab = browser.new_page()
+    tab.goto(PHOTO_PAGE.as_uri(), wait_until="load")
+    root = tab.locator('.inception-widget[data-widget="photo"]')
+    root.scroll_into_view_if_needed()
+    handle, before = root.element_handle(), None
+    root.evaluate(WATCH)
+
+    def answered() -> str | None:
+        tab.wait_for_function(ANSWERED, arg=[handle, before], timeout=120_000)
+        return root.get_attribute("data-best")
+
+    root.locator('input[aria-label="Choose weights"]').set_input_files(weights)
+    before = answered()
+    took: dict[str, list[float]] = {}
+    pictures = cycle(photographs(["coffee", "chelsea"]).values())
+    for crops in ("1", "10"):
+        root.get_by_label("Crops averaged").select_option(crops)
+        tab.wait_for_function(ANSWERED, arg=[handle, None], timeout=120_000)
+        before = root.get_attribute("data-best")
+        for i in range(rounds + 1):
+            file = io.BytesIO()
+            next(pictures).save(file, "JPEG", quality=95)
+            chosen = FilePayload(name="photo.jpg", mimeType="image/jpeg", buffer=file.getvalue())
+            root.locator('input[aria-label="Choose a photograph"]').set_input_files(chosen)
+            before = answered()
+            if i:
+                took.setdefault(crops, []).append(root.evaluate("root => root.took"))
+    tab.close()
+    return {crops: round(statistics.median(times), 1) for crops, times in took.items()}
 
 
 def write_page(folder: Path, large: Loaded | None) -> str:
@@ -99,6 +147,7 @@ def main(weights: Path | None = None, rounds: int = 5, runs: int = 40, record: s
                 found = tab.evaluate(RUNS, [name, plain, architecture.input[1], each])
                 if i:  # in the first, the browser still compiles
                     times += found
+        seen = photograph_times(browser, weights, 2 * rounds) if weights and PHOTO_PAGE.exists() else {}
         browser.close()
     outcome = []
     for (name, plain), times in took.items():
@@ -117,11 +166,17 @@ def main(weights: Path | None = None, rounds: int = 5, runs: int = 40, record: s
             }
         )
     print(pd.DataFrame(outcome).to_string(index=False))
+    print(*(f"a photograph, {crops} crops: {ms:g} ms" for crops, ms in seen.items()), sep="\n")
     if record:
         print(
             results.record(
                 record,
-                {"browser": f"Chromium {version}", "rounds": rounds, "networks": outcome},
+                {
+                    "browser": f"Chromium {version}",
+                    "rounds": rounds,
+                    "networks": outcome,
+                    "photographs": seen,
+                },
                 about="One image through the engine in the page, in ms",
                 data="numbers at random, of each network's input size",
             )
