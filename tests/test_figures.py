@@ -62,6 +62,20 @@ def test_a_figure_is_as_wide_as_the_column_or_as_wide_as_a_figure_gets(drawn, sh
     width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', html).groups())
     assert (width, height) == pytest.approx((72 * shown, 72 * 3))
     assert f"max-width:{96 * shown:.0f}px" in html
+    assert f"--drawn:{96 * shown:.0f}px" in html  # three quarters of it are shown on a phone
+
+
+def test_a_text_keeps_the_spaces_at_its_ends_and_a_ground_is_the_pages():
+    fig, ax = plt.subplots()
+    ax.text(0, 0, "  behind a bar", in_layout=False)
+    ax.text(0, 0.5, "before a line ", ha="right", in_layout=False)
+    ax.plot(0, 0, "o", color=figures.COLORS["violet"], markerfacecolor=figures.PAPER)
+    svg = figures.to_svg(fig, "alt")
+    found = {
+        "".join(t.itertext()) for t in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    }
+    assert {"\xa0\xa0behind a bar", "before a line\xa0"} <= found
+    assert "fill: var(--pst-color-background" in svg and figures.PAPER not in svg
 
 
 def of_the_training():

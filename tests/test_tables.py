@@ -141,3 +141,8 @@ def test_a_record_is_noted_in_one_line_that_unfolds():
     fold = BeautifulSoup(note, "html.parser").details
     assert fold["class"] == ["recorded"] and recorded.provenance["date"][:10] in fold.summary.get_text()
     assert note.split("\n\n")[1] == f"{recorded.source()} The others are beside it."
+
+
+def test_a_range_stands_right_as_a_number_does():
+    frame = pandas.DataFrame({"a": ["2.29 to 2.30", "27.80"], "b": ["2 to be", "27.80"]}, index=["x", "y"])
+    assert [where for _, where in cells(frame)[1][1:]] == ["right", "left"]

@@ -232,7 +232,8 @@ def widgets() -> str:
         chapters = chapters_with(name)
         widget = cls(**EXAMPLES.get(name, {}))
         states[name] = _state(widget)
-        cards.append(_card(name, getattr(cls, "title", name), first, chapters))
+        title = getattr(cls, "title", name)
+        cards.append(_card(name, title if isinstance(title, str) else name, first, chapters))
         links = ", ".join(f"[{title}]({stem})" for stem, title in chapters)
         sections.append(f"## {name}\n\n{first}\n\nIn: {links}." if links else f"## {name}\n\n{first}")
         settings = cls.described() if hasattr(cls, "described") else []

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from inception_lib.book.figures.style import COLORS, INK, WIDE
+from inception_lib.book.figures.style import COLORS, INK, PAPER, WIDE
 
 if TYPE_CHECKING:
     from inception_lib.evaluation.plan import View
@@ -103,7 +103,7 @@ def plot_changes(
         )
         ax.plot([least, most], [y, y], color=COLORS["muted"], linewidth=1.2)
         ax.plot([low, high], [y, y], color=COLORS["violet"], linewidth=3.5, solid_capstyle="butt")
-        inside = COLORS["violet"] if least > 0 or most < 0 else "white"
+        inside = COLORS["violet"] if least > 0 or most < 0 else PAPER
         ax.plot(value, y, "o", color=COLORS["violet"], markerfacecolor=inside, markersize=8)
     ax.set(yticks=range(len(rows)), yticklabels=list(rows), ylim=(len(rows) - 0.5, -0.5), xlabel=xlabel)
     ax.tick_params(axis="y", length=0)

@@ -62,7 +62,7 @@ def plot_voters(cases: Mapping[str, Sequence[set[int]]], images: int = 10) -> Fi
         cases: by title, for each voter the images, from 0, on which it is wrong.
         images: how many there are.
     """
-    fig, axes = plt.subplots(1, len(cases), figsize=(WIDE, 2.1), squeeze=False)
+    fig, axes = plt.subplots(1, len(cases), figsize=(WIDE, 1.8), squeeze=False)
     for ax, (title, voters) in zip(axes.flat, cases.items(), strict=True):
         lost = {i for i in range(images) if 2 * sum(i in wrong for wrong in voters) > len(voters)}
         rows = [*voters, lost]

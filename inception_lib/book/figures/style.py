@@ -60,6 +60,7 @@ WIDTH, WIDE = 7.2, 9.75
 _AS_LINES = {COLORS["3x3"]: "#B97F00"}
 
 INK = "#010203"  # stands for "the color of the page's text" until the SVG is written
+PAPER = "#fefdfc"  # and this for that of its ground, to cover what is behind
 
 _STYLE: dict[Any, Any] = {
     "figure.figsize": (WIDTH, 3.6),
@@ -90,6 +91,7 @@ _STYLE: dict[Any, Any] = {
 
 
 _RASTER = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
+_GROUND = "var(--pst-color-background, var(--jp-layout-color0, Canvas))"
 _MAP_COLORS = 300  # a map has no more, and its edges are to stay sharp
 
 
@@ -110,7 +112,8 @@ def to_svg(fig: Figure, alt: str) -> str:
     with io.StringIO() as buffer:
         fig.savefig(buffer, format="svg", metadata={"Date": None})
         svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor").replace(PAPER, _GROUND)
+    svg = re.sub(r"(?<=>) +(?=[^\s<][^<]*</text>)|(?<=[^\s>]) +(?=</text>)", _held, svg)
     svg = _RASTER.sub(_lighter, without_family(svg))
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg)
@@ -118,10 +121,15 @@ def to_svg(fig: Figure, alt: str) -> str:
     width, height = map(float, size.groups())
     start = (
         f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" '
-        f'style="width:100%;max-width:{width * 4 / 3:.0f}px;height:auto" '
+        f'style="--drawn:{width * 4 / 3:.0f}px;width:100%;max-width:{width * 4 / 3:.0f}px;height:auto" '
         f'viewBox="0 0 {width:g} {height:g}" '
     )
     return re.sub(r"<svg [^>]*?(?=xmlns)", start, re.sub(r' viewBox="[^"]*"', "", svg, count=1), count=1)
+
+
+def _held(spaces: re.Match[str]) -> str:
+    """Spaces at the ends of a text, which keep it off a bar or a line and which SVG would drop."""
+    return "\N{NO-BREAK SPACE}" * len(spaces[0])
 
 
 def _lighter(found: re.Match[str]) -> str:

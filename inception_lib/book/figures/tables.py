@@ -29,7 +29,8 @@ NAMES = {
     "equivalent": "components worth as much",
 }
 MISSING = "–"
-_NUMBER = re.compile(r"[-+−]?\d[\d,]*(\.\d+)?\s?[%KM]?")
+_ONE = r"[-+−]?\d[\d,]*(\.\d+)?\s?[%KM]?"
+_NUMBER = re.compile(f"{_ONE}( to {_ONE})?")
 
 
 def table(data: pandas.DataFrame | pandas.Series, *, caption: str = "") -> str:

@@ -236,4 +236,4 @@ function layout(results, { table, model, controls, set }) {
   }
 }
 
-export default { render: (context) => run({ layout }, context) };
+export default { render: (context) => run({ wide: true, layout }, context) };

@@ -103,7 +103,7 @@ function drawForest(forest, rows, { start, measure }, choose) {
     return line;
   });
   const step = STEPS.find((n) => (high - low) / n <= 5) ?? 10_000;
-  const scale = make("span", { class: "iw-range iw-ticks", "aria-hidden": "true" });
+  const scale = make("span", { class: "iw-range iw-numbers", "aria-hidden": "true" });
   for (let n = Math.ceil(low / step) * step; n <= high; n += step) {
     const tick = piece("iw-tick", n);
     tick.textContent = n ? signed(n, measure) : "0";

@@ -56,8 +56,9 @@ function render({ model, el }) {
     if (curve) element.style.top = `${100 * (1 - share)}%`;
     return element;
   };
-  for (const value of scale.ticks) {
-    const tick = make("span", { class: "iw-guess-tick", "aria-hidden": "true" }, scale.text(value));
+  for (const [i, value] of scale.ticks.entries()) {
+    const between = scale.ticks.length > 5 && i % 2 ? " iw-guess-between" : ""; // these go where it is narrow
+    const tick = make("span", { class: `iw-guess-tick${between}`, "aria-hidden": "true" }, scale.text(value));
     tick.style[curve ? "top" : "left"] = `${100 * (curve ? 1 - scale.share(value) : scale.share(value))}%`;
     plot.append(tick);
   }
