@@ -84,10 +84,12 @@
   async function mountAll() {
     const state = document.querySelector('script[type="application/vnd.jupyter.widget-state+json"]');
     const states = JSON.parse(state.textContent).state;
-    const models = new Map(), taken = new Map();
-    const tags = [...document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]')];
-    const late = tags.filter((tag) => "late" in tag.dataset), early = tags.filter((tag) => !late.includes(tag));
-    for (const tag of early) {
+    const models = new Map(), taken = new Map(), late = [];
+    for (const tag of document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]')) {
+      if ("late" in tag.dataset) {
+        late.push(tag);
+        continue;
+      }
       await mount(tag, states, models, taken);
       performance.mark("widget");
     }
