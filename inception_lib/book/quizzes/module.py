@@ -62,7 +62,7 @@ def questions() -> list[Question]:
             ),
         ),
         ask(
-            "On 28x28 feature maps, `torch.cat` complains that one of the branches has maps of 24x24. What "
+            "On 28x28 feature maps, torch.cat complains that one of the branches has maps of 24x24. What "
             "do you check?",
             ("The padding of the 5x5 convolution", "Without padding, a 5x5 kernel takes away four rows."),
             ("The padding of the 3x3 convolution", "Without it, its maps would be 26x26."),

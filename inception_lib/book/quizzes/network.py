@@ -20,7 +20,7 @@ def questions() -> list[Question]:
             "maps instead of 14x14. What do you look at?",
             (
                 "How the pools round",
-                "Rounded down, the sizes are 112, 55, 27 and 13. `ceil_mode=True` makes them 112, 56, "
+                "Rounded down, the sizes are 112, 55, 27 and 13. ceil_mode=True makes them 112, 56, "
                 "28 and 14.",
             ),
             (

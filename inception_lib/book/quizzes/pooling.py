@@ -35,7 +35,7 @@ def questions() -> list[Question]:
             ),
         ),
         ask(
-            "Your network ends in a global average pool and says *cat*. A user wants to know where it is. "
+            "Your network ends in a global average pool and says 'cat'. A user wants to know where it is. "
             "What do you try first?",
             (
                 "Draw the class activation map",

@@ -27,6 +27,7 @@ export function watch(root, draw) {
   });
   const dark = matchMedia("(prefers-color-scheme: dark)");
   size.observe(root);
+  document.fonts?.ready.then(() => root.isConnected && draw()); // words are drawn in the page's typeface
   theme.observe(document.documentElement, { attributeFilter: ["data-theme"] });
   dark.addEventListener("change", draw);
   return () => {
@@ -132,11 +133,22 @@ export function outline(ctx, corner, along, down, color, wide = 1, fill = null) 
   ctx.stroke();
 }
 
-// Words in the drawing, their middle at a height.
-export function label(ctx, text, x, y, { color, center = false, bold = false }) {
-  ctx.font = `${bold ? "600 " : ""}12.5px system-ui, sans-serif`;
+// The typeface of a drawing, which is that of the page around it.
+export function faceOf(ctx) {
+  return getComputedStyle(ctx.canvas).fontFamily || "sans-serif";
+}
+
+// Words in the drawing, their middle at a height, if need be with a seam against the ground under them.
+export function label(ctx, text, x, y, { color, center = false, bold = false, seam = null }) {
+  ctx.font = `${bold ? "600 " : ""}12.5px ${faceOf(ctx)}`;
   ctx.textAlign = center ? "center" : "left";
   ctx.textBaseline = "middle";
+  if (seam) {
+    ctx.strokeStyle = seam;
+    ctx.lineWidth = 3;
+    ctx.lineJoin = "round";
+    ctx.strokeText(text, x, y);
+  }
   ctx.fillStyle = color;
   ctx.fillText(text, x, y);
 }

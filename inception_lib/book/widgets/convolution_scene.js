@@ -1,6 +1,6 @@
 // The parts of the drawing of a convolution, each from a scene { ctx, at, view, images, colors, chosen, places,
 // patch }: where things stand, what is shown, and the channel that is looked at.
-import { label, leaning, outline } from "./convolution_paint.js";
+import { faceOf, label, leaning, outline } from "./convolution_paint.js";
 
 export function drawScene(scene) {
   for (const part of [shelf, column, matrix, bars, output]) part(scene);
@@ -101,6 +101,7 @@ function matrix(scene) {
         label(ctx, row[c].toFixed(3), left + at.wide / 2, top + (j + 0.5) * high, {
           color: colors.text,
           center: true,
+          seam: colors.page,
         })
       );
     }
@@ -182,7 +183,7 @@ function floors({ ctx, at, view, images, colors }) {
     ctx.strokeRect(left, top + j * high, wide, high);
     if (wide > 40) {
       ctx.fillStyle = color[0] > 120 ? "#000" : "#fff";
-      ctx.font = "600 13px system-ui, sans-serif";
+      ctx.font = `600 13px ${faceOf(ctx)}`;
       ctx.textAlign = "center";
       ctx.textBaseline = "middle";
       ctx.fillText(map[view.position].toFixed(1), left + wide / 2, top + (j + 0.5) * high);
@@ -198,7 +199,7 @@ function floors({ ctx, at, view, images, colors }) {
   ctx.lineWidth = 2;
   ctx.strokeRect(left, top + view.output * high, wide, high);
   ctx.fillStyle = colors.text;
-  ctx.font = "600 15px system-ui, sans-serif";
+  ctx.font = `600 15px ${faceOf(ctx)}`;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
   ctx.fillText("=", left - 11, top + (view.output + 0.5) * high);

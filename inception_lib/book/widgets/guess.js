@@ -2,23 +2,24 @@
 import { make, newId } from "./common.js";
 import { slider } from "./hands.js";
 
-const STEPS = 200; // positions of a marker
+const STEPS = 200; // positions of a marker, if it is not to count
 
 // A scale and its numbers: `at` and `share` turn a share of its length into a value and back.
-export function scaleOf({ low, high, log, unit }) {
+export function scaleOf({ low, high, log, unit, whole = false }) {
   const at = (share) => log ? low * (high / low) ** share : low + (high - low) * share;
   const share = (value) => log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
-  const digits = log ? 0 : Math.max(0, Math.ceil(-Math.log10((high - low) / 100)));
+  const digits = log || whole ? 0 : Math.max(0, Math.ceil(-Math.log10((high - low) / 100)));
   const text = (value) => {
     const shown = log
       ? Number(value.toPrecision(value >= 100 ? 3 : 2)).toLocaleString("en-US", { maximumFractionDigits: 6 })
       : value.toLocaleString("en-US", { maximumFractionDigits: digits });
     return shown.replace("-", "−") + unit;
   };
-  return { at, share, text, ticks: ticksOf(low, high, log) };
+  return { at, share, text, ticks: ticksOf(low, high, log, whole) };
 }
 
-function ticksOf(low, high, log) {
+function ticksOf(low, high, log, whole) {
+  if (whole) return [...new Set([0, 1, 2, 3, 4].map((i) => low + Math.round((high - low) * i / 4)))];
   if (!log) return [0, 1, 2, 3, 4].map((i) => low + (high - low) * i / 4);
   const found = [];
   for (let power = Math.ceil(Math.log10(low) - 1e-9); 10 ** power <= high * (1 + 1e-9); power++) {
@@ -39,21 +40,27 @@ export function distance(guess, truth, { log, text }) {
 function render({ model, el }) {
   const [question, truth, labels, says] = ["question", "truth", "labels", "says"].map((n) => model.get(n));
   const given = Object.fromEntries(["low", "high", "log", "unit"].map((name) => [name, model.get(name)]));
-  const scale = { ...given, ...scaleOf(given) };
+  // of a few things there is a whole number, and the marker goes from each to the next
+  const whole = !given.log && given.unit === "" && given.high - given.low <= STEPS &&
+    [given.low, given.high, ...truth].every(Number.isInteger);
+  const steps = whole ? given.high - given.low : STEPS, middle = Math.round(steps / 2);
+  const scale = { ...given, ...scaleOf({ ...given, whole }) };
   const curve = labels.length > 0;
-  const guess = truth.map(() => STEPS / 2);
+  const guess = truth.map(() => middle);
   let touched = false, committed = false;
 
   const id = newId();
   const root = make("section", { class: "inception-widget iw-guess", "aria-labelledby": id });
   root.dataset.widget = "guess";
   const field = make("div", { class: curve ? "iw-guess-curve" : "iw-guess-line" });
+  field.classList.toggle("iw-guess-many", truth.length > 6);
   const plot = make("div", { class: "iw-guess-plot" });
   const lines = make("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", "aria-hidden": "true" });
   plot.append(lines);
   const place = (element, share, i) => {
     element.style.left = `${curve ? 100 * (i + 0.5) / truth.length : 100 * share}%`;
     if (curve) element.style.top = `${100 * (1 - share)}%`;
+    element.classList.toggle("iw-guess-even", i % 2 === 1);
     return element;
   };
   for (const [i, value] of scale.ticks.entries()) {
@@ -72,15 +79,15 @@ function render({ model, el }) {
     const told = slider(marker, {
       label: curve ? `Your guess, ${labels[i]}` : "Your guess",
       min: 0,
-      max: STEPS,
-      page: STEPS / 10,
+      max: steps,
+      page: Math.max(1, Math.round(steps / 10)),
       now: () => guess[i],
       set: (value) => move(i, value),
-      at: (event) => shareAt(event) * STEPS,
-      text: (position) => scale.text(scale.at(position / STEPS)),
+      at: (event) => shareAt(event) * steps,
+      text: (position) => scale.text(scale.at(position / steps)),
     });
     return () => {
-      place(marker, guess[i] / STEPS, i).firstChild.textContent = scale.text(scale.at(guess[i] / STEPS));
+      place(marker, guess[i] / steps, i).firstChild.textContent = scale.text(scale.at(guess[i] / steps));
       marker.toggleAttribute("aria-disabled", committed);
       if (committed) marker.setAttribute("aria-disabled", "true");
       told();
@@ -95,7 +102,7 @@ function render({ model, el }) {
   const stroke = (event) => {
     const box = plot.getBoundingClientRect();
     const i = curve ? Math.floor(truth.length * (event.clientX - box.left) / box.width) : 0;
-    if (i in guess) move(i, Math.round(shareAt(event) * STEPS));
+    if (i in guess) move(i, Math.round(shareAt(event) * steps));
   };
   let drawing = false;
   plot.addEventListener("pointerdown", (event) => {
@@ -126,7 +133,7 @@ function render({ model, el }) {
   commit.addEventListener("click", () => {
     if (committed) {
       committed = touched = false;
-      guess.fill(STEPS / 2);
+      guess.fill(middle);
     } else committed = true;
     paint();
   });
@@ -138,10 +145,10 @@ function render({ model, el }) {
     for (const old of plot.querySelectorAll(".iw-guess-truth")) old.remove();
     lines.replaceChildren();
     if (curve) {
-      lines.append(make("polyline", { class: "iw-guess-mine", points: points(guess.map((p) => p / STEPS)) }));
+      lines.append(make("polyline", { class: "iw-guess-mine", points: points(guess.map((p) => p / steps)) }));
     }
     root.dataset.committed = committed ? "1" : "";
-    root.dataset.guess = JSON.stringify(guess.map((position) => scale.at(position / STEPS)));
+    root.dataset.guess = JSON.stringify(guess.map((position) => scale.at(position / steps)));
     commit.textContent = committed ? "Guess again" : "That is my guess";
     commit.disabled = !touched && !committed;
     if (!committed) {
@@ -158,13 +165,13 @@ function render({ model, el }) {
       mark.append(make("b", {}, scale.text(value)));
       plot.append(place(mark, scale.share(value), i));
     }
-    const mine = guess.map((position) => scale.at(position / STEPS));
+    const mine = guess.map((position) => scale.at(position / steps));
     const parts = truth.map((value, i) =>
       `${curve ? `${labels[i]}: it` : "It"} is ${scale.text(value)}, and you said ${scale.text(mine[i])}: ` +
       `${distance(mine[i], value, scale)}.`
     );
     // of a curve the eye sees all, and reads the worst
-    const off = truth.map((value, i) => Math.abs(scale.share(value) - guess[i] / STEPS));
+    const off = truth.map((value, i) => Math.abs(scale.share(value) - guess[i] / steps));
     const worst = off.indexOf(Math.max(...off));
     said.replaceChildren(
       ...(curve
