@@ -143,6 +143,14 @@ def on_a_phone(browser: Browser, address: str, slower: float) -> tuple[float, fl
     return ready
 
 
+def medians(visits: list[tuple[float, float]]) -> tuple[float | None, float | None]:
+    """Of both times of several visits, in milliseconds; none without any."""
+    if not visits:
+        return None, None
+    first, second = (round(statistics.median(times), 1) for times in zip(*visits, strict=True))
+    return first, second
+
+
 def answers(page: Page, changes: int) -> dict[str, list[float]]:
     """For each widget of the page but the quiz, by its key, the milliseconds of each answer."""
     if page.locator(STATES).count():
@@ -197,18 +205,8 @@ def main(rounds: int = 5, changes: int = 200, record: str = "") -> int:
         browser.close()
     server.shutdown()
     pages = {
-        name: {
-            "first_view": round(statistics.median(paint for paint, _ in visits), 1),
-            "loaded": round(statistics.median(loaded for _, loaded in visits), 1),
-            **{
-                kind: round(statistics.median(times)) if times else None
-                for kind, times in zip(
-                    ("phone_first", "phone"),
-                    tuple(zip(*phones.get(name, ()), strict=True)) or ((), ()),
-                    strict=True,
-                )
-            },
-        }
+        name: dict(zip(("first_view", "loaded"), medians(visits), strict=True))
+        | dict(zip(("phone_first", "phone"), medians(phones.get(name, [])), strict=True))
         for name, visits in seen.items()
     }
     print(pd.DataFrame(pages).T.to_string(), pd.DataFrame(widgets).T.to_string(), sep="\n\n")

@@ -110,6 +110,11 @@ def finding(found: Found, rows: Sequence[dict], claims: Sequence[dict], said: Se
         + ", ".join(f"{row['arm']} {row['top1']['mean']:.1%} ({row['seeds']})" for row in done)
         + "."
     ]
+    shared: dict[str, list[str]] = {}
+    for arm in arms:
+        if arm.rate_of:
+            shared.setdefault(arm.rate_of, []).append(arm.name)
+    sentences += [f"The rate of {of} is also that of {', '.join(these)}." for of, these in shared.items()]
     if missing:
         sentences.append(f"Not run yet: {', '.join(missing)}.")
     bad = [
