@@ -64,6 +64,14 @@ def test_count_takes_the_other_networks(capsys, arguments, architecture):
     assert capsys.readouterr().out == count(architecture).to_text() + "\n"
 
 
+def test_another_network_takes_nothing_that_a_recipe_says_of_googlenets(capsys):
+    assert main(["train", "--network", "resnet50", "--dry-run"]) == 0
+    assert "resnet50" in capsys.readouterr().out
+    assert "width is not an option" in refused(
+        capsys, "train", "--network", "resnet50", "--width", 0.5, "--dry-run"
+    )
+
+
 def test_count_refuses_what_a_network_does_not_have(capsys):
     said = refused(capsys, "count", "--network", "vgg16", "--width", 0.5)
     assert "width is not an option of VGG-16" in said

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -320,6 +321,11 @@ def test_a_run_cannot_end_before_where_it_is(data, tmp_path):
         run_on(data, changed(constant, epochs=1), tmp_path / "run", resume=True)
 
 
+def copy_class(root, name, new):
+    for split in ("train", "val"):
+        shutil.copytree(root / split / name, root / split / new)
+
+
 @pytest.mark.slow
 def test_a_run_goes_on_with_its_own_data_only(data, stopped, tmp_path):
     other = two_classes(tmp_path / "other")
@@ -328,6 +334,7 @@ def test_a_run_goes_on_with_its_own_data_only(data, stopped, tmp_path):
         (lambda: (other / "train" / "dark" / "0.png").unlink(), "24 training images, and .* 23 is not"),
         (lambda: (other / "train" / "light").rename(other / "train" / "a"), "in one only"),
         (lambda: (other / "val" / "light").rename(other / "val" / "a"), "has 2 others"),
+        (lambda: copy_class(other, "dark", "third"), "with 2 classes, and .*other has 3 others"),
     ):
         change()
         with pytest.raises((TrainingError, DataError), match=says):

@@ -24,7 +24,7 @@ def train_command(argv: Sequence[str]) -> Callable[..., int]:
     made = RECIPES[recipe_name]()
     options = network_options(recipe_name)
     if not from_googlenet:
-        options = replace(options, variant=None)  # a recipe names GoogLeNet's
+        options = replace(options, variant=None, width=None)  # a recipe names GoogLeNet's
     if from_weights:
         made, options = replace(made, **_FROM_WEIGHTS), NetworkOptions(heads=False)
 

@@ -63,8 +63,6 @@ def compare(folder: Path, then: dict[str, Any], now: dict[str, Any], recipe: Rec
         raise TrainingError(
             f"{folder}: this run was begun from {was[0]}, not from {other}; resume it with the same weights."
         )
-    if then["network"] != now["network"]:
-        raise TrainingError(f"{folder}: this run was begun with another network; resume it with the same.")
     if then["classes"] != now["classes"]:
         same = set(then["classes"]) == set(now["classes"])
         has = "the same in another order" if same else f"{len(now['classes'])} others"
@@ -72,6 +70,8 @@ def compare(folder: Path, then: dict[str, Any], now: dict[str, Any], recipe: Rec
             f"{folder}: this run was begun on {then['data']} with {len(then['classes'])} classes, and "
             f"{now['data']} has {has}."
         )
+    if then["network"] != now["network"]:
+        raise TrainingError(f"{folder}: this run was begun with another network; resume it with the same.")
     if (then["images"], then["fingerprint"]) != (now["images"], now["fingerprint"]):
         raise TrainingError(
             f"{folder}: this run was begun on {then['data']} with {then['images']:,} training images, and "

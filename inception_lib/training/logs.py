@@ -91,7 +91,7 @@ def alarms(record: Record, classes: int, recipe: Recipe) -> list[str]:
 def line(record: Record) -> str:
     """One epoch on one line."""
     losses = " ".join(f"{name} {record[name]:.3f}" for name in loss_names(record))
-    bad = f", {record['bad']} unreadable images" if record["bad"] else ""
+    bad = f", {record['bad']} unreadable image{'s' * (record['bad'] > 1)}" if record["bad"] else ""
     shares = record["flops_share"], record.get("traffic_share")
     peaks = "a matrix product's FLOP/s", "a copy's memory traffic"
     told = [f"{share:.0%} of {what}" for share, what in zip(shares, peaks, strict=True) if share is not None]
