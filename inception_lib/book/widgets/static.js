@@ -74,6 +74,7 @@
       const widget = (await load(record.state._esm)).default;
       if (!models.has(id)) models.set(id, makeModel(record.state, keyOf(record.state, taken)));
       await widget.render({ model: models.get(id), el });
+      performance.mark("widget"); // for whoever measures when the first is there
     } catch (error) {
       el.setAttribute("role", "alert");
       el.textContent = `This interactive part could not start: ${error.message}`;
@@ -86,12 +87,8 @@
     const states = JSON.parse(state.textContent).state;
     const models = new Map(), taken = new Map(), late = [];
     for (const tag of document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]')) {
-      if ("late" in tag.dataset) {
-        late.push(tag);
-        continue;
-      }
-      await mount(tag, states, models, taken);
-      performance.mark("widget");
+      if ("late" in tag.dataset) late.push(tag);
+      else await mount(tag, states, models, taken);
     }
     document.documentElement.dataset.widgetsReady = "1";
     dispatchEvent(new Event("widgetsready")); // what may wait for the widgets starts now
