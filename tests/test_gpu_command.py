@@ -38,7 +38,8 @@ def test_it_runs_from_end_to_end(tmp_path, capfd):
         together=2,
         compiled=False,
         small=True,
-        only=("kernels", "timed", "training"),
+        only=("tests, kernels", "timed", "training"),
+        minutes=30,
     )
     said = capfd.readouterr().out
     print(said)

@@ -181,6 +181,8 @@ def test_every_widget_is_drawn_and_says_its_result(lab, chromium):
     )
     for root in roots.all():
         page.wait_for_function("root => root.innerText.trim().length > 5", arg=root.element_handle())
+    # anywidget gives a widget two seconds to begin, says so where a loaded machine takes more, and goes on
+    errors = [error for error in errors if error != "[anywidget] Failed to initialize model."]
     assert page.locator('.inception-widget [role="alert"]:visible').count() == 0 and errors == []
     settings = roots.evaluate_all("all => all.filter((root) => 'settings' in root.dataset).length")
     assert settings >= len(EXAMPLES) - len(reference.EXAMPLES)  # a guess, an answer and a quiz have none

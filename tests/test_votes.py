@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from test_accessibility import serious_problems
 from test_widgets import drawn
 from test_xray_page import network as network  # a fixture
-from widget_page import move_and_wait, opening, write_page
+from widget_page import move_and_wait, opening, wander, write_page
 
 from inception_lib.book import results
 from inception_lib.book.bundled import bundled
@@ -98,12 +98,13 @@ def test_its_accuracy_is_measured_again_on_some_test_images(network):
 @pytest.mark.slow
 def test_random_settings_give_torchs_numbers(opened, network):
     rng, fields = random.Random("votes"), {f["name"]: f for f in VotesWidget().fields}
-    chosen = []
-    for i in range(200):
-        chosen.append(drawn(VotesWidget, rng) | {"position": rng.randint(1, 49)})
-        if i % 3:
-            chosen[-1]["image"] = "shapes"
-    typed = [[[fields[name]["label"], value] for name, value in s.items()] for s in chosen]
+
+    def draw() -> dict:
+        settings = drawn(VotesWidget, rng) | {"position": rng.randint(1, 49)}
+        return settings | ({"image": "shapes"} if rng.random() < 2 / 3 else {})
+
+    chosen, steps = wander(draw, rng, 200, 3)
+    typed = [[[fields[name]["label"], value] for name, value in s.items()] for s in steps]
     seen, root = opened()
     found = seen.page.evaluate(MOVED, [root.element_handle(), typed])
     chelsea, preprocess = votes_table()["chelsea"], next(bundled(1)).info.preprocess
