@@ -62,7 +62,8 @@ def _fail(sentence: str, consequence: bool) -> None:
     if consequence and not first:
         time.sleep(_PATIENCE)
     if _first_to_say(sentence):
-        print(sentence, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{sentence}\n")  # at once, since another process may say something too
+        sys.stderr.flush()
         if not consequence:  # else torchrun would name it as the cause
             _record(Path(recorded), sentence, at)
     elif not consequence:

@@ -201,7 +201,7 @@ def _sort_metadata(path: Path) -> None:
         size = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(size))
         header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        text = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
         if len(text) <= size:  # as it is, unless JSON is written in another way some day
             file.seek(8)
             file.write(text.ljust(size))
