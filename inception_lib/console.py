@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TextIO
 
-from inception_lib.errors import InceptionError, InceptionWarning, printable
+from inception_lib.errors import InceptionError, InceptionWarning, TeamError, printable
+
+#: Seconds in which torchrun ends a process after another has failed, and in which that one says why.
+_PATIENCE = 5
 
 
 def run(command: Callable[[], int], name: str = "inception") -> int:
@@ -17,15 +24,16 @@ def run(command: Callable[[], int], name: str = "inception") -> int:
 
     0: done. 1: something was wrong with the input, or a file or stdout could not be read or written. 2: the
     command line was not understood. 130: interrupted. Where stderr cannot be written, nothing is said, and
-    the work goes on.
+    the work goes on. What several processes that torchrun started have to say alike is said by one of them.
     """
+    consequence = False
     with _streams() as stdout, _warnings_in_a_line(name):
         try:
             status = _status(command)
             sys.stdout.flush()  # here, where what it raises is still caught
             return status
         except InceptionError as error:
-            said = str(error)
+            said, consequence = str(error), isinstance(error, TeamError)
         except KeyboardInterrupt:
             return 130
         except BrokenPipeError:  # the reader (`| head`) has what it wanted
@@ -35,8 +43,56 @@ def run(command: Callable[[], int], name: str = "inception") -> int:
             said = (
                 f"{what}: cannot be {'' if stdout.failed else 'read or '}written ({error.strerror or error})."
             )
-        print(f"{name}: {printable(said)}", file=sys.stderr)
+        _fail(f"{name}: {printable(said)}", consequence)
         return 1
+
+
+def _fail(sentence: str, consequence: bool) -> None:
+    """Say what went wrong; under torchrun once for all processes of a machine, and to torchrun too.
+
+    torchrun ends the others as soon as one process has failed, so that who has nothing to add waits for that:
+    its own end would come before the sentence. A mere `consequence` of another's failure is said at once only
+    by the first process.
+    """
+    recorded = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if recorded is None:
+        print(sentence, file=sys.stderr)
+        return
+    at, first = time.time(), os.environ.get("RANK") == "0"
+    if consequence and not first:
+        time.sleep(_PATIENCE)
+    if _first_to_say(sentence):
+        sys.stderr.write(f"{sentence}\n")  # at once, since another process may say something too
+        sys.stderr.flush()
+        if not consequence:  # else torchrun would name it as the cause
+            _record(Path(recorded), sentence, at)
+    elif not consequence:
+        time.sleep(_PATIENCE)
+    if consequence and first:
+        time.sleep(_PATIENCE)
+
+
+def _first_to_say(sentence: str) -> bool:
+    """Whether no other process that the same torchrun started has said this; from now on one has."""
+    recorded = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if recorded is None:
+        return True
+    # torchrun gives each process a folder in one that is theirs together
+    mark = Path(recorded).parents[1] / f"said-{hashlib.sha256(sentence.encode()).hexdigest()[:16]}"
+    try:
+        mark.open("x").close()
+    except FileExistsError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def _record(path: Path, sentence: str, at: float) -> None:
+    """Tell torchrun, in whose form, so that its last words are the sentence and not its own traceback."""
+    told = {"message": {"message": sentence, "extraInfo": {"timestamp": str(int(at))}}}
+    with suppress(OSError):
+        path.write_text(json.dumps(told, allow_nan=False), encoding="utf-8")
 
 
 @contextmanager
@@ -45,7 +101,8 @@ def _warnings_in_a_line(name: str) -> Iterator[None]:
 
     def show(message: Warning | str, category: type[Warning], *more: Any, **others: Any) -> None:
         if category is InceptionWarning:
-            print(f"{name}: {printable(message)}", file=sys.stderr)
+            if _first_to_say(sentence := f"{name}: {printable(message)}"):
+                print(sentence, file=sys.stderr)
         else:
             usual(message, category, *more, **others)
 

@@ -17,9 +17,8 @@ from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 
-from tqdm import tqdm
-
 from inception_lib.errors import InceptionError, WeightsError
+from inception_lib.progress import progress_bar
 
 _CHUNK = 1 << 20  # bytes
 _TIMEOUT = 30  # seconds without a byte
@@ -224,7 +223,7 @@ def _chunks(url: str, name: str, progress: bool) -> Iterator[bytes]:
             total = response.headers.get("Content-Length")
             total = int(total) if total and total.isdigit() else None
             done = 0
-            with tqdm(total=total, unit="B", unit_scale=True, desc=name, disable=not progress) as bar:
+            with progress_bar(progress, total=total, unit="B", unit_scale=True, desc=name) as bar:
                 while chunk := response.read(_CHUNK):
                     done += len(chunk)
                     bar.update(len(chunk))

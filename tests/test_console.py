@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from runs import torchrun
 
 from inception_lib.console import run
 from inception_lib.errors import InceptionError, InceptionWarning
@@ -127,3 +128,37 @@ def test_what_the_library_warns_of_is_a_sentence(capsys):
     usual = warnings.showwarning
     assert run(command) == 0
     assert capsys.readouterr().err == "inception: w.pth: does not say.\n" and warnings.showwarning is usual
+
+
+TEAM = """
+import os, sys, time
+from inception_lib.console import run
+from inception_lib.errors import DataError, TeamError
+first = os.environ["RANK"] == "0"
+def alike():
+    raise DataError("No such folder.")
+def second():
+    raise TeamError("Another has ended.") if first else DataError("This one alone.")
+def leader():
+    raise DataError("The leader's.") if first else TeamError("The first could not prepare.")
+sys.exit(run(globals()[sys.argv[1]]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("case", "said", "cause"),
+    [
+        ("alike", {"No such folder."}, "No such folder."),
+        ("second", {"This one alone.", "Another has ended."}, "This one alone."),
+        ("leader", {"The leader's."}, "The leader's."),
+    ],
+)
+def test_several_processes_say_a_thing_once_and_torchrun_repeats_it_last(tmp_path, case, said, cause):
+    (tmp_path / "team.py").write_text(TEAM)
+    process = torchrun([str(tmp_path / "team.py")], 2, case)
+    err = process.communicate(timeout=120)[1]
+    assert process.returncode == 1
+    told = [line.removeprefix("inception: ") for line in err.splitlines() if line.startswith("inception: ")]
+    assert cause in told and set(told) <= said and len(set(told)) == len(told)
+    assert f"traceback : inception: {cause}" in err.rpartition("Root Cause")[2]

@@ -169,8 +169,10 @@ def test_imagenette_as_torchvision_lays_it_out(home, monkeypatch):
 
 @pytest.mark.parametrize("name", ["imagenette", "caltech101", "cifar10", "imagenet"])
 def test_a_data_set_that_is_not_there(home, name):
-    how = "put the archives of ILSVRC 2012 there" if name == "imagenet" else "--download fetches it"
-    with pytest.raises(DataError, match=rf"^{name}: not found in {home}; .*{how}"):
+    how = "--download fetches it"
+    if name == "imagenet":
+        how = r"put the archives .*ILSVRC2012_img_train\.tar.* or let --data name a folder with train/CLASS"
+    with pytest.raises(DataError, match=rf"^{name}: not found in {home}, .*INCEPTION_DATA.*; .*{how}"):
         open_data(name, "train")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 from dataclasses import replace
 
@@ -225,6 +226,63 @@ def test_a_share_of_a_flat_folder_validates_in_training_and_in_evaluation(data, 
         *("train", "--weights", weights, "--data", flat, "--out", out, *SHORT, "--resume"),
         *("--val-share", "0.5"),
     )
+
+
+@pytest.fixture(scope="module")
+def shared(data, weights, tmp_path_factory):
+    """The folder of a run with a fourth of a flat folder held out, and that folder."""
+    root = tmp_path_factory.mktemp("shared")
+    flat = shutil.copytree(data / "train", root / "flat")
+    assert fine_tune(flat, root / "run", weights, "--val-share", "0.25") == 0
+    return root / "run", flat
+
+
+def measured(capsys, run, folder, *more):
+    """What a test of a run's weights prints, and what it says beside it."""
+    capsys.readouterr()
+    words = ("evaluate", "--weights", run / "model.safetensors", "--data", folder, "--crops", 1)
+    assert main([*map(str, (*words, "--device", "cpu", *more))]) == 0
+    said = capsys.readouterr()
+    return said.out, "\n".join(line for line in said.err.splitlines() if line.startswith("inception: "))
+
+
+def test_weights_know_the_share_that_was_held_out_of_their_training(shared, data, capsys, tmp_path):
+    run, flat = shared
+    assert json.loads((run / "recipe.json").read_text())["val_share"] == 0.25
+    out, said = measured(capsys, run, flat)
+    assert ": 6 pictures" in out and "those held out are tested (--val-share 0.25)" in said
+    assert (out, "") == measured(capsys, run, flat, "--val-share", "0.25")
+    out, said = measured(capsys, run, flat, "--split", "train")
+    assert ": 18 pictures" in out and "18 of the 18 pictures of this test trained" in said
+    out, said = measured(capsys, run, flat, "--val-share", "0.5")
+    assert ": 12 pictures" in out and "6 of the 12 pictures of this test trained" in said
+    # whole, with images of its own that validate
+    out, said = measured(capsys, run, data)
+    assert ": 8 pictures" in out and not said
+    listed = tmp_path / "list.txt"
+    listed.write_text("".join(f"{name}/{i}.png {name}\n" for name in ("dark", "light") for i in range(12)))
+    out, said = measured(capsys, run, flat, "--labels", listed)
+    assert ": 24 pictures" in out and "18 of the 24 pictures of this test trained" in said
+
+
+def test_where_images_came_or_went_the_share_is_named(shared, capsys, tmp_path):
+    run, flat = shared
+    other = shutil.copytree(flat, tmp_path / "other")
+    (other / "dark" / "0.png").unlink()
+    out, said = measured(capsys, run, other)
+    assert ": 23 pictures" in out and "--val-share 0.25 tests those that were held out" in said
+
+
+def test_a_second_training_does_not_hide_the_first(shared, data, capsys, tmp_path):
+    run, flat = shared
+    first = load_weights(run / "model.safetensors").info.trained_on
+    assert fine_tune(data, tmp_path / "run", run / "model.safetensors") == 0
+    trained_on = load_weights(tmp_path / "run" / "model.safetensors").info.trained_on
+    assert trained_on[:1] == first and [share for _, share in trained_on] == [0.25, None]
+    out, said = measured(capsys, tmp_path / "run", flat)
+    assert ": 6 pictures" in out and "(--val-share 0.25)" in said
+    out, said = measured(capsys, tmp_path / "run", data, "--split", "train")
+    assert "24 of the 24 pictures of this test trained" in said
 
 
 # ---------------------------------------------------------------------------------- resume

@@ -1,5 +1,6 @@
 """Files of weights: written so that they alone rebuild the network."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,6 +53,16 @@ def test_a_saved_file_alone_rebuilds_its_network(tmp_path, architecture):
     x = torch.randn(1, *architecture.input)
     assert torch.equal(again(x).logits, network(x).logits)
     assert [p.name for p in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+def test_equal_networks_give_equal_bytes(tmp_path):
+    """safetensors writes the metadata in an order that changes from file to file."""
+    names = ['"quoted"', "back\\slash", "tab\t", "\x1f\x7f", "é", "\N{SNOWMAN}", "🦊"]
+    path = tmp_path / "x.safetensors"
+    (content,) = {save_weights(tiny(), path, classes=names).read_bytes() for _ in range(4)}
+    assert load_weights(path).info.classes == tuple(names)
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    assert list(header["__metadata__"]) == sorted(header["__metadata__"])
 
 
 def test_wrapped_half_precision_and_channels_last_networks_are_saved_too(tmp_path):

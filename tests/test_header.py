@@ -44,6 +44,8 @@ def test_the_header_can_be_read_by_others(tmp_path):
         ("preprocess", '{"is": "Preprocess", "mean": [1, 2, "x"]}'),
         ("preprocess", '{"is": "Preprocess", "up": 1}'),
         ("preprocess", "[]"),
+        ("trained_on", '"abc"'),
+        ("trained_on", '[["abc", "x"]]'),
         ("classes", "5"),
         ("classes", '["one"]'),
         ("inception_lib", "99"),

@@ -12,11 +12,13 @@ import pytest
 import torch
 from caffemodel import block, number
 from PIL import Image
+from runs import changed, run_on, two_classes
 from torch import nn
 from weights_helpers import one_sentence, tiny
 
 from inception_lib import WeightsError, load_weights, save_weights
 from inception_lib.data.images import BVLC_PREPROCESS
+from inception_lib.training import checkpoint
 from inception_lib.weights.kinds import other_kind
 
 
@@ -104,6 +106,27 @@ def test_weights_are_of_no_other_kind(tmp_path):
     for path in tmp_path.iterdir():
         assert other_kind(path) is None
         assert load_weights(path, architecture=tiny().architecture, preprocess=BVLC_PREPROCESS).network
+
+
+def test_a_checkpoint_and_the_folder_of_a_run_say_where_its_weights_are(tmp_path):
+    folder = tmp_path / "run"
+    run_on(two_classes(tmp_path / "data"), changed(epochs=1 / 6, width=0.05), folder)
+    (last,) = checkpoint.saved(folder)
+    for path, kind in ((last, "a checkpoint of a run"), (folder, "the folder of a run")):
+        with pytest.raises(WeightsError, match=f"^{path}: this is {kind}") as error:
+            load_weights(path)
+        assert f"its weights are in {folder / 'model.safetensors'}" in one_sentence(error)
+    (folder / "model.safetensors").unlink()
+    for path in (last, folder):
+        with pytest.raises(WeightsError, match=r"will be in .*model\.safetensors once --resume has brought"):
+            load_weights(path)
+    alone = last.rename(tmp_path / "alone.pt")
+    with pytest.raises(WeightsError, match=r"its weights are in the model\.safetensors that it writes"):
+        load_weights(alone)
+    # what the sentence says of a checkpoint is so
+    torch.save(torch.load(alone, weights_only=True)["network"], tmp_path / "own.pth")
+    architecture = changed(width=0.05).network.architecture(2, 80)
+    assert load_weights(tmp_path / "own.pth", architecture=architecture, preprocess=BVLC_PREPROCESS)
 
 
 class Whole(nn.Module):

@@ -21,7 +21,7 @@ from inception_lib import DataError, TrainingError, googlenet
 from inception_lib.cli import main
 from inception_lib.history import build as networks_of
 from inception_lib.training import checkpoint, loop
-from inception_lib.training.logs import alarms
+from inception_lib.training.logs import alarms, line, not_finite
 from inception_lib.training.recipes import NetworkOptions, Recipe, recipe
 from inception_lib.training.speed import copy_rate, devices, matmul_flops, measure_speed
 from inception_lib.training.step import build, optimizer
@@ -230,11 +230,40 @@ def test_a_device_that_is_not_there(data, tmp_path):
 def test_alarms_name_the_head_that_has_learned_nothing():
     tiny = recipe("tiny")
     record = {"epoch": 4, "lr": 0.01, "loss": 1.0, "aux1": 1.5, "aux2": 2.302}
-    (only,) = alarms(record, 10, tiny)
+    plain = nn.Linear(2, 2)
+    (only,) = alarms(record, 10, tiny, plain)
     assert "the second head has learned nothing" in only and "ln 10 = 2.303" in only
-    assert alarms(record | {"aux2": 1.2}, 10, tiny) == []
-    assert "far above chance" in alarms(record | {"loss": 4.0}, 10, tiny)[0]
-    assert alarms(record | {"epoch": 0.5}, 10, tiny) == []
+    assert alarms(record | {"aux2": 1.2}, 10, tiny, plain) == []
+    assert "far above chance" in alarms(record | {"loss": 4.0}, 10, tiny, plain)[0]
+    assert alarms(record | {"epoch": 0.5}, 10, tiny, plain) == []
+
+
+def test_advice_is_what_the_recipe_and_the_network_do_not_have():
+    record = {"epoch": 40, "lr": 0.01, "loss": 2.302}
+    plain, normalized = nn.Linear(2, 2), nn.BatchNorm2d(2)
+    bare, tiny = recipe("bvlc_quick"), recipe("tiny")
+    for how, network, says in (
+        (bare, plain, "Other initial weights (--initial he), a warm-up (--warmup) or another learning rate"),
+        (bare, normalized, "A warm-up (--warmup) or another learning rate"),
+        (tiny, plain, "A longer warm-up (--warmup) or another learning rate"),
+        (
+            replace(bare, warmup=1),
+            plain,
+            "Other initial weights (--initial he), a longer warm-up",
+        ),
+        (replace(bare, normalize="weights"), plain, "A warm-up (--warmup) or another learning rate"),
+    ):
+        (only,) = alarms(record, 10, how, network)
+        assert f". {says}" in only and only.endswith(" (--lr) may help.")
+    assert not_finite(tiny) == "A smaller --lr, a longer --warmup or a smaller --clip may help."
+    assert not_finite(bare) == "A smaller --lr, a --warmup or a --clip (such as 5) may help."
+
+
+def test_no_share_above_the_whole_is_printed_as_if_it_were_so():
+    record = {"epoch": 1, "loss": 1.0, "top1": 0.5, "images_per_s": 9, "bad": 0}
+    said = line(record | {"flops_share": 1.26, "traffic_share": 0.2})
+    assert "126%" not in said and "20% of a copy's memory traffic" in said
+    assert "more than a matrix product's FLOP/s as measured at the start (was the machine busy then?)" in said
 
 
 # ------------------------------------------------------------------------------------- options

@@ -46,12 +46,23 @@ def test_it_says_where_a_run_would_go_on_and_leaves_its_files_alone(data, tmp_pa
 
 def test_it_fails_as_the_run_would(data, tmp_path, capsys):
     assert "no such folder" in refused(capsys, *words(tmp_path / "none", tmp_path / "run"))
-    assert "do not fill one batch" in refused(capsys, *words(data, tmp_path / "run", batch=100))
     assert "no run to resume" in refused(capsys, *words(data, tmp_path / "run"), "--resume")
     run_on(data, changed(epochs=1 / 6), tmp_path / "run")
     assert "holds a run already" in refused(capsys, *words(data, tmp_path / "run"))
     other = words(data, tmp_path / "run", lr=0.5, epochs=1 / 6)
     assert "begun with other settings (lr 0.01)" in refused(capsys, *other, "--resume")
+
+
+def test_a_batch_larger_than_the_data_is_rehearsed_and_refused(data, tmp_path, capsys):
+    """Commands for large data can be rehearsed on a few images; a training of them ends at once."""
+    rehearsed = words(data, tmp_path / "run", batch=256)
+    assert main(rehearsed) == 0
+    said = capsys.readouterr().out.splitlines()
+    sentence = "24 training images do not fill one batch of 256; use a smaller one (--batch 8;"
+    assert said[2].startswith(f"updates  none, and the training itself would end here: {sentence}")
+    assert "  batch            256" in said and said[-1].startswith("dry run: ")
+    assert sentence in refused(capsys, *rehearsed[:-1])
+    assert not (tmp_path / "run").exists()
 
 
 def test_modern_is_googlenet_with_batch_normalization_and_other_networks_as_they_are(data, tmp_path, capsys):

@@ -168,6 +168,23 @@ def test_a_run_can_be_made_longer(whole, data, tmp_path):
     assert [record["epoch"] for record in run.history] == [1, 2]
 
 
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_a_run_that_has_finished_says_so(data, tmp_path, schedule, capsys):
+    folder = tmp_path / "run"
+    how = changed(schedule=schedule, epochs=1, width=0.05)
+    run_on(data, how, folder)
+    before = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").unlink()  # as where it was killed before it wrote them
+    capsys.readouterr()
+    run = run_on(data, how, folder, resume=True, progress=True)
+    said = capsys.readouterr().err
+    assert [record["epoch"] for record in run.history] == [1] and "images/s" not in said
+    assert "this run has finished: 1 of 1 epochs are done" in said
+    more = {"constant": "more --epochs than 1 train longer", "cosine": "a new run (--out) with more --epochs"}
+    assert more[schedule] in said and str(run.weights) in said
+    assert run.weights.read_bytes() == before
+
+
 def log_of(folder):
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 

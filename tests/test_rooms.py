@@ -16,7 +16,7 @@ HOME = Path(inception_lib.__file__).parent
 
 #: From the ground up: what stands later may use what stands earlier, never the other way round.
 ROOMS = (
-    *("errors", "files", "console"),
+    *("errors", "progress", "files", "console"),
     *("architecture", "networks", "counting", "paper", "history"),
     *("distributed", "data", "nn", "weights", "visualization"),
     *("training", "evaluation", "book", "cli", "__main__"),

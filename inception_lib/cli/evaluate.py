@@ -59,7 +59,8 @@ def evaluate(
         crops: 1: the center. 10: corners, center and mirror images at one scale. 144: the paper's.
         pool: Over crops: the mean, or the maximum, which the paper tried as well.
         split: Of the data.
-        val_share: As it was given to train: tests the images that were held out then.
+        val_share: As it was given to train: tests the images that were held out then. Weights that were
+            trained here know it themselves, for the folder that they were trained on.
         labels: A text file with a picture of the folder and its class in each line: `a.jpg 65` (the number of
             the output, from 0), `a.jpg n01751748` or `a.jpg,sea snake`.
         restrict: Where the data has some of the networks' classes only, choose among these.
@@ -202,7 +203,13 @@ def _pictures(
 ) -> Data:
     """The pictures of the test, labeled with the networks' outputs, which must be the same for all."""
     from inception_lib.data.shapes import CLASSES
-    from inception_lib.evaluation.data import listed_data, open_test_data, relabeled
+    from inception_lib.evaluation.data import (
+        held_out_share,
+        listed_data,
+        open_test_data,
+        relabeled,
+        warn_of_trained,
+    )
 
     infos = [loaded.info for loaded in networks]
     if data is None and infos[0].classes != CLASSES:
@@ -211,11 +218,16 @@ def _pictures(
         )
     if labels is not None and val_share is not None:
         raise InceptionError("--labels lists the pictures, and --val-share divides folders; leave out one.")
+    name = data or "shapes"
     if labels is not None:
-        found = [listed_data(data or "shapes", split, labels, info) for info in infos]
+        found = [listed_data(name, split, labels, info) for info in infos]
+        opened = found[0]
     else:
-        opened = open_test_data(data or "shapes", split, download=download, val_share=val_share)
+        if val_share is None:
+            val_share = held_out_share(name, split, infos)
+        opened = open_test_data(name, split, download=download, val_share=val_share)
         found = [relabeled(opened, info) for info in infos]
+    warn_of_trained(opened, name, split, infos)
     for info, other in zip(infos, found, strict=True):
         mine, theirs = infos[0].classes or (), info.classes or ()
         permuted = mine != theirs and sorted(mine) == sorted(theirs)

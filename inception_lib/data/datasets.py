@@ -56,6 +56,12 @@ NAMES = ("shapes", "imagenette", "caltech101", "cifar10", "imagenet")  #: and an
 CALTECH_TRAIN = 30
 #: Images of Imagenette's splits: fewer are there when an archive was not extracted to its end.
 _IMAGENETTE = {"train": 9469, "val": 3925}
+#: What helps where ImageNet is not found.
+_HOW_IMAGENET = (
+    "its terms let nobody fetch it for you: put the archives of ILSVRC 2012 there "
+    "(ILSVRC2012_devkit_t12.tar.gz, ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar), or let --data name a "
+    "folder with train/CLASS and val/CLASS"
+)
 
 
 @dataclass(frozen=True)
@@ -188,11 +194,12 @@ def _published(name: str, split: Split, download: bool) -> Data:
             f"{name}: reading it needs the package {error.name}; pip install {error.name}."
         ) from None
     except Exception as error:  # torchvision raises what its downloaders do: RuntimeError, OSError, URLError
-        how = {
-            "imagenet": "its terms let nobody fetch it for you: put the archives of ILSVRC 2012 there"
-        }.get(name, "--download fetches it")
+        how = {"imagenet": _HOW_IMAGENET}.get(name, "--download fetches it")
         said = " ".join(str(error).split()).rstrip(".")
-        raise DataError(f"{name}: not found in {root}; {how} ({said}).") from None
+        raise DataError(
+            f"{name}: not found in {root}, which the environment variable INCEPTION_DATA can change; {how} "
+            f"({said})."
+        ) from None
 
 
 def _samples(name: str, classes: tuple[str, ...], root: Path, samples: Sequence[tuple[str, int]]) -> Data:

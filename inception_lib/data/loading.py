@@ -139,7 +139,7 @@ def updates_per_epoch(length: int, batch: int) -> int:
         DataError: there are fewer images than a batch holds.
     """
     if length < batch:
-        smaller = max(1, length // 2)
+        smaller = 2 ** (max(1, length // 2).bit_length() - 1)  # which several processes can mostly divide
         raise DataError(
             f"{length} training images do not fill one batch of {batch}; use a smaller one "
             f"(--batch {smaller}; in Python replace(recipe, batch={smaller}))."

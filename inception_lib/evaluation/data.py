@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -23,6 +23,7 @@ from inception_lib.data.datasets import (
     picture_files,
 )
 from inception_lib.data.imagenet import imagenet_classes
+from inception_lib.data.sources import folders
 from inception_lib.data.splits import split_folder
 from inception_lib.errors import DataError, warn
 from inception_lib.evaluation.labels import is_imagenet, output_of, outputs_of, read_list, twice
@@ -62,6 +63,59 @@ def open_test_data(
     raise DataError(
         f"{root}: there is no such folder, and no data set of that name (there are {', '.join(NAMES)})."
     )
+
+
+def held_out_share(name: str, split: str, infos: Sequence[Weights]) -> float | None:
+    """The share of a folder's images that no network trained on, where the folder has no such split itself.
+
+    None where it has one, or where these are not the images of which a network says that they trained it.
+    A warning tells of the share that is found; and of one that belongs to other images of the same classes.
+    """
+    root = Path(name)
+    if name in NAMES or split not in ("train", "val") or not root.is_dir() or split_folder(root, split):
+        return None
+    held_out = [(info, trained) for info in infos for trained in info.trained_on if trained[1] is not None]
+    found = [(info, share) for info, (digest, share) in held_out if _trained(name, digest, share)]
+    if found:
+        info, share = min(found, key=lambda one: one[1] or 0)  # smaller shares are parts of larger ones
+        part = "held out" if split == "val" else "that trained it"
+        warn(
+            f"{root}: {info.name} was trained on images of these names, with a share held out; those {part} "
+            f"are tested (--val-share {share:g})."
+        )
+        return share
+    for info, (_, share) in held_out[:1]:
+        if info.classes == tuple(folders(root / "train" if (root / "train").is_dir() else root)):
+            warn(
+                f"{root}: all its images are tested; if {info.name} was trained on some of them, then "
+                f"--val-share {share:g} tests those that were held out."
+            )
+    return None
+
+
+def warn_of_trained(data: Data, name: str, split: str, infos: Iterable[Weights]) -> None:
+    """Warn where pictures of a test trained a network that is tested; `name` is the data set or folder."""
+    for info in infos:
+        for digest, share in info.trained_on:
+            # with a split of its own, a data set's training images are in no other
+            train = _trained(name, digest, share) if share is not None or split == "train" else None
+            theirs = {train.label_of(i) for i in range(len(train))} if train else set()
+            seen = sum(data.label_of(i) in theirs for i in range(len(data)))
+            if seen:
+                warn(
+                    f"{name}: {seen:,} of the {len(data):,} pictures of this test trained {info.name}, so "
+                    f"that it does not show how well it does on others."
+                )
+                break
+
+
+def _trained(name: str, digest: str, share: float | None) -> Data | None:
+    """The images of a folder that train where this share is held out; None if they are not those meant."""
+    try:
+        found = open_data(name, "train", val_share=share)
+    except (DataError, OSError):
+        return None
+    return found if found.fingerprint() == digest else None
 
 
 def relabeled(data: Data, info: Weights) -> Data:

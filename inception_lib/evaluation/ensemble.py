@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from inception_lib.data.datasets import Data
 from inception_lib.data.images import Preprocess
@@ -36,6 +35,7 @@ from inception_lib.evaluation.store import (
     why_anew,
     write_part,
 )
+from inception_lib.progress import progress_bar
 from inception_lib.weights.info import Loaded
 
 
@@ -216,7 +216,7 @@ def _run(
     views = len(data) * max(len(plan(s, 1, 1, p)) for p, some in schemes.items() for s in some.values())
     networks = {key: fused(loaded, views) for key, loaded in networks.items()}
     with (
-        tqdm(total=len(wanted), desc=printable(data.name), unit="picture", disable=not progress) as bar,
+        progress_bar(progress, total=len(wanted), desc=printable(data.name), unit="picture") as bar,
         warnings.catch_warnings(),  # the threads that read change the filters; here they are put back
         closing(
             in_order(lambda i: read(partial(data.picture, i), data.label_of(i), schemes), wanted, workers)

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import torch
 from PIL import Image
-from tqdm import tqdm
 
 from inception_lib.data.datasets import picture_files
 from inception_lib.data.decoding import Picture, as_rgb, is_tensor
@@ -32,6 +31,7 @@ from inception_lib.evaluation.reading import (
     usual_batch,
 )
 from inception_lib.nn.network import Classifier, Network
+from inception_lib.progress import progress_bar
 from inception_lib.weights.info import Loaded
 from inception_lib.weights.loading import load_weights
 
@@ -270,7 +270,7 @@ def _run(
     with (
         warnings.catch_warnings(),  # the threads that read change the filters; here they are put back
         closing(in_order(read_one, pictures, workers)) as found,
-        tqdm(total=len(pictures), unit="picture", disable=not progress or len(pictures) <= _MANY) as bar,
+        progress_bar(progress and len(pictures) > _MANY, total=len(pictures), unit="picture") as bar,
     ):
         for picture, one in zip(pictures, found, strict=True):
             if isinstance(one, str):

@@ -19,6 +19,7 @@ from inception_lib.errors import TrainingError
 from inception_lib.files import replacing
 from inception_lib.nn.network import Network
 from inception_lib.training import checkpoint
+from inception_lib.training.identity import can_be_longer
 from inception_lib.training.logs import Run
 from inception_lib.weights.formats import save_weights
 from inception_lib.weights.info import Weights
@@ -58,6 +59,18 @@ def check(run: Run, resume: bool) -> bool:
     return resume and there
 
 
+def finished(run: Run) -> str:
+    """What is said where a run is resumed that has come to its end."""
+    epochs = run.recipe.epochs
+    more = "a new run (--out) with more --epochs trains longer, since these settings depend on its end"
+    if can_be_longer(run.recipe):
+        more = f"more --epochs than {epochs:g} train longer"
+    return (
+        f"this run has finished: {run.history[-1]['epoch']:.4g} of {epochs:g} epochs are done, and nothing "
+        f"is left to train; {more}; the trained weights: {run.weights}"
+    )
+
+
 def write_about(run: Run) -> None:
     """Write `recipe.json`: all settings, resolved."""
     about = {
@@ -66,6 +79,7 @@ def write_about(run: Run) -> None:
         "data": run.data,
         "classes": [text(name) for name in run.classes],
         "pictures": run.pictures,
+        "val_share": run.val_share,
         "torch": torch.__version__,
     }
     content = json.dumps(about, indent=1, allow_nan=False) + "\n"
@@ -94,11 +108,13 @@ def write_weights(
             preprocess=preprocess,
             classes=tuple(map(text, run.classes)),
             source=source,
+            trained_on=((run.fingerprint, run.val_share),),
         )
         if start is not None:
             info = replace(
                 info, name=start.name, source=f"{start.source}; {source}", license=start.license,
                 urls=start.urls, checksums=start.checksums, tensors=start.tensors or "unknown",
+                trained_on=tuple(dict.fromkeys((*start.trained_on, *info.trained_on))),
             )  # fmt: skip
         save_weights(network, path, info)
         return

@@ -39,6 +39,11 @@ def identity(
     }
 
 
+def can_be_longer(recipe: Recipe) -> bool:
+    """Whether the number of epochs decides a run's end and nothing before it."""
+    return recipe.schedule in ("step", "constant") and recipe.average != "polyak"
+
+
 def compare(folder: Path, then: dict[str, Any], now: dict[str, Any], recipe: Recipe) -> None:
     """Refuse to go on with another run.
 
@@ -46,9 +51,7 @@ def compare(folder: Path, then: dict[str, Any], now: dict[str, Any], recipe: Rec
         TrainingError: the recipe, the network or the data is another; the sentence says which.
         KeyError: `then` is no identity.
     """
-    # with these schedules the number of epochs decides the run's end and nothing before it
-    longer = recipe.schedule in ("step", "constant") and recipe.average != "polyak"
-    free = FREE | ({"epochs"} if longer else set())
+    free = FREE | ({"epochs"} if can_be_longer(recipe) else set())
     before = Recipe.from_dict(then["recipe"]).to_dict()  # with what older recipes did not have
     changed = sorted(k for k in now["recipe"] if k not in free and before.get(k) != now["recipe"][k])
     if changed:

@@ -11,8 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from inception_lib.training.checkpoint import write
+from inception_lib.training.parts import has_batch_normalization
 from inception_lib.training.recipes import Recipe
+from inception_lib.weights.kinds import BEST, RESULT
 
 Record = dict[str, Any]
 
@@ -29,8 +33,10 @@ class Run:
 
     A record holds `epoch`, `updates`, `lr`, the mean training losses `loss`, `aux1`, `aux2`, the
     validation's `val_loss`, `top1` and `top5` (shares), `images_per_s`, `seconds`, `flops_share`
-    and `traffic_share` of the epoch (None where the operations of the network are not known), `bad`
-    (unreadable images) and `alarms` (sentences). `network` says which network was trained.
+    and `traffic_share` of the epoch (None where the operations of the network are not known; above 1 where
+    the device was busy with something else when its rates were measured, at the run's start), `bad`
+    (unreadable images) and `alarms` (sentences). `network` says which network was trained. `fingerprint` is
+    that of the images that train, and `val_share` the share that was held out for validation, if one was.
     """
 
     folder: Path
@@ -42,16 +48,18 @@ class Run:
     device: str
     leads: bool
     history: list[Record] = field(default_factory=list)
+    fingerprint: str = ""
+    val_share: float | None = None
 
     @property
     def weights(self) -> Path:
         """The trained weights, once the run has ended."""
-        return self.folder / "model.safetensors"
+        return self.folder / RESULT
 
     @property
     def best_weights(self) -> Path:
         """The weights after the best epoch, where they were to be kept."""
-        return self.folder / "best.safetensors"
+        return self.folder / BEST
 
     def best(self) -> Record:
         """The record of the epoch with the highest top-1 accuracy on validation; of several, the first."""
@@ -63,7 +71,24 @@ def loss_names(record: Record) -> list[str]:
     return [name for name in record if name not in _OTHERS]
 
 
-def alarms(record: Record, classes: int, recipe: Recipe) -> list[str]:
+def remedies(recipe: Recipe, network: nn.Module) -> str:
+    """What may help where a network does not begin to learn, of what it and its recipe do not have."""
+    ways = []
+    # where batch normalization follows, initial weights matter little
+    if recipe.initial != "he" and recipe.normalize != "weights" and not has_batch_normalization(network):
+        ways.append("other initial weights (--initial he)")
+    ways.append("a longer warm-up (--warmup)" if recipe.warmup else "a warm-up (--warmup)")
+    ways.append("another learning rate (--lr)")
+    return one_of(ways)
+
+
+def one_of(ways: list[str]) -> str:
+    """`A, b or c`, to begin a sentence with."""
+    said = " or ".join(filter(None, (", ".join(ways[:-1]), ways[-1])))
+    return said[:1].upper() + said[1:]
+
+
+def alarms(record: Record, classes: int, recipe: Recipe, network: nn.Module) -> list[str]:
     """What is wrong with an epoch, in plain words."""
     chance = math.log(classes)
     found: list[str] = []
@@ -75,17 +100,22 @@ def alarms(record: Record, classes: int, recipe: Recipe) -> list[str]:
             f"learning rate, {record['lr']:.3g}, is probably too high."
         )
     elif record["epoch"] >= 0.25 * recipe.epochs:
-        others = "A warm-up or another learning rate"
-        if recipe.normalize != "weights":
-            others = "Other initial weights (--initial he), a warm-up or another learning rate"
         names = {"loss": "the classifier", "aux1": "the first head", "aux2": "the second head"}
         found += [
             f"After {record['epoch']:.4g} epochs {names.get(name, name)} has learned nothing: its loss, "
-            f"{record[name]:.3f}, is still at chance level (ln {classes} = {chance:.3f}). {others} may help."
+            f"{record[name]:.3f}, is still at chance level (ln {classes} = {chance:.3f}). "
+            f"{remedies(recipe, network)} may help."
             for name in loss_names(record)
             if record[name] > 0.98 * chance
         ]
     return found
+
+
+def not_finite(recipe: Recipe) -> str:
+    """What may help where the loss has become infinite."""
+    warmup = "a longer --warmup" if recipe.warmup else "a --warmup"
+    clip = "a --clip (such as 5)" if recipe.clip is None else "a smaller --clip"
+    return f"{one_of(['a smaller --lr', warmup, clip])} may help."
 
 
 def line(record: Record) -> str:
@@ -94,8 +124,12 @@ def line(record: Record) -> str:
     bad = f", {record['bad']} unreadable image{'s' * (record['bad'] > 1)}" if record["bad"] else ""
     shares = record["flops_share"], record.get("traffic_share")
     peaks = "a matrix product's FLOP/s", "a copy's memory traffic"
-    told = [f"{share:.0%} of {what}" for share, what in zip(shares, peaks, strict=True) if share is not None]
-    reached = "".join(f", {share}" for share in told)
+    reached = ""
+    for share, what in zip(shares, peaks, strict=True):
+        if share is not None and share <= 1:
+            reached += f", {share:.0%} of {what}"
+        elif share is not None:
+            reached += f", more than {what} as measured at the start (was the machine busy then?)"
     return (
         f"epoch {record['epoch']:.4g}: {losses}, top-1 {record['top1']:.1%}, "
         f"{record['images_per_s']:.0f} images/s{reached}{bad}"

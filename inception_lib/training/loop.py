@@ -19,15 +19,16 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from inception_lib.data.datasets import Data
-from inception_lib.data.loading import Batch, Loader, updates_per_epoch
+from inception_lib.data.loading import Batch, Loader
 from inception_lib.distributed import Team
 from inception_lib.errors import DataError, TrainingError
 from inception_lib.nn.network import Network
+from inception_lib.progress import progress_bar
 from inception_lib.training import checkpoint, folder
 from inception_lib.training.average import Average
 from inception_lib.training.forms import settled, trained_form
 from inception_lib.training.identity import compare, identity
-from inception_lib.training.logs import Record, Run, alarms, line, write_logs
+from inception_lib.training.logs import Record, Run, alarms, line, not_finite, write_logs
 from inception_lib.training.parts import training_mode
 from inception_lib.training.recipes import Recipe
 from inception_lib.training.speed import device_of, shares
@@ -69,7 +70,7 @@ class Training:
         self.members = members
         self.data_name = data_name
         self.data, self.val_data = splits
-        self.per_epoch = updates_per_epoch(len(self.data), recipe.batch)
+        self.per_epoch = len(self.data) // recipe.batch  # none: only in a dry run
         self.last_update = max(1, round(recipe.epochs * self.per_epoch))
         self.recipe = recipe = settled(recipe, network, members.device, self.last_update)
         self.show = self.keep_best = False
@@ -182,6 +183,11 @@ class Training:
 
     def run(self) -> Run:
         """Train from where the run is to its end."""
+        if self.updates >= self.last_update and not self._epoch_is_due():
+            self.say(folder.finished(self.run_record))
+            if self.members.leads:
+                self._write(self.run_record.weights)  # a run can be killed before that
+            return self.run_record
         # measured now, since it takes memory, which must not run out at the end of an epoch
         self.shares = shares(self.network, self.recipe, self.members)
         self.say(
@@ -190,14 +196,9 @@ class Training:
             f"{self.members.world} x {self.members.device}, {self.recipe.precision}"
         )
         step = self._form()
-        bar = tqdm(
-            total=self.last_update * self.recipe.batch,
-            unit=" images",
-            smoothing=0.05,
-            initial=self.updates * self.recipe.batch,
-            disable=not self.show,
-            unit_scale=True,
-        )
+        whole, done = (n * self.recipe.batch for n in (self.last_update, self.updates))
+        how: dict[str, Any] = {"unit": " images", "smoothing": 0.05, "unit_scale": True}
+        bar = progress_bar(self.show, total=whole, initial=done, **how)
         with self._signals(), bar:
             while True:
                 if self._epoch_is_due():
@@ -361,8 +362,7 @@ class Training:
     def _not_finite(self) -> None:
         raise TrainingError(
             f"The loss is no longer finite in update {self.updates}; "
-            f"{checkpoint.rest(self.run_record.folder)}. A smaller --lr, a longer --warmup or a "
-            f"smaller --clip may help."
+            f"{checkpoint.rest(self.run_record.folder)}. {not_finite(self.recipe)}"
         )
 
     # ---- the end of an epoch
@@ -384,7 +384,7 @@ class Training:
         record |= {"images_per_s": rate, "seconds": epoch["seconds"]}
         record |= {name: share * rate or None for name, share in self.shares.items()}
         record["bad"] = epoch["bad"]
-        record["alarms"] = alarms(record, len(self.data.classes), self.recipe)
+        record["alarms"] = alarms(record, len(self.data.classes), self.recipe, self.network)
         if not all(math.isfinite(value) for value in (record["loss"], record["val_loss"])):
             self._not_finite()
         self.run_record.history.append(record)

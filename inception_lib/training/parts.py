@@ -40,6 +40,11 @@ def frozen_names(network: nn.Module, last: str | None) -> tuple[str, ...]:
     return tuple(names[: names.index(last) + 1])
 
 
+def has_batch_normalization(network: nn.Module) -> bool:
+    """Whether any of its layers normalizes with the statistics of a batch."""
+    return any(isinstance(layer, _NormBase) for layer in network.modules())
+
+
 @contextmanager
 def frozen(network: nn.Module, last: str | None) -> Iterator[None]:
     """Keep the layers up to `last` from learning, until the end of the block.

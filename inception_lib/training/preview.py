@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from inception_lib.data.loading import updates_per_epoch
+from inception_lib.errors import DataError
 from inception_lib.training.loop import Training
 
 
@@ -30,10 +32,12 @@ def _facts(training: Training) -> Iterator[tuple[str, str]]:
     )
     train, val, classes = (len(part) for part in (training.data, training.val_data, training.data.classes))
     yield "data", f"{training.data_name}: {train:,} images train, {val:,} validate, {classes:,} classes"
-    yield (
-        "updates",
-        f"{training.per_epoch:,} in an epoch, {training.last_update:,} in {recipe.epochs:g} epochs",
-    )
+    try:
+        updates_per_epoch(train, recipe.batch)
+        said = f"{training.per_epoch:,} in an epoch, {training.last_update:,} in {recipe.epochs:g} epochs"
+    except DataError as error:
+        said = f"none, and the training itself would end here: {error}"
+    yield "updates", said
     each = recipe.batch // members.world // recipe.accumulate
     yield "device", f"{record.device}, {recipe.precision}, {each:,} images at a time on each"
     done = f"goes on after {training.updates:,} updates" if training.updates else "a new run"

@@ -26,6 +26,7 @@ from torch.utils.data import Dataset
 from inception_lib.architecture import Architecture
 from inception_lib.data.datasets import Data, dataset_data, open_data
 from inception_lib.data.images import PREPROCESSES
+from inception_lib.data.loading import updates_per_epoch
 from inception_lib.data.splits import held_out
 from inception_lib.distributed import Team, team, tuned
 from inception_lib.errors import DataError, TeamError, TrainingError
@@ -108,7 +109,8 @@ def plan(
 ) -> str:
     """What `train` would do with these arguments, in words; nothing is trained, and no file is written.
 
-    Everything is prepared as `train` prepares it, up to the first batch, so that the same errors are raised.
+    Everything is prepared as `train` prepares it, up to the first batch, so that the same errors are raised;
+    but that a batch is larger than the data is only said, since a rehearsal may have a few images only.
     With `download` the data set is fetched. Other processes than the first get an empty text.
     """
     start = partial(_ready, network, data, recipe, Path(folder), download=download, val_share=val_share)
@@ -140,6 +142,8 @@ def _ready(
                     f"processes with {recipe.accumulate} parts each."
                 )
             splits = _opened(data, download, val_share, members)
+            if writes:
+                updates_per_epoch(len(splits[0]), recipe.batch)  # refuses a batch larger than the data
             name = text(data) if isinstance(data, str | os.PathLike) else splits[0].name
             with members.leader_first():  # it fetches weights, too
                 made = _made(network, splits[0].classes, recipe)
@@ -152,6 +156,8 @@ def _ready(
             stack.enter_context(tuned(members.device))
             training = Training(made, name, splits, recipe, folder, members, start)
             training.show = show and members.leads
+            training.run_record.fingerprint = splits[0].fingerprint()
+            training.run_record.val_share = val_share
             training.aux_weights = head_weights(made) if aux_weights is None else tuple(aux_weights)
             training.open_folder(resume, stack if writes else None)
             yield training

@@ -23,7 +23,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from inception_lib.architecture import Branches, Conv, walk
 from inception_lib.data.decoding import Picture, as_rgb
@@ -31,6 +30,7 @@ from inception_lib.data.images import Preprocess
 from inception_lib.errors import InceptionError, WeightsError
 from inception_lib.networks.names import layer_path
 from inception_lib.nn.network import Network
+from inception_lib.progress import progress_bar
 
 #: Lucid's `color_correlation_svd_sqrt`, by its authors the square root of the measured correlation of
 #: ImageNet's colors: rows are R, G, B; columns are light, red against blue, green against the two others.
@@ -213,7 +213,7 @@ def ascend(
     """
     spectrum = spectrum.detach().clone().requires_grad_()
     optimizer = torch.optim.Adam([spectrum], rate)
-    for _ in tqdm(range(steps), unit="step", disable=not progress):
+    for _ in progress_bar(progress, range(steps), unit="step"):
         x = as_input(moved(image_of(spectrum, width), generator, **movement), preprocess)  # type: ignore[arg-type]
         (spectrum.grad,) = torch.autograd.grad(-excitation(network, x, path, channel).sum(), spectrum)
         optimizer.step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import zipfile
@@ -25,7 +26,7 @@ from inception_lib.nn.network import Network
 from inception_lib.weights.caffe import read_caffemodel
 from inception_lib.weights.header import info_of, metadata
 from inception_lib.weights.info import NAMES, Weights
-from inception_lib.weights.kinds import other_kind
+from inception_lib.weights.kinds import RESULT, is_checkpoint, other_kind, weights_of_run
 from inception_lib.weights.names import State, from_caffe
 from inception_lib.weights.states import check_finite, check_plain, compare, digest, on_meta, quoted
 from inception_lib.weights.wrappers import find_states, under_our_names, with_classifiers
@@ -65,6 +66,8 @@ def read_file(path: Path) -> Found:
     Raises:
         WeightsError: it is missing, damaged, no file at all, or of no kind that is known.
     """
+    if path.is_dir() and (where := weights_of_run(path)):
+        raise WeightsError(f"{path}: this is the folder of a run; {where}.")
     try:
         size_of_file(path)
         with path.open("rb") as file:
@@ -114,6 +117,12 @@ def _read_torch(path: Path) -> State:
                 f"weights_only=False) opens it, and its state_dict() saved by itself can be read here."
             ) from None
         raise WeightsError(damaged) from None
+    if is_checkpoint(found):
+        where = weights_of_run(path.parent) or f"its weights are in the {RESULT} that it writes at its end"
+        raise WeightsError(
+            f"{path}: this is a checkpoint of a run, from which the run goes on (--resume); {where}, and "
+            f"those of this moment in torch.load(path)['network']."
+        )
     state = find_states(path, found)
     check_plain(path, state)
     return state
@@ -180,9 +189,22 @@ def save_weights(
     try:
         with replacing(path) as new:
             save_file(state, new, metadata=metadata(info))
+            _sort_metadata(new)
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path}: the file cannot be written ({' '.join(str(error).split())}).") from None
     return path
+
+
+def _sort_metadata(path: Path) -> None:
+    """Put a header's metadata in order, which safetensors writes in any: equal networks give equal bytes."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        if len(text) <= size:  # as it is, unless JSON is written in another way some day
+            file.seek(8)
+            file.write(text.ljust(size))
 
 
 def described(

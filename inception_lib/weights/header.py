@@ -70,6 +70,8 @@ def metadata(info: Weights) -> dict[str, str]:
         "architecture": json.dumps(encoded(info.architecture), allow_nan=False),
         "preprocess": json.dumps(encoded(info.preprocess), allow_nan=False),
     }
+    if info.trained_on:
+        header["trained_on"] = json.dumps(info.trained_on, allow_nan=False)
     return {key: text.encode(errors="backslashreplace").decode() for key, text in header.items()}
 
 
@@ -97,6 +99,9 @@ def info_of(path: Path, header: Mapping[str, str]) -> Weights | None:
         if not isinstance(architecture, Architecture) or not isinstance(preprocess, Preprocess):
             raise _Unfit("it does not say which network this is, or what its input is")
         _check_usable(architecture)
+        trained_on = _decode(json.loads(header.get("trained_on", "[]")))
+        if not _fits(trained_on, _types(Weights)["trained_on"]):
+            raise _Unfit("what it was trained on is no list of fingerprints and shares")
         return Weights(
             name=header.get("name", path.stem),
             source=header.get("source", ""),
@@ -108,6 +113,7 @@ def info_of(path: Path, header: Mapping[str, str]) -> Weights | None:
             classes=None if classes is None else tuple(classes),
             architecture=architecture,
             preprocess=preprocess,
+            trained_on=trained_on,
         )
     except _Newer as error:
         raise WeightsError(f"{path}: was written by a newer inception_lib ({error}).") from None

@@ -37,6 +37,8 @@ class Weights:
         checksums: of that file, any of which it may have: algorithm and digest, or the digest's beginning.
         tensors: a checksum of the numbers themselves, from which `save_weights` sees whether a network is
             still the one that all of this is said of. Empty where they were not read from a file.
+        trained_on: of each training here that made them, the fingerprint of the images that trained
+            (`Data.fingerprint`), and the share of the whole that was held out, if one was.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Weights:
     urls: tuple[str, ...] = ()
     checksums: tuple[str, ...] = ()
     tensors: str = ""
+    trained_on: tuple[tuple[str, float | None], ...] = ()
 
     def __post_init__(self) -> None:
         if self.classes is not None and len(self.classes) != self.architecture.classes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ STARTS = (
     (b"GIF8", "a picture"),
     (b"%PDF", "a PDF"),
 )
+#: What `inception train` writes its weights to: at its end, and after its best epoch (`--keep-best`).
+RESULT, BEST = "model.safetensors", "best.safetensors"
+#: What a checkpoint of a run holds, among other things.
+_OF_A_RUN = {"format", "updates", "identity", "network", "optimizer"}
 _LOOK = 4096  # bytes, at the beginning of a file
 
 
@@ -51,6 +56,21 @@ def other_kind(path: Path) -> str | None:
     if start[:1] == b"\x80" or start[6:9] == b"\0\0{":
         return None
     return _kind_of_text(start) or _kind_of_message(path)
+
+
+def is_checkpoint(found: object) -> bool:
+    """Whether what `torch.save` wrote is a checkpoint of `inception train`."""
+    return isinstance(found, Mapping) and found.keys() >= _OF_A_RUN
+
+
+def weights_of_run(folder: Path) -> str:
+    """Where the weights of a run are, as the rest of a sentence; nothing where this is no run's folder."""
+    there = [str(folder / name) for name in (RESULT, BEST) if (folder / name).is_file()]
+    if there:
+        return f"its weights are in {' and '.join(there)}"
+    if (folder / "recipe.json").is_file():
+        return f"its weights will be in {folder / RESULT} once --resume has brought it to its end"
+    return ""
 
 
 def _kind_of_zip(path: Path) -> str | None:
