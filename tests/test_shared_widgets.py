@@ -1,4 +1,4 @@
-"""What becomes of a notebook's widgets on a page: as much as is shown, shared code once, all at the end."""
+"""What becomes of a notebook's widgets on a page: what is shown, code once, the first one early."""
 
 from __future__ import annotations
 
@@ -32,14 +32,16 @@ def page_of(views: list, more: list, late: bool = False) -> str:
 
 
 def states_of(page: str) -> dict:
-    return json.loads(shared_widgets.STATES.search(page)[1])["state"]
+    return {
+        k: s for text in shared_widgets.STATES.findall(page) for k, s in json.loads(text)["state"].items()
+    }
 
 
 def files(folder, kind: str) -> list[str]:
     return sorted(path.name for path in (folder / shared_widgets.FOLDER).glob(f"*.{kind}"))
 
 
-def test_a_page_has_the_states_that_it_shows_without_code_and_at_its_end(tmp_path):
+def test_a_page_has_the_states_that_it_shows_without_code(tmp_path):
     shown, other = ReductionWidget(kernel=3), PoolingWidget()
     before = page_of([shown], [other])
     page = shared_widgets.shared(before, tmp_path)
@@ -47,10 +49,55 @@ def test_a_page_has_the_states_that_it_shows_without_code_and_at_its_end(tmp_pat
     state, was = states_of(page)[shown.model_id]["state"], states_of(before)[shown.model_id]["state"]
     assert state == {name: value for name, value in was.items() if name != "_css"} | {"_esm": state["_esm"]}
     assert len(page) < len(before) / 5
-    end = page.partition("<p>end</p>")[2]
-    order = ("state+json", f"_static/widgets/{state['_esm']}.js", "_static/static.js?v=1", "</body>")
-    assert [page.count(part) for part in order] == [1] * 4
-    assert sorted(order, key=end.index) == list(order)
+
+
+def test_what_the_first_widget_needs_is_beside_it_and_what_others_need_is_at_the_end(tmp_path):
+    first, second = ReductionWidget(), PoolingWidget()
+    page = shared_widgets.shared(page_of([first, second], []), tmp_path)
+    own, other = (
+        f"_static/widgets/{states_of(page)[widget.model_id]['state']['_esm']}.js"
+        for widget in (first, second)
+    )
+    states = [found.start() for found in shared_widgets.STATES.finditer(page)]
+    views = [found.start() for found in shared_widgets.VIEW.finditer(page)]
+    early = [page.index(f'src="{address}"') for address in (own, "_static/static.js?v=1")]
+    late = page.index(f'src="{other}"')
+    order = [views[0], states[0], *early, page.index("<p>end</p>"), states[1], late, page.index("</body>")]
+    assert order == sorted(order) and list(json.loads(shared_widgets.STATES.search(page)[1])["state"]) == [
+        first.model_id
+    ]
+    assert page.count('rel="preload"') == 2 and page.count(own) == 2 and page.count(other) == 1
+
+
+def test_the_first_widget_waits_for_nothing_that_comes_after_it(chromium, tmp_path):
+    address = write_page(tmp_path / "page.html", [ReductionWidget(), PoolingWidget()])
+    last = re.findall(r'<script src="_static/widgets/(.*?)"', (tmp_path / "page.html").read_text())[-1]
+    page = chromium.new_page()
+    held = []
+    page.route(f"**/{last}", lambda route: held.append(route))
+    page.goto(address, wait_until="commit")
+    roots = page.locator(".inception-widget")
+    expect(roots).to_have_count(1)
+    assert page.evaluate("[document.readyState, document.documentElement.dataset.widgetsReady]") == [
+        "loading",
+        None,
+    ]
+    held[0].continue_()
+    page.wait_for_function("document.documentElement.dataset.widgetsReady === '1'")
+    expect(roots).to_have_count(2)
+    page.close()
+
+
+def test_the_state_of_a_late_widget_is_a_file(tmp_path):
+    widget = PoolingWidget()
+    before = page_of([widget], [], late=True)
+    page = shared_widgets.shared(before, tmp_path)
+    state, was = (states_of(some)[widget.model_id]["state"] for some in (page, before))
+    assert set(state) == {"_esm", "_state"} and not re.search(r'<script src="_static/widgets', page)
+    text = (tmp_path / shared_widgets.FOLDER / f"{state['_state']}.js").read_text()
+    assert json.loads(text.partition("] = ")[2].removesuffix(";\n")) == {
+        name: value for name, value in was.items() if name != "_css"
+    } | {"_esm": state["_esm"]}
 
 
 def test_the_script_is_the_widgets_own_word_for_word_and_its_name_changes_with_it(tmp_path):
@@ -59,7 +106,7 @@ def test_the_script_is_the_widgets_own_word_for_word_and_its_name_changes_with_i
     text = (tmp_path / shared_widgets.FOLDER / name).read_text()
     key, value = re.fullmatch(r".*\[(\".*?\")\] = (.*);\n", text, re.S).groups()
     assert (json.loads(key), json.loads(value)) == (name.removesuffix(".js"), source("reduction.js"))
-    assert page.count(f"/{name}") == 1
+    assert page.count(f'src="_static/widgets/{name}"') == 1
     changed = page_of([ReductionWidget()], [])
     states = states_of(changed)
     for record in states.values():
@@ -76,7 +123,7 @@ def test_styles_are_there_once_and_a_widgets_own_come_last(tmp_path):
     links = re.findall(r'<link rel="stylesheet" href="(.*?)" />', page.partition("</head>")[0])
     texts = [(tmp_path / link).read_text() for link in links]
     read = [(FOLDER / name).read_text() for name in ("widgets.css", "parts.css", "xray.css")]
-    assert texts == [read[0] + read[1], read[2]]
+    assert texts == ["".join(read)]
     assert shared_widgets.once(["ab", "a", "abc", "ab", ""]) == ["a", "b", "c"]
 
 
@@ -108,14 +155,10 @@ def test_no_text_of_a_widget_closes_the_script_that_holds_it(visit, tmp_path):
 def late(visit, tmp_path):
     """A page with a widget far below, which is mounted when it comes into sight."""
     address = write_page(tmp_path / "page.html", [PoolingWidget()])
-    page = (tmp_path / "page.html").read_text().replace("\n", "")
-    scripts = re.search(r'<script src="_static/widgets/.*?</script>', page)[0]
-    view = re.search(r'<script type="[^"]*view.*?</script>', page)[0]
-    below = (
-        f'<p style="height: 9000px"></p><div id="far">{view.replace("<script ", "<script data-late ")}</div>'
-    )
-    page = page.replace(scripts, "").replace(view, below)
-    (tmp_path / "page.html").write_text(page)
+    page = page_of([PoolingWidget()], [], late=True).replace("<html>", '<html data-content_root="">')
+    view = shared_widgets.VIEW.search(page)[0]
+    page = page.replace(view, f'<p style="height: 9000px"></p><div id="far">{view}</div>')
+    (tmp_path / "page.html").write_text(shared_widgets.shared(page, tmp_path))
     return visit(address)
 
 

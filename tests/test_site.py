@@ -23,7 +23,6 @@ from tools.shared_widgets import STATES, VIEW
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
 MAX_PAGE_BYTES = 1_500_000
-GALLERY_BYTES = 3_000_000  # all widgets on one page, an appendix
 
 
 def page_names() -> list[str]:
@@ -130,21 +129,22 @@ def test_weight_of_the_page(pages, name):
     soup = parsed(pages / name)
     images = {img["src"] for img in soup.find_all("img", src=True) if not urlsplit(img["src"]).scheme}
     weight = (pages / name).stat().st_size + sum((pages / unquote(src)).stat().st_size for src in images)
-    assert weight < (GALLERY_BYTES if name == "widgets.html" else MAX_PAGE_BYTES)
+    assert weight < MAX_PAGE_BYTES
 
 
 @every_page
 def test_widgets_on_the_page_are_those_that_it_shows_and_hold_no_code(pages, name):
     text = (pages / name).read_text(encoding="utf-8")
     shown = {json.loads(view)["model_id"] for _, view in VIEW.findall(text)}
-    found = STATES.search(text)
-    states = json.loads(found[1])["state"] if found else {}
-    assert set(states) == shown
-    for record in states.values():
+    found = list(STATES.finditer(text))
+    states = [state for tag in found for state in json.loads(tag[1])["state"].items()]
+    assert sorted(model for model, _ in states) == sorted(shown)
+    for _, record in states:
         assert "_css" not in record["state"]
-        assert (pages / "_static" / "widgets" / f"{record['state']['_esm']}.js").is_file()
-    if found:  # below all text, so that nobody waits for it
-        assert "<p>" not in text[found.start() :]
+        files = [record["state"][name] for name in ("_esm", "_state") if name in record["state"]]
+        assert all((pages / "_static" / "widgets" / f"{name}.js").is_file() for name in files)
+    if found:  # one beside the first widget, the others below all text, so that nobody waits for them
+        assert len(json.loads(found[0][1])["state"]) == 1 and "<p>" not in text[found[1].start() :]
 
 
 @every_page
@@ -268,7 +268,7 @@ def test_bytes_and_files_of_the_first_view(chromium, site_url, name):
     page.wait_for_timeout(300)
     context.close()
     own = {url: size for url, size in own.items() if not any(part in url for part in NOT_OWN)}
-    assert sum(own.values()) < (GALLERY_BYTES if name == "widgets.html" else MAX_PAGE_BYTES), own
+    assert sum(own.values()) < MAX_PAGE_BYTES, own
     assert not [url for url in own if "fontawesome" in url or "searchindex" in url]
     code = [url for url in own if url.endswith((".js", ".css")) or ".js?" in url or ".css?" in url]
     assert len([url for url in code if "/widgets/" not in url]) <= 4, code

@@ -1,7 +1,7 @@
-"""Widgets of a built page: their scripts and styles are files that all pages share, their states come last.
+"""Widgets of a built page: their scripts are files that all pages share, and each page has one style sheet.
 
 A notebook holds the state of each widget that was ever made in it, each with its own copy of script and
-style. A page needs the states of those that it shows. `static.js` then mounts them.
+style. A page needs the states of those that it shows. `static.js` then mounts them, the first one early.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ ANYWIDGET = "anywidget"  # the model_module of those that we can show
 
 
 def shared(page: str, site: Path, root: str = "") -> str:
-    """A page with its widgets' scripts and styles as files in `site`, and their states at its end.
+    """A page with its widgets' scripts and styles, and late ones' states, as files in `site`.
+
+    What the first widget needs is beside it, so that it is there while the page still comes; what others need
+    is at the page's end.
 
     Args:
         page: HTML, with the states anywhere in it. One without is given back as it is.
@@ -35,32 +38,47 @@ def shared(page: str, site: Path, root: str = "") -> str:
     if not found or not mounting:
         return page
     whole = json.loads(found[1])
-    states = whole["state"]
+    page = MOUNTING.sub("", STATES.sub("", page))
+    place = 0
     at_once: dict[str, None] = {}  # scripts, in the page's order
     shown: dict[str, Any] = {}
     sheets: list[str] = []
-    for late, view in VIEW.findall(page):
-        model = json.loads(view)["model_id"]
-        record = states.get(model)
+    for view in VIEW.finditer(page):
+        model = json.loads(view[2])["model_id"]
+        record = whole["state"].get(model)
         if not record or record["model_module"] != ANYWIDGET:
             continue
+        place = place or view.end()
         state = dict(record["state"])
         sheets.append(state.pop("_css", ""))
-        state["_esm"] = _write_script(state["_esm"], site)
-        if not late:
-            at_once[state["_esm"]] = None
-        shown[model] = {**record, "state": state}
-    page = MOUNTING.sub("", STATES.sub("", page))
-    links = [f'<link rel="stylesheet" href="{root}{_write(s, "css", site)}" />\n' for s in once(sheets)]
-    text = json.dumps(whole | {"state": shown}, separators=(",", ":")).replace("</", "<\\/")
-    end = [
-        f'<script type="{KIND}state+json">{text}</script>',
-        *(f'<script src="{root}{FOLDER.as_posix()}/{name}.js"></script>' for name in at_once),
-        f'<script src="{mounting[1]}"></script>',
-    ]
-    page = page.replace("</head>", "".join(links) + "</head>", 1)
+        script = state["_esm"] = _write_script(state["_esm"], site)
+        if view[1]:
+            state = {"_esm": script, "_state": _write_script(state, site)}
+        else:
+            at_once[script] = None
+        shown[model] = record | {"state": state}
+    place = place or page.rindex("</body>")
+    models, scripts = list(shown), [f"{root}{FOLDER.as_posix()}/{name}.js" for name in at_once]
+    needed = [*scripts[:1], mounting[1]]
+
+    def states(some: list[str]) -> str:
+        kept = whole | {"state": {model: shown[model] for model in some}}
+        text = json.dumps(kept, separators=(",", ":")).replace("</", "<\\/")
+        return f'<script type="{KIND}state+json">{text}</script>'
+
+    links = [f'<link rel="preload" as="script" href="{address}" />' for address in needed]
+    if sheet := "".join(once(sheets)):
+        links.insert(0, f'<link rel="stylesheet" href="{root}{_write(sheet, "css", site)}" />')
+    beside = [states(models[:1]), *map(_script, needed)]
+    last = [states(models[1:]), *map(_script, scripts[1:])]
+    page = "\n".join([page[:place], *beside, page[place:]])
     before, body, after = page.rpartition("</body>")
-    return f"{before}{chr(10).join(end)}\n{body}{after}"
+    page = "\n".join([before, *last, body + after])
+    return page.replace("</head>", "\n".join([*links, "</head>"]), 1)
+
+
+def _script(address: str) -> str:
+    return f'<script src="{address}"></script>'
 
 
 def late_view(view: str) -> str:
@@ -80,10 +98,11 @@ def once(sheets: Iterable[str]) -> list[str]:
     return kept
 
 
-def _write_script(source: str, site: Path) -> str:
-    """A module as a classic script, which `file://` allows: it hands on the module's text by its name."""
-    name = _name(HANDED_ON + source)
-    _write(f"{HANDED_ON}[{json.dumps(name)}] = {json.dumps(source)};\n", "js", site, name)
+def _write_script(content: str | dict[str, Any], site: Path) -> str:
+    """A module or a state as a classic script, which `file://` allows: it hands that on by its name."""
+    text = json.dumps(content)
+    name = _name(HANDED_ON + text)
+    _write(f"{HANDED_ON}[{json.dumps(name)}] = {text};\n", "js", site, name)
     return name
 
 

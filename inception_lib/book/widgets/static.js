@@ -1,4 +1,5 @@
-// Mounts the widgets of a built page from the states at its end: no kernel, network or require.js.
+// Mounts the widgets of a built page from the states in it: no kernel, network or require.js. It stands beside the
+// first widget, which need not wait for the rest of the page.
 // A classic script, so that it works from file:// too. What a widget's script is, tools/shared_widgets.py says.
 (function () {
   "use strict";
@@ -46,9 +47,13 @@
   }
 
   async function imported(name) {
-    if (!globalThis.InceptionScripts?.[name]) await fetched(`_static/widgets/${name}.js`);
-    const text = globalThis.InceptionScripts[name];
+    const text = await handedOn(name);
     return import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+  }
+
+  async function handedOn(name) {
+    if (!globalThis.InceptionScripts?.[name]) await fetched(`_static/widgets/${name}.js`);
+    return globalThis.InceptionScripts[name];
   }
 
   function fetched(address) {
@@ -61,7 +66,8 @@
     });
   }
 
-  async function mount(tag, states, models, taken) {
+  const models = new Map(), taken = new Map();
+  async function mount(tag, states) {
     const id = JSON.parse(tag.textContent).model_id;
     const record = states[id];
     const el = document.createElement("div");
@@ -71,9 +77,10 @@
       return;
     }
     try {
-      const widget = (await load(record.state._esm)).default;
-      if (!models.has(id)) models.set(id, makeModel(record.state, keyOf(record.state, taken)));
-      await widget.render({ model: models.get(id), el });
+      const { _esm, _state } = record.state; // a late one's state is a file, too
+      const [module, state] = await Promise.all([load(_esm), _state ? handedOn(_state) : record.state]);
+      if (!models.has(id)) models.set(id, makeModel(state, keyOf(state, taken)));
+      await module.default.render({ model: models.get(id), el });
       performance.mark("widget"); // for whoever measures when the first is there
     } catch (error) {
       el.setAttribute("role", "alert");
@@ -82,25 +89,35 @@
     }
   }
 
+  const begun = new Set();
   async function mountAll() {
-    const state = document.querySelector('script[type="application/vnd.jupyter.widget-state+json"]');
-    const states = JSON.parse(state.textContent).state;
-    const models = new Map(), taken = new Map(), late = [];
-    for (const tag of document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]')) {
-      if ("late" in tag.dataset) late.push(tag);
-      else await mount(tag, states, models, taken);
-    }
-    document.documentElement.dataset.widgetsReady = "1";
-    dispatchEvent(new Event("widgetsready")); // what may wait for the widgets starts now
+    const all = (kind) =>
+      document.querySelectorAll(`script[type="application/vnd.jupyter.widget-${kind}+json"]`);
+    const states = Object.assign({}, ...[...all("state")].map((tag) => JSON.parse(tag.textContent).state));
     // those that say so are mounted when they come into view
     const seen = new IntersectionObserver((entries) => {
       for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
         seen.unobserve(target);
-        mount(target.querySelector("script"), states, models, taken);
+        mount(target.querySelector("script"), states);
       }
     }, { rootMargin: "200px" });
-    for (const tag of late) seen.observe(tag.parentElement);
+    for (const tag of all("view")) {
+      if (begun.has(tag)) continue;
+      begun.add(tag);
+      if ("late" in tag.dataset) seen.observe(tag.parentElement);
+      else await mount(tag, states);
+    }
   }
 
-  mountAll();
+  async function mountRest() {
+    await first;
+    await mountAll();
+    document.documentElement.dataset.widgetsReady = "1";
+    dispatchEvent(new Event("widgetsready")); // what may wait for the widgets starts now
+  }
+
+  const first = mountAll();
+  if (document.readyState === "loading") {
+    document.addEventListener("readystatechange", mountRest, { once: true });
+  } else mountRest();
 })();
