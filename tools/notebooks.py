@@ -133,6 +133,7 @@ def execute(path: Path) -> str:
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT,
+        coalesce_streams=True,  # what a cell prints stands together, however it came
         kernel_name=KERNEL["name"],
         resources={"metadata": {"path": str(path.parent)}},
     )
