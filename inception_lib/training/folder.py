@@ -23,6 +23,7 @@ from inception_lib.training.identity import can_be_longer
 from inception_lib.training.logs import Run
 from inception_lib.weights.formats import save_weights
 from inception_lib.weights.info import Weights
+from inception_lib.weights.kinds import RECIPE
 
 
 def take(folder: Path, stack: ExitStack) -> None:
@@ -83,7 +84,7 @@ def write_about(run: Run) -> None:
         "torch": torch.__version__,
     }
     content = json.dumps(about, indent=1, allow_nan=False) + "\n"
-    checkpoint.write(run.folder / "recipe.json", content.encode())
+    checkpoint.write(run.folder / RECIPE, content.encode())
 
 
 def write_weights(

@@ -30,6 +30,7 @@ STARTS = (
 )
 #: What `inception train` writes its weights to: at its end, and after its best epoch (`--keep-best`).
 RESULT, BEST = "model.safetensors", "best.safetensors"
+RECIPE = "recipe.json"  #: All settings of a run, in its folder.
 #: What a checkpoint of a run holds, among other things.
 _OF_A_RUN = {"format", "updates", "identity", "network", "optimizer"}
 _LOOK = 4096  # bytes, at the beginning of a file
@@ -68,7 +69,7 @@ def weights_of_run(folder: Path) -> str:
     there = [str(folder / name) for name in (RESULT, BEST) if (folder / name).is_file()]
     if there:
         return f"its weights are in {' and '.join(there)}"
-    if (folder / "recipe.json").is_file():
+    if (folder / RECIPE).is_file():
         return f"its weights will be in {folder / RESULT} once --resume has brought it to its end"
     return ""
 
