@@ -13,7 +13,7 @@ from test_widgets import drawn
 from test_widgets_browser import camel
 from test_xray_page import MOVED as XRAY_MOVED
 from test_xray_page import network as network  # the bundled one, as the page has it
-from widget_page import move_and_wait, write_page
+from widget_page import address_of, move_and_wait, write_page
 
 from inception_lib.book.bundled import bundled
 from inception_lib.book.live import page as live_page
@@ -272,7 +272,7 @@ def test_settings_are_in_the_address(opened, visit):
     seen, root = opened(ConvolutionWidget())
     root.get_by_role("button", name="3x3").click()
     root.get_by_role("button", name="Step").click()
-    again = visit(seen.page.evaluate("location.href")).page.locator(".inception-widget")
+    again = visit(address_of(seen.page)).page.locator(".inception-widget")
     assert settings_of(again) == settings_of(root) and settings_of(again)["kernel"] == "3x3"
     assert again.get_attribute("data-value") == root.get_attribute("data-value")
 

@@ -12,7 +12,7 @@ import torch
 from playwright.sync_api import expect
 from test_accessibility import serious_problems
 from test_widgets import drawn
-from widget_page import move_and_wait, write_page
+from widget_page import address_of, move_and_wait, write_page
 
 from inception_lib.book import map as network
 from inception_lib.book.bundled import bundled
@@ -163,7 +163,7 @@ def test_the_mouse_looks_and_a_click_stays(opened):
     seen.page.mouse.move(2, 2)
     expect(card).to_contain_text("on top of the network's")
     expect(card.get_by_role("link")).to_have_attribute("href", "08_auxiliary_classifiers.html")
-    assert settings_of(root)["block"] == "aux1" and "map.block=aux1" in seen.page.url
+    assert settings_of(root)["block"] == "aux1" and "map.block=aux1" in address_of(seen.page)
 
 
 def test_every_block_says_what_it_is_and_leads_to_its_chapter(opened):

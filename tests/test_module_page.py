@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
 from playwright.sync_api import expect
 from test_accessibility import serious_problems
-from widget_page import TYPE, write_page
+from widget_page import TYPE, address_of, write_page
 
 from inception_lib.book.widgets import ComparisonWidget, InceptionWidget, MorphWidget
 
@@ -74,7 +73,7 @@ def test_an_edge_is_dragged_and_the_width_follows(opened):
     assert narrow == f"{after['reduce3x3']} channels"
     drag(seen.page, edge(root, "3x3 reduce"), 0, 6)
     assert settings_of(root)["reduce3x3"] > after["reduce3x3"]
-    assert f"module.reduce3x3={settings_of(root)['reduce3x3']}" in seen.page.evaluate("location.search")
+    assert f"module.reduce3x3={settings_of(root)['reduce3x3']}" in address_of(seen.page)
 
 
 def test_the_edge_stays_under_the_pointer_although_the_lane_outgrows_the_others(opened):
@@ -304,7 +303,7 @@ def test_the_years_go_by_slider_keys_and_play(opened):
     )  # 7x1, 1x1 and 1x7, as the tree has them
     root.get_by_role("button", name="Play").click()  # with less motion: to its end
     assert settings_of(root)["stop"] == 4
-    assert re.search(r"morph\.stop=4", seen.page.evaluate("location.search"))
+    assert "morph.stop=4" in address_of(seen.page)
 
 
 def test_one_module_becomes_the_other(opened):

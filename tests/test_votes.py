@@ -148,7 +148,7 @@ def test_a_shuffle_moves_the_tiles_and_not_the_mean(opened):
     where = "all => all.map((tile) => tile.style.transform)"
     places, connected = tiles.evaluate_all(where), data_of(root, "connected")
     means = root.locator("tbody td:nth-child(3)").all_inner_texts()
-    assert connected[0] == connected[1] and root.locator(".iw-before").count() == 0
+    assert connected[0] == connected[1] and root.locator(".iw-before:visible").count() == 0
     for _ in range(3):
         root.get_by_role("button", name="Shuffle").click()
         moved = tiles.evaluate_all(where)
@@ -211,7 +211,7 @@ def test_a_position_is_chosen_by_mouse_touch_and_keys_and_said_in_words(opened):
         "root => root.dataset.settings.includes('\"position\":1,')", arg=root.element_handle()
     )
     assert (
-        root.locator("tbody tr", has=seen.page.locator("td:nth-child(2) strong"))
+        root.locator("tbody tr", has=seen.page.locator("td:nth-child(2) .iw-most"))
         .inner_text()
         .startswith("broom")
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import expect
 from test_widgets import drawn
-from widget_page import MOVE
+from widget_page import MOVE, address_of
 
 from inception_lib.book.widgets import (
     ComparisonWidget,
@@ -191,12 +191,12 @@ def test_settings_live_in_the_address(widget, visit, cls):
     seen, root = widget
     set_first(root)
     settings = root.get_attribute("data-settings")
-    address = seen.page.evaluate("location.href")  # `page.url` hears of a change a little later
+    address = address_of(seen.page)
     assert f"?{cls.key}." in address
     again = root_of(visit(address), cls)
     assert again.get_attribute("data-settings") == settings
     root.get_by_role("button", name="Reset").click()
-    assert f"{cls.key}." not in seen.page.evaluate("location.search")
+    assert f"{cls.key}." not in address_of(seen.page).partition("?")[2]
     assert json.loads(root.get_attribute("data-settings")) == cls().settings
 
 

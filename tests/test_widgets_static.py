@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import anywidget
 import pytest
 import traitlets as t
 from playwright.sync_api import expect
-from widget_page import write_page
+from widget_page import address_of, write_page
 
 from inception_lib import history
 from inception_lib.book.widgets import (
@@ -47,8 +47,7 @@ def settings_of(root) -> dict:
 
 
 def query_of(page) -> dict[str, list[str]]:
-    # asked of the page itself: Playwright's `page.url` hears of a change a little later
-    return parse_qs(page.evaluate("location.search").removeprefix("?"))
+    return parse_qs(urlsplit(address_of(page)).query)
 
 
 def test_two_widgets_of_a_class_share_no_settings(shown):
@@ -171,6 +170,29 @@ def test_a_logarithmic_slider_goes_by_factors_and_stops_at_ticks(shown):
     slider.press("Home")
     slider.press("ArrowLeft")
     assert box.input_value() == "1"
+
+
+def test_a_long_drag_leaves_its_last_settings_in_the_address(visit, tmp_path):
+    # browsers refuse them after 100 in 30 seconds, the last as well; Playwright's Chromium is told not to
+    page = visit(write_page(tmp_path / "page.html", [ReductionWidget()], head="")).page
+    page.evaluate(
+        """() => {
+          globalThis.changes = 0;
+          const replace = history.replaceState.bind(history);
+          history.replaceState = (...given) => { globalThis.changes++; replace(...given); };
+        }"""
+    )
+    page.get_by_label(f"{GRID}, slider").evaluate(
+        """slider => {
+          for (let i = 0; i < 600; i++) {
+            slider.value = i % 2 ? slider.max : slider.min;
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+          }
+        }"""
+    )
+    page.get_by_label(GRID, exact=True).fill("13")
+    page.wait_for_function("location.search.includes('reduction.grid=13')")
+    assert page.evaluate("changes") < 5
 
 
 def test_the_copied_link_is_said_on_the_button(visit, tmp_path):

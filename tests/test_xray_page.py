@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from test_accessibility import serious_problems
 from test_widgets import drawn
 from test_xray import layers_to
-from widget_page import move_and_wait, opening, wander, write_page
+from widget_page import address_of, move_and_wait, opening, wander, write_page
 
 from inception_lib.architecture import Branches, walk
 from inception_lib.book.bundled import bundled
@@ -204,7 +204,7 @@ def test_a_drawing_by_touch_is_in_the_address(opened, visit):
     settle(seen.page, root)
     drawing = settings_of(root)["drawing"]
     assert settings_of(root)["shape"] == "drawing" and len(drawing) >= 8
-    again = visit(seen.page.evaluate("location.href"))
+    again = visit(address_of(seen.page))
     other = again.page.locator(".inception-widget")
     settle(again.page, other)
     assert settings_of(other) == settings_of(root)

@@ -111,3 +111,8 @@ def opening(visit, folder: Path, make: Callable[..., Any], head: str, settled: s
         return seen, root
 
     return open_one
+
+
+def address_of(page) -> str:
+    """A page's address with the settings of its widgets, which write it once in a while, and on leaving."""
+    return page.evaluate("dispatchEvent(new Event('pagehide')), location.href")

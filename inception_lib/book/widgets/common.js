@@ -37,12 +37,20 @@ export function make(tag, attributes = {}, ...children) {
 export function bar(share, color, parts = null) {
   const track = make("div", { class: "iw-track", "aria-hidden": "true" });
   for (const [size, shade] of parts || [[share, color]]) {
-    const piece = make("div", { class: `iw-bar iw-${shade}` });
-    piece.style.width = `${Math.min(100, 100 * size)}%`;
-    track.append(piece);
+    track.append(make("div"));
+    refill(track, size, shade, track.children.length - 1);
   }
   return track;
 }
+export function refill(track, share, color, part = 0) {
+  const piece = track.children[part];
+  piece.setAttribute("class", `iw-bar iw-${color}`);
+  piece.style.width = `${Math.min(100, 100 * share)}%`;
+}
+
+// Browsers refuse changes of the address that come too often: Chromium after 200 in 10 seconds, Safari after 100
+// in 30. So a drag changes it once in a while, and with its last step.
+const ADDRESS_MS = 400;
 
 // An id that no other widget on the page has: each widget's module is its own, but the page is one.
 const ids = globalThis[Symbol.for("inception widgets")] ??= { last: 0 };
@@ -152,16 +160,19 @@ class Field {
     this.note.textContent = sentence || "";
   }
 
+  // Touches only what is not so already: most settings stay when one is moved.
   show(value) {
     if (this.input.type === "checkbox") this.input.checked = value;
-    else if (!this.slider) this.input.value = value;
-    else {
+    else if (!this.slider) {
+      if (this.input.value !== String(value)) this.input.value = value;
+    } else {
       // while the reader types, the box is hers: 0.9 must not turn into 0.90 under the cursor
       if (this.input.value === "" || Number(this.input.value) !== value) this.input.value = value;
+      const position = this.scale.position(value);
+      if (Number(this.slider.value) !== position) this.slider.value = position;
+      if (this.shown !== value) this.slider.setAttribute("aria-valuetext", fmt(value));
       this.shown = value;
-      this.slider.value = this.scale.position(value);
-      this.slider.setAttribute("aria-valuetext", fmt(value));
-      this.flag(null);
+      if (this.error) this.flag(null);
     }
   }
 
@@ -257,11 +268,18 @@ export function run(widget, { model, el }) {
     for (const [name, value] of Object.entries(data || {})) root.dataset[name] = value;
     root.dataset.settings = JSON.stringify(now);
     if (!mark()) say(words);
-    if (page) write(now);
+    if (!page || owed) return;
+    owed = true;
+    writing = setTimeout(write, ADDRESS_MS);
   };
 
   // The reader's settings live in the page's address; other widgets' settings and the anchor stay.
-  const write = (now) => {
+  let owed = false, writing = 0;
+  const write = () => {
+    if (!owed) return;
+    owed = false;
+    clearTimeout(writing);
+    const now = values();
     const query = new URLSearchParams(location.search);
     for (const name of names) {
       const key = `${page.key}.${name}`;
@@ -269,6 +287,7 @@ export function run(widget, { model, el }) {
       else query.set(key, typeof now[name] === "boolean" ? Number(now[name]) : now[name]);
     }
     const text = query.toString();
+    if (text === new URLSearchParams(location.search).toString()) return;
     try {
       history.replaceState(
         history.state,
@@ -313,6 +332,7 @@ export function run(widget, { model, el }) {
     const name = "Copy link to these settings", copy = make("button", { type: "button" }, name);
     let shown = 0;
     copy.addEventListener("click", async () => {
+      write();
       try {
         await navigator.clipboard.writeText(location.href);
         copy.style.minWidth = `${copy.offsetWidth}px`; // what is beside it stays where it is
@@ -325,6 +345,8 @@ export function run(widget, { model, el }) {
       }
     });
     actions.append(copy);
+    addEventListener("pagehide", write);
+    gone.push(() => removeEventListener("pagehide", write), () => clearTimeout(writing));
     const found = read();
     quiet = true;
     for (const [name, value] of Object.entries(found)) model.set(name, value);

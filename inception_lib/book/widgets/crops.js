@@ -1,6 +1,6 @@
 // The crops of one photograph, laid one after the other, and what the network said of each.  Boxes and
 // probabilities come from Python.
-import { bar, make, run } from "./common.js";
+import { bar, make, refill, run } from "./common.js";
 import { curveOf } from "./crops_curve.js";
 import { coverage, holds, photoOf } from "./crops_photo.js";
 import { stripOf } from "./crops_strip.js";
@@ -25,6 +25,19 @@ function layout(results, { table, model, controls, set }) {
   for (const v of views) sums.push(sums[sums.length - 1].map((sum, k) => sum + v.p[k]));
   const rows = sums.slice(1).map((sum, i) => sum.map((p) => Math.floor((2 * p + i + 1) / (2 * (i + 1)))));
   let s = null; // the settings as they were painted last
+  let covering = null; // by the crops averaged last
+  const coveredBy = (n) => {
+    if (covering?.n !== n) {
+      const counts = coverage(views.slice(0, n).map((v) => v.box), picture.width, picture.height);
+      let least = n, greatest = 0;
+      for (const count of counts) {
+        if (count < least) least = count;
+        if (count > greatest) greatest = count;
+      }
+      covering = { n, counts, least, greatest };
+    }
+    return covering;
+  };
 
   const indexOf = (settings) => at.get(SETTINGS_OF_A_CROP.map((name) => settings[name]).join());
   const cropAt = (number) =>
@@ -85,8 +98,16 @@ function layout(results, { table, model, controls, set }) {
   const cutout = make("img", { src: picture.src, alt: "" });
   const cut = make("div", { class: "iw-cut", role: "img" }, cutout);
   const list = () => {
-    const head = small(), lines = make("div");
-    return { root: make("div", {}, head, lines), head, lines };
+    const head = small();
+    const lines = Array.from({ length: Math.min(TOP, classes.length) }, () => ({
+      name: make("span", { class: "iw-name" }),
+      share: make("strong"),
+      track: bar(0, "muted"),
+    }));
+    const shown = lines.map(({ name, share, track }) =>
+      make("div", { class: "iw-line" }, name, share, make("div", {}, track))
+    );
+    return { root: make("div", {}, head, make("div", {}, ...shown)), head, lines };
   };
   const here = list(), together = list();
   const verdict = make("p", { class: "iw-verdict" });
@@ -111,18 +132,13 @@ function layout(results, { table, model, controls, set }) {
     make("div", { class: "iw-lists" }, here.root, together.root),
   ));
 
-  const fill = (into, found) =>
-    into.replaceChildren(
-      ...found.map(([k, p]) =>
-        make(
-          "div",
-          { class: "iw-line" },
-          make("span", { class: "iw-name" }, classes[k]),
-          make("strong", {}, percent(p)),
-          make("div", {}, bar(p / MILLION, shadeOf(k))),
-        )
-      ),
-    );
+  const fill = (lines, found) =>
+    found.forEach(([k, p], i) => {
+      const { name, share, track } = lines[i];
+      name.textContent = classes[k];
+      share.textContent = percent(p);
+      refill(track, p / MILLION, shadeOf(k));
+    });
 
   // The votes of some crops, the most frequent first.
   const counted = (indices) => {
@@ -139,12 +155,7 @@ function layout(results, { table, model, controls, set }) {
     const agree = votes.slice(0, n).filter((vote) => vote === winner).length;
     const pixel = s.column > 0 && s.row > 0;
     const held = pixel ? laid.map((_, i) => i).filter((i) => holds(views[i].box, s.column, s.row)) : [];
-    const counts = coverage(laid.map((v) => v.box), picture.width, picture.height);
-    let least = n, greatest = 0;
-    for (const count of counts) {
-      if (count < least) least = count;
-      if (count > greatest) greatest = count;
-    }
+    const { counts, least, greatest } = coveredBy(n);
 
     fewest.textContent = "dark: in none";
     all.textContent = n > 1 ? `bright: in all ${n}` : "bright: in the one";

@@ -76,7 +76,7 @@ export function curveOf({ rows, single, shown }, { go, peek, now, text }) {
       }
       dots.forEach((dot, i) => {
         dot.setAttribute("class", `iw-single${dissents[i] ? " iw-dissent" : ""}`);
-        dot.style.display = i < averaged ? "" : "none";
+        dot.style.visibility = i < averaged ? "" : "hidden"; // what is not displayed would be laid out anew
       });
       for (const end of ["x1", "x2"]) even.setAttribute(end, x(averaged));
       here.style.display = crop < averaged ? "" : "none";

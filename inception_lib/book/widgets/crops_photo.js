@@ -60,7 +60,7 @@ export function photoOf({ width, height, src, alt }, choose) {
   const root = make("div", { class: "iw-photo" }, make("img", { src, alt }), shade, overlay);
   root.style.aspectRatio = `${width} / ${height}`;
 
-  let at = [0, 0];
+  let at = [0, 0], shaded = null;
   const inside = (n, most) => Math.min(most, Math.max(1, Math.round(n)));
   const point = (event) => {
     const box = overlay.getBoundingClientRect();
@@ -94,9 +94,12 @@ export function photoOf({ width, height, src, alt }, choose) {
     // counts: of each pixel the crops that hold it, of so many; boxes laid last, the newest first
     draw({ counts, of, box, laid, dissent, pixel, words }) {
       at = pixel;
-      const shades = Uint8Array.from({ length: of + 1 }, (_, n) => 255 * DARKEST * (1 - n / of));
-      for (let i = 0; i < counts.length; i++) image.data[4 * i + 3] = shades[counts[i]];
-      pixels.putImageData(image, 0, 0);
+      if (shaded !== counts) {
+        shaded = counts;
+        const shades = Uint8Array.from({ length: of + 1 }, (_, n) => 255 * DARKEST * (1 - n / of));
+        for (let i = 0; i < counts.length; i++) image.data[4 * i + 3] = shades[counts[i]];
+        pixels.putImageData(image, 0, 0);
+      }
       for (const rect of [halo, frame]) boxOf(rect, box);
       trail.forEach((rect, i) => {
         rect.style.display = laid[i] ? "" : "none";

@@ -24,10 +24,10 @@ export function stripOf(views, picture, options, choose, now, text) {
       width: (right - left) * scale,
       height: (bottom - top) * scale,
     };
-    const sign = word(box.x + box.width / 2, box.y + box.height / 2 + 4, "", "middle");
+    const sign = word(box.x + box.width / 2, box.y + box.height / 2 + 4, "≠", "middle");
     const part = make("rect", { class: "iw-part", ...box });
     const frame = make("rect", { class: "iw-whole", x, y, width: FRAME.width, height: FRAME.height });
-    return { x, y, sign, part, root: make("g", {}, frame, part, sign) };
+    return { x, y, root: make("g", {}, frame, part, sign) };
   });
   const mark = make("rect", { class: "iw-chosen", width: FRAME.width + 4, height: FRAME.height + 4 });
   const root = make(
@@ -64,14 +64,12 @@ export function stripOf(views, picture, options, choose, now, text) {
     // votes: of each crop its first class's color, whether it is laid, agrees, and holds the pixel
     draw(votes, chosen) {
       votes.forEach(({ shade, laid, agrees, holds: held }, i) => {
-        const { root: mini, sign } = minis[i];
-        mini.setAttribute(
+        minis[i].root.setAttribute(
           "class",
           `iw-mini iw-${shade}${laid ? " iw-laid" : ""}${laid && !agrees ? " iw-dissent" : ""}${
             held ? "" : " iw-aside-of"
           }`,
         );
-        sign.textContent = laid && !agrees ? "≠" : "";
       });
       mark.setAttribute("x", minis[chosen].x - 2);
       mark.setAttribute("y", minis[chosen].y - 2);

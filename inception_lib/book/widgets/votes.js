@@ -1,6 +1,6 @@
 // Each position of the last map votes for the classes; the mean of the votes is the network's answer.
 import { softmax } from "../live/explain.js";
-import { bar, fmt, make, run } from "./common.js";
+import { bar, fmt, make, refill, run } from "./common.js";
 import { running } from "./running.js";
 import { boardOf, sceneOf } from "./votes_board.js";
 import { connectedTo, meansOf, orderOf, unpacked, votesOf } from "./votes_numbers.js";
@@ -171,8 +171,13 @@ function linesOf(ballot, choose) {
       rows = classes.map((name, k) => {
         const pick = make("button", { type: "button" }, name);
         pick.addEventListener("click", () => choose(k));
-        const cells = [0, 1, 2].map(() => make("td"));
-        return { pick, cells, root: make("tr", {}, make("th", { scope: "row" }, pick), ...cells) };
+        const cells = [0, 1, 2].map(() => {
+          const number = make("span"), track = bar(0, "muted"), mark = make("div", { class: "iw-before" });
+          track.append(mark);
+          return { number, track, mark, root: make("td", {}, number, track) };
+        });
+        const row = make("tr", {}, make("th", { scope: "row" }, pick), ...cells.map((cell) => cell.root));
+        return { pick, cells, root: row };
       });
       body.replaceChildren(...rows.map(({ root }) => root));
     }
@@ -184,17 +189,15 @@ function linesOf(ballot, choose) {
     rows.forEach(({ pick, cells, root }, k) => {
       pick.setAttribute("aria-pressed", String(k === shown));
       root.classList.toggle("iw-chosen", k === shown);
-      cells[2].hidden = !connected;
+      cells[2].root.hidden = !connected;
       columns.forEach(([values, before], i) => {
         const most = Math.max(...values, ...before), winner = best(values) === k;
-        const track = bar(Math.max(0, values[k] / most), winner ? "accent" : "muted");
-        if (before !== values && shuffled) {
-          const mark = make("div", { class: "iw-before" });
-          mark.style.left = `${Math.min(100, Math.max(0, 100 * before[k] / most))}%`;
-          track.append(mark);
-        }
-        const number = make(winner ? "strong" : "span", {}, signed(values[k], i === 0 ? 1 : 3));
-        cells[i].replaceChildren(number, track);
+        const { number, track, mark } = cells[i];
+        refill(track, Math.max(0, values[k] / most), winner ? "accent" : "muted");
+        mark.hidden = before === values || !shuffled;
+        mark.style.left = `${Math.min(100, Math.max(0, 100 * before[k] / most))}%`;
+        number.classList.toggle("iw-most", winner);
+        number.textContent = signed(values[k], i === 0 ? 1 : 3);
       });
     });
   };
