@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("style")
 def experiment():
     """A small record: b is better than a by 20 and 10 points, and c failed."""
     runs = [
-        {"arm": arm, "seed": seed, "top1": top1, "failed": None}
+        {"arm": arm, "seed": seed, "top1": top1, "train_top1": top1 + 0.1, "failed": None}
         for arm, seed, top1 in (("a", 1, 0.5), ("a", 0, 0.4), ("b", 0, 0.6), ("b", 1, 0.6))
     ]
     runs.append({"arm": "c", "seed": 0, "failed": "The loss is no longer finite."})
@@ -24,6 +24,7 @@ def experiment():
 
 def test_arms_are_listed_by_seed():
     assert experiments.top1(experiment(), "a") == pytest.approx([40, 50])
+    assert experiments.top1(experiment(), "a", training=True) == pytest.approx([50, 60])
     for arm in ("c", "d"):
         with pytest.raises(InceptionError, match=f"{arm}: no training of that arm is recorded"):
             experiments.top1(experiment(), arm)
@@ -49,6 +50,12 @@ def test_an_experiment_is_drawn_seed_by_seed_and_claim_by_claim():
         pytest.approx([2, 28]),
         pytest.approx([15]),
     ]
+
+
+def test_training_images_are_drawn_as_empty_circles():
+    (left, _) = figures.plot_experiment(experiment(), {"a": "first"}, {}, training=True).axes
+    empty = [line for line in left.lines if line.get_markerfacecolor() == "none"]
+    assert [list(line.get_xdata()) for line in empty] == [pytest.approx([50, 60])]
 
 
 def test_the_lead_is_drawn_with_its_interval():

@@ -33,8 +33,13 @@ def _points(value: float) -> str:
     return f"{value:+.1f}".replace("-", "−")
 
 
-def top1(outcome: Mapping[str, Any], arm: str) -> list[float]:
-    """Top-1 accuracy on validation of each seed of an arm, in percent, in the order of the seeds.
+def top1(outcome: Mapping[str, Any], arm: str, *, training: bool = False) -> list[float]:
+    """Top-1 accuracy of each seed of an arm, in percent, in the order of the seeds.
+
+    Args:
+        outcome: of a record of `benchmarks/experiment.py`.
+        arm: its name.
+        training: on the training images, not on those of validation.
 
     Raises:
         InceptionError: no training of the arm is recorded.
@@ -43,7 +48,8 @@ def top1(outcome: Mapping[str, Any], arm: str) -> list[float]:
     if not runs:
         there = ", ".join(sorted({run["arm"] for run in outcome["runs"]}))
         raise InceptionError(f"{arm}: no training of that arm is recorded; there are {there}.")
-    return [100 * run["top1"] for run in sorted(runs, key=lambda run: run["seed"])]
+    key = "train_top1" if training else "top1"
+    return [100 * run[key] for run in sorted(runs, key=lambda run: run["seed"])]
 
 
 def answer(found: Mapping[str, Any]) -> Answer:

@@ -15,17 +15,25 @@ from inception_lib.book.figures.ensembles import Estimate, draw_estimate, draw_r
 from inception_lib.book.figures.style import COLORS, INK, WIDE, WIDTH
 
 
-def plot_experiment(outcome: Mapping[str, Any], arms: Mapping[str, str], claims: Mapping[str, str]) -> Figure:
+def plot_experiment(
+    outcome: Mapping[str, Any], arms: Mapping[str, str], claims: Mapping[str, str], *, training: bool = False
+) -> Figure:
     """Left a row for each arm with a dot for each seed, right a row for each claim with its interval.
 
     Args:
         outcome: of a record of `benchmarks/experiment.py`.
         arms: those that are shown, and how they are called.
         claims: those that are shown, and how their difference is called.
+        training: beside the accuracy on validation, that on the training images as empty circles.
     """
     rows = max(len(arms), len(claims))
     fig, (left, right) = plt.subplots(1, 2, figsize=(WIDE, 0.36 * rows + 1.1), layout="constrained")
     _draw_arms(left, {name: top1(outcome, arm) for arm, name in arms.items()})
+    if training:
+        trained = {name: top1(outcome, arm, training=True) for arm, name in arms.items()}
+        for y, values in enumerate(trained.values()):
+            left.plot(values, [y] * len(values), "o", markerfacecolor="none", color=INK, markersize=5)
+        left.set_title("top-1 accuracy, %: ● validation, ○ training")
     found = answers(outcome)
     _draw_answers(right, {name: found[claim] for claim, name in claims.items()})
     for ax in (left, right):
