@@ -245,6 +245,12 @@ def test_workers_started_in_any_way_give_the_same_batches(folder, start):
                 assert torch.equal(a.pictures, b.pictures) and torch.equal(a.labels, b.labels)
 
 
+def test_where_several_processes_train_workers_are_spawned(folder):
+    """Readers that are forked beside gloo's threads can wait for ever."""
+    loader = Loader(open_data(str(folder), "train"), None, replace(SMALL, workers=1), world=2)
+    assert loader._loader.multiprocessing_context.get_start_method() != "fork"
+
+
 def test_an_epoch_that_was_left_early_does_not_spill_into_the_next(folder):
     loader = Loader(open_data(str(folder), "train"), None, replace(SMALL, workers=2))
     next(loader.training(0))
