@@ -70,7 +70,7 @@ def test_the_pictures_do_not_depend_on_who_reads_them(folder, workers):
     whole = [b.pictures for b in training(data, SMALL, 3)]
     later = [b.pictures for b in training(data, recipe, 3, skip=1)]
     assert len(whole) == 3 and all(torch.equal(a, b) for a, b in zip(whole[1:], later, strict=True))
-    halves = [list(training(data, recipe, 3, rank=rank, world=2)) for rank in (0, 1)]
+    halves = [list(training(data, recipe, 3, rank=rank, world=2, start="fork")) for rank in (0, 1)]
     for both, *parts in zip(whole, *halves, strict=True):
         assert torch.equal(both, torch.cat([p.pictures for p in parts]))
 
