@@ -97,7 +97,7 @@ def timed(data: list[str], compiled: bool, small: bool, where: str) -> list[Part
         # both of them are compiled, which takes most of the time; our other variant is torchvision's network
         "train_speed": (180 if compiled else 50, [*network, "--networks", "ours, paper", "torchvision"]),
         "inference_speed": (120 if compiled else 40, network),
-        "loader_speed": (60, ["--rounds", "1"] if small else []),
+        "loader_speed": (60, ["--rounds", "1", "--count", "8", "--batch", "8"] if small else []),
         "kept_speed": (60, [*kept.split(), *data]),
         "crop_speed": (30, []),
         "seconds_per_mac": (120, ["--quick"] if small else []),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+import warm
 from PIL import Image
 
 from inception_lib.training import checkpoint
@@ -120,11 +123,12 @@ def environment():
 
 
 def finish(words):
-    subprocess.run(words, env=environment(), check=True, capture_output=True)
+    process = warm.Popen(words, env=environment(), stderr=subprocess.PIPE)
+    assert process.wait(240) == 0, process.stderr.read()
 
 
-def torchrun(script, processes, *args):
-    return subprocess.Popen(
+def torchrun(script, processes, *args, start=subprocess.Popen):
+    return start(
         [
             sys.executable,
             "-m",
@@ -139,3 +143,33 @@ def torchrun(script, processes, *args):
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def together(words, processes=2, timeout=240):
+    """The exit status of each of some processes that work together, and what each said on stderr.
+
+    They are told what torchrun tells those that it starts, and meet where torchrun lets them meet.
+    """
+    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    told = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(store.port),
+        "WORLD_SIZE": str(processes),
+        "LOCAL_WORLD_SIZE": str(processes),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "TORCHELASTIC_RESTART_COUNT": "0",
+    }
+    members = [
+        warm.Popen(
+            words, env=environment() | told | {"RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE
+        )
+        for rank in map(str, range(processes))
+    ]
+    try:
+        end = time.monotonic() + timeout
+        said = [member.communicate(end - time.monotonic())[1] for member in members]
+    finally:
+        for member in members:
+            member.send_signal(signal.SIGKILL)
+            member.wait()
+    return [member.returncode for member in members], said

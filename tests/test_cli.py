@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from small import command, refused
+from small import refused
 
 from inception_lib import cli, count, googlenet, networks, paper
 from inception_lib.cli import main
@@ -143,9 +143,16 @@ def test_counting_waits_for_nothing_it_does_not_need(arguments, never):
 
 @pytest.mark.parametrize("columns", [1, 5, 6, 7, 20, 80])
 def test_help_ends_on_any_terminal(columns):
-    for arguments, status in ((["--help"], 0), (["count", "--help"], 0), (["count", "--widht", "1"], 2)):
-        done = command(*arguments, env=os.environ | {"COLUMNS": str(columns)}, timeout=60)
-        assert done.returncode == status and (done.stdout or done.stderr)
+    code = (
+        "import io, contextlib; from inception_lib.cli import main\n"
+        "for words, status in (['--help'], 0), (['count', '--help'], 0), (['count', '--widht', '1'], 2):\n"
+        "    said = io.StringIO()\n"
+        "    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):\n"
+        "        assert main(words) == status\n"
+        "    assert said.getvalue()\n"
+    )
+    environment = os.environ | {"COLUMNS": str(columns)}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment, timeout=60)
 
 
 def test_the_width_of_the_terminal_stays_what_it_was(monkeypatch, capsys):

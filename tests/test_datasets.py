@@ -70,7 +70,7 @@ def test_the_pictures_do_not_depend_on_who_reads_them(folder, workers):
     whole = [b.pictures for b in training(data, SMALL, 3)]
     later = [b.pictures for b in training(data, recipe, 3, skip=1)]
     assert len(whole) == 3 and all(torch.equal(a, b) for a, b in zip(whole[1:], later, strict=True))
-    halves = [list(training(data, recipe, 3, rank=rank, world=2)) for rank in (0, 1)]
+    halves = [list(training(data, recipe, 3, rank=rank, world=2, start="fork")) for rank in (0, 1)]
     for both, *parts in zip(whole, *halves, strict=True):
         assert torch.equal(both, torch.cat([p.pictures for p in parts]))
 
@@ -243,6 +243,12 @@ def test_workers_started_in_any_way_give_the_same_batches(folder, start):
             ours = alone.training(epoch) if batches == "training" else alone.validation()
             for a, b in zip(ours, theirs, strict=True):
                 assert torch.equal(a.pictures, b.pictures) and torch.equal(a.labels, b.labels)
+
+
+def test_where_several_processes_train_workers_are_spawned(folder):
+    """Readers that are forked beside gloo's threads can wait for ever."""
+    loader = Loader(open_data(str(folder), "train"), None, replace(SMALL, workers=1), world=2)
+    assert loader._loader.multiprocessing_context.get_start_method() != "fork"
 
 
 def test_an_epoch_that_was_left_early_does_not_spill_into_the_next(folder):

@@ -6,13 +6,14 @@ import json
 import re
 import shutil
 import signal
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from runs import same, torchrun, two_classes, weights_of
+from runs import same, together, two_classes, weights_of
 from small import network as small_network
 from torch import nn
 from torch.nn import functional as F
@@ -367,9 +368,8 @@ def test_two_processes_fine_tune_as_one_does(data, weights, tmp_path):
     words = ["train", "--weights", weights, "--data", data, *SHORT, "--freeze", "inception_3b"]
     words = [*map(str, words), "--augment", "none"]
     assert main([*words, "--out", str(tmp_path / "one")]) == 0
-    process = torchrun(["-m", "inception_lib"], 2, *words, "--out", str(tmp_path / "two"))
-    said = process.communicate(timeout=120)[1]
-    assert process.returncode == 0, said
+    ends, said = together([sys.executable, "-m", "inception_lib", *words, "--out", tmp_path / "two"])
+    assert ends == [0, 0], said
     one, two = (load_weights(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert one.info.preprocess == two.info.preprocess and two.info.name == "fine-tuned from insects"
     still = [name for name in one.network.state_dict() if name.startswith(("conv", "inception_3"))]

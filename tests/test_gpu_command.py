@@ -10,6 +10,7 @@ from pathlib import Path
 import gpu
 import numpy as np
 import pytest
+import warm
 from PIL import Image
 
 ROOT = Path(gpu.__file__).resolve().parents[1]
@@ -28,7 +29,8 @@ def images(root):
 
 
 @pytest.mark.slow
-def test_it_runs_from_end_to_end(tmp_path, capfd):
+def test_it_runs_from_end_to_end(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(gpu, "subprocess", warm)
     found = tmp_path / "found"
     status = gpu.main(
         data=str(images(tmp_path / "data")),

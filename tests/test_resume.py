@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import warm
 from filelock import FileLock
 from runs import (
     QUICK,
@@ -90,7 +91,7 @@ def test_kill_minus_nine_at_random_moments(data, tmp_path):
     finish(command(data, tmp_path / "whole", **long))
     folder, rng, kills = tmp_path / "run", random.Random(0), 0
     while kills < 5:
-        process = subprocess.Popen(
+        process = warm.Popen(
             [*command(data, folder, **long), *["--resume"] * folder.exists()],
             env=environment(),
             stdout=subprocess.DEVNULL,
@@ -114,12 +115,14 @@ def test_kill_minus_nine_at_random_moments(data, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_asked_to_stop_it_saves_and_says_how_to_go_on(data, tmp_path, number, status):
+@pytest.mark.parametrize(
+    ("number", "status", "start"),
+    [(signal.SIGINT, 130, subprocess.Popen), (signal.SIGTERM, 143, warm.Popen)],
+    ids=["SIGINT", "SIGTERM"],
+)
+def test_asked_to_stop_it_saves_and_says_how_to_go_on(data, tmp_path, number, status, start):
     folder = tmp_path / "run"
-    process = subprocess.Popen(
-        command(data, folder, epochs=1000), env=environment(), stderr=subprocess.PIPE, text=True
-    )
+    process = start(command(data, folder, epochs=1000), env=environment(), stderr=subprocess.PIPE, text=True)
     while not checkpoint.saved(folder):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
@@ -135,11 +138,10 @@ def test_asked_to_stop_it_saves_and_says_how_to_go_on(data, tmp_path, number, st
 def test_a_stop_of_the_whole_group_saves_where_there_are_readers(data, tmp_path):
     """torchrun, systemd and batch queues signal all processes: readers that obeyed would end the update."""
     folder = tmp_path / "run"
-    process = subprocess.Popen(
+    process = warm.Popen(
         command(data, folder, epochs=1000, workers=2),
         env=environment(),
         stderr=subprocess.PIPE,
-        text=True,
         start_new_session=True,
     )
     while not checkpoint.saved(folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import scaling
+import warm
 
 from inception_lib.book import results
 from inception_lib.errors import InceptionError
@@ -16,6 +17,7 @@ def test_the_volume_of_gradients_is_counted():
 @pytest.mark.slow
 def test_one_process_and_two_are_measured_in_turn(monkeypatch, tmp_path, capfd):
     monkeypatch.setenv("INCEPTION_RESULTS", str(tmp_path))
+    monkeypatch.setattr(scaling, "subprocess", warm)
     assert scaling.main(batch=1, size=80, updates=1, rounds=1, record="scaling_cpu") == 0
     outcome = results.load("scaling_cpu").outcome
     rows = {(row["processes"], row["how"]): row for row in outcome["rows"]}
@@ -27,7 +29,8 @@ def test_one_process_and_two_are_measured_in_turn(monkeypatch, tmp_path, capfd):
 
 
 @pytest.mark.slow
-def test_processes_that_cannot_train_are_said(capfd):
+def test_processes_that_cannot_train_are_said(monkeypatch, capfd):
+    monkeypatch.setattr(scaling, "subprocess", warm)
     with pytest.raises(InceptionError, match="ended before they had measured"):
         scaling.launched(1, 1, ["--batch", "1", "--size", "8", "--updates", "1"])
     assert "kernel is larger than its padded input" in capfd.readouterr().err

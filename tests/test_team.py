@@ -7,10 +7,12 @@ import math
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 import torch
+import warm
 from runs import (
     QUICK,
     built,
@@ -18,6 +20,7 @@ from runs import (
     command,
     run_on,
     same,
+    together,
     torchrun,
     two_classes,
     weights_of,
@@ -47,17 +50,16 @@ def whole(data, tmp_path_factory):
 def test_two_processes_give_the_curve_of_one(data, tmp_path, more):
     fields = {"dropout": False, "augment": "none", "average": "none", "epochs": 2} | more
     one = run_on(data, changed(**fields), tmp_path / "one")
-    words = command(data, tmp_path / "two", **fields)[2:]  # without "python -m"
-    process = torchrun(["-m"], 2, *words)
-    err = process.communicate(timeout=300)[1]
-    assert process.returncode == 0, err
+    ends, said = together(command(data, tmp_path / "two", **fields))
+    assert ends == [0, 0], said
     two = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
     for a, b in zip(one.history, two, strict=True):
         for name in {"loss", "aux1", "aux2", "val_loss", "top1"} & a.keys():
             assert a[name] == pytest.approx(b[name], abs=1e-5)
+    weights = weights_of(tmp_path / "one")
     for name, value in weights_of(tmp_path / "two").items():
         # a half of the batch may be computed by another kernel
-        torch.testing.assert_close(value, weights_of(tmp_path / "one")[name], atol=5e-6, rtol=1e-5)
+        torch.testing.assert_close(value, weights[name], atol=5e-6, rtol=1e-5)
 
 
 def test_two_processes_give_the_gradients_of_one(data, tmp_path):
@@ -74,11 +76,12 @@ def test_two_processes_give_the_gradients_of_one(data, tmp_path):
         "width": 0.05,
     }
     run_on(data, changed(**fields), tmp_path / "one")
-    process = torchrun(["-m"], 2, *command(data, tmp_path / "two", **fields)[2:])
-    assert process.wait(300) == 0, process.stderr.read()
+    ends, said = together(command(data, tmp_path / "two", **fields))
+    assert ends == [0, 0], said
     start = built(changed(**fields)).state_dict()
+    weights = weights_of(tmp_path / "two")
     for name, value in weights_of(tmp_path / "one").items():
-        one, two = value - start[name], weights_of(tmp_path / "two")[name] - start[name]
+        one, two = value - start[name], weights[name] - start[name]
         assert (one - two).abs().max() <= 1e-6
 
 
@@ -97,7 +100,8 @@ def test_a_team_that_is_asked_to_stop_saves(data, tmp_path):
 
 def test_a_killed_worker_ends_the_run_with_a_usable_checkpoint(data, tmp_path):
     folder = tmp_path / "run"
-    process = torchrun(["-m"], 2, *command(data, folder, epochs=1000, schedule="constant")[2:])
+    words = command(data, folder, epochs=1000, schedule="constant")[2:]
+    process = torchrun(["-m"], 2, *words, start=warm.Popen)
     while not checkpoint.saved(folder):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.1)
@@ -119,8 +123,8 @@ def test_a_killed_worker_ends_the_run_with_a_usable_checkpoint(data, tmp_path):
 def undisturbed(data, tmp_path_factory):
     """A run of two processes that nobody touches."""
     folder = tmp_path_factory.mktemp("undisturbed") / "run"
-    process = torchrun(["-m"], 2, *command(data, folder, **TWICE)[2:])
-    assert process.wait(120) == 0, process.stderr.read()
+    ends, said = together(command(data, folder, **TWICE))
+    assert ends == [0, 0], said
     return folder
 
 
@@ -144,14 +148,12 @@ def test_a_team_that_ends_early_and_is_resumed_ends_as_an_undisturbed_one(data, 
         "Training._update = disturbed\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
-    words = command(data, tmp_path / "run", **TWICE)[3:]
-    ended = torchrun([str(script)], 2, *words)
-    ended.communicate(timeout=120)
-    assert ended.returncode
+    words = [sys.executable, script, *command(data, tmp_path / "run", **TWICE)[3:]]
+    ends, said = together(words)
+    assert all(ends), said
     assert checkpoint.load_last(tmp_path / "run")["updates"] == (9 if "stop" in end else 6)
-    resumed = torchrun([str(script)], 2, *words, "--resume")
-    said = resumed.communicate(timeout=120)[1]
-    assert resumed.returncode == 0, said
+    ends, said = together([*words, "--resume"])
+    assert ends == [0, 0], said
     assert same(weights_of(tmp_path / "run"), weights_of(undisturbed))
     logs = [
         [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
@@ -179,9 +181,9 @@ def test_each_process_drops_out_other_units(data, tmp_path):
         "torch.manual_seed = noted\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
-    process = torchrun([str(script), str(tmp_path)], 2, *command(data, tmp_path / "run", **fields)[3:])
-    said = process.communicate(timeout=120)[1]
-    assert process.returncode == 0, said
+    words = command(data, tmp_path / "run", **fields)[3:]
+    ends, said = together([sys.executable, script, tmp_path, *words])
+    assert ends == [0, 0], said
     # A file for each process: what two of them print can meet in the middle of a line.
     seeds = [(tmp_path / f"seeds of {rank}").read_text().split() for rank in (0, 1)]
     assert [len(drawn) for drawn in seeds] == [1, 1] and seeds[0] != seeds[1]
@@ -189,9 +191,8 @@ def test_each_process_drops_out_other_units(data, tmp_path):
 
 def test_a_team_with_readers_trains_to_its_end(data, tmp_path):
     """Readers that are forked beside gloo's threads can wait for ever; these are spawned, once."""
-    process = torchrun(["-m"], 2, *command(data, tmp_path / "run", epochs=10, workers=2, width=0.05)[2:])
-    said = process.communicate(timeout=240)[1]
-    assert process.returncode == 0, said
+    ends, said = together(command(data, tmp_path / "run", epochs=4, workers=1, width=0.05))
+    assert ends == [0, 0], said
 
 
 def test_processes_that_download_do_not_race(data, tmp_path):
@@ -213,7 +214,6 @@ def test_processes_that_download_do_not_race(data, tmp_path):
         "sys.exit(main(sys.argv[1:]))\n"
     )
     words = command("imagenette", tmp_path / "run", epochs=1 / 6, width=0.05)[3:]
-    process = torchrun([str(script), str(tmp_path)], 2, *words, "--download")
-    said = process.communicate(timeout=120)[1]
-    assert process.returncode == 0, said
+    ends, said = together([sys.executable, script, tmp_path, *words, "--download"])
+    assert ends == [0, 0], said
     assert [p.name for p in tmp_path.glob("fetched*")] == ["fetched by 0"]
