@@ -138,7 +138,9 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("made", "suffix"), [(papers, "onnx"), (torchvisions, "onnx"), (torchvisions, "pt2")])
+@pytest.mark.parametrize(
+    ("made", "suffix"), [(papers, "onnx"), (torchvisions, "onnx"), (torchvisions, "pt2")]
+)
 def test_ten_photographs_in_batches_of_one_and_five(made, suffix, whole):
     on_photographs, file = whole
     _, info, images, expected = on_photographs(made)
@@ -241,21 +243,35 @@ def test_lrn_is_onnxs_own_operator_for_whoever_exports():
     assert found["LRN"] == 2 and found["Conv"] == 3 + 2 * 6
 
 
+class Norms(nn.Module):
+    """LRN of several sizes, each on the same input."""
+
+    def __init__(self, *sizes):
+        super().__init__()
+        self.norms = nn.ModuleList(
+            layers.LRN(LRN(name="norm", size=size, alpha=2, beta=0.75, k=1)) for size in sizes
+        )
+
+    def forward(self, x):
+        return tuple(norm(x) for norm in self.norms)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [1, 4, 5])
 @pytest.mark.parametrize("half", [False, True])
-def test_lrn_of_any_size_and_of_half_precision_is_exported_right(size, half, tmp_path):
+def test_lrn_of_any_size_and_of_half_precision_is_exported_right(half, tmp_path):
     """ONNX's window of an even size begins one channel later than torch's: that one is written out."""
-    norm = layers.LRN(LRN(name="norm", size=size, alpha=2, beta=0.75, k=1)).eval()
+    sizes = 1, 4, 5
     x = torch.randn(2, 9, 3, 3, generator=torch.Generator().manual_seed(0))
-    expected = nn.functional.local_response_norm(x, size, 2.0, 0.75, 1.0)
+    expected = [nn.functional.local_response_norm(x, size, 2.0, 0.75, 1.0) for size in sizes]
     x = x.half() if half else x
-    program = torch.onnx.export(norm, (x,), input_names=["x"], verbose=False)
+    program = torch.onnx.export(Norms(*sizes).eval(), (x,), input_names=["x"], verbose=False)
     program.save(tmp_path / "norm.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "norm.onnx", providers=["CPUExecutionProvider"])
-    found = session.run(None, {"x": x.numpy()})[0]
-    assert found.dtype == x.numpy().dtype and operators(program)["LRN"] == size % 2
-    np.testing.assert_allclose(found, expected, atol=2e-3 if half else 1e-5)
+    native = [n.attribute for n in program.model_proto.graph.node if n.op_type == "LRN"]
+    assert sorted(a.i for attributes in native for a in attributes if a.name == "size") == [1, 5]
+    for found, right in zip(session.run(None, {"x": x.numpy()}), expected, strict=True):
+        assert found.dtype == x.numpy().dtype
+        np.testing.assert_allclose(found, right, atol=2e-3 if half else 1e-5)
 
 
 @pytest.mark.slow
