@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[1]
 CLASSES = ("ant", "bee", "cat")
 
 
-def network(seed, preprocess=None, classes=CLASSES):
+def network(seed, preprocess=None, classes=CLASSES, architecture=None):
     """A small network; what it says depends on the picture, but means nothing."""
     torch.manual_seed(seed)
-    made = Network(googlenet(width=0.1, classes=len(classes), heads=False)).eval()
+    made = Network(architecture or googlenet(width=0.1, classes=len(classes), heads=False)).eval()
     torch.nn.init.normal_(made.classifier.linear.weight, 0, 0.2)
     info = Weights(
         name=f"net{seed}",
@@ -34,6 +34,22 @@ def network(seed, preprocess=None, classes=CLASSES):
         preprocess=preprocess or Preprocess(resize=54, crop=48),
     )
     return Loaded(made, info)
+
+
+def shortened(architecture, keeps=("3a", "4a")):
+    """The same network with fewer of its Inception modules: all kinds of its layers, in a part of the time.
+
+    Of its heads stay those on a module that stays.
+    """
+
+    def stays(name):
+        return not name.startswith("inception_") or name.removeprefix("inception_") in keeps
+
+    return replace(
+        architecture,
+        layers=tuple(layer for layer in architecture.layers if stays(layer.name)),
+        heads=tuple(head for head in architecture.heads if stays(head.after)),
+    )
 
 
 def noise(width, height, seed=0):

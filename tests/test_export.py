@@ -10,6 +10,7 @@ import sys
 import tarfile
 import warnings
 from collections import Counter
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,7 +21,8 @@ import onnxruntime
 import pytest
 import skimage
 import torch
-from small import ROOT, command, network, refused
+from small import CLASSES, ROOT, command, refused, shortened
+from small import network as small_network
 from torch import nn
 from weights_helpers import one_sentence, tiny
 
@@ -49,6 +51,12 @@ PICTURES = (
     *("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png"),
     *("coins.png", "grass.png", "motorcycle_left.png", "rocket.jpg", "retina.jpg"),
 )
+
+
+def network(seed, preprocess=None):
+    """A small network of few modules: exporting takes as long as there are layers, of any size."""
+    made = shortened(googlenet(width=0.1, classes=len(CLASSES), heads=False))
+    return small_network(seed, preprocess, architecture=made)
 
 
 # each opens a file, and gives what runs it: images to logits
@@ -90,11 +98,10 @@ def metadata_of(path):
 # ------------------------------------------------------------------------- whole networks on ten photographs
 
 
-def bvlc():
-    return load_weights(BVLC, heads=False)
-
-
-def paper():
+def papers():
+    """The paper's network with BVLC's weights, or with random ones where those are not there."""
+    if BVLC.exists():
+        return load_weights(BVLC, heads=False)
     made = Network(googlenet(heads=False), generator=torch.Generator().manual_seed(0)).eval()
     return made, Weights(name="paper", architecture=made.architecture, preprocess=BVLC_PREPROCESS)
 
@@ -103,28 +110,42 @@ def torchvisions():
     """torchvision's variant with random weights, and with the statistics that these have on photographs."""
     made = Network(googlenet("torchvision", heads=False), generator=torch.Generator().manual_seed(0))
     info = Weights(name="tv", architecture=made.architecture, preprocess=TORCHVISION_PREPROCESS)
+    for module in made.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0  # the statistics of the only pass
     with torch.no_grad():
-        for _ in range(3):
-            made.train()(torch.stack([info.preprocess(FOLDER / name) for name in PICTURES]))
+        made.train()(torch.stack([info.preprocess(FOLDER / name) for name in PICTURES]))
     return made.eval(), info
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Whole networks: what makes each; and each, the photographs and its logits, and its files, made once."""
+
+    @cache
+    def on_photographs(make):
+        model, info = make()
+        images = torch.stack([info.preprocess(FOLDER / name) for name in PICTURES])
+        return model, info, images, logits_of(model, images)
+
+    @cache
+    def file(make, suffix):
+        model, info, *_ = on_photographs(make)
+        return export(model, tmp_path_factory.mktemp("whole") / f"network.{suffix}", info)
+
+    yield on_photographs, file
+    on_photographs.cache_clear()  # of 100 MB
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("made", "suffix"),
-    [
-        pytest.param(bvlc, "onnx", marks=needs_bvlc),
-        (paper, "onnx"),
-        (torchvisions, "onnx"),
-        (torchvisions, "pt2"),
-    ],
+    ("made", "suffix"), [(papers, "onnx"), (torchvisions, "onnx"), (torchvisions, "pt2")]
 )
-def test_ten_photographs_in_batches_of_one_and_five(made, suffix, tmp_path):
-    model, info = made()
-    path = export(model, tmp_path / f"network.{suffix}", info)
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]  # one file, and no weights beside it
-    images = torch.stack([info.preprocess(FOLDER / name) for name in PICTURES])
-    expected = logits_of(model, images)
+def test_ten_photographs_in_batches_of_one_and_five(made, suffix, whole):
+    on_photographs, file = whole
+    _, info, images, expected = on_photographs(made)
+    path = file(made, suffix)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]  # one file, and no weights beside it
     assert np.abs(expected).max() > 0.1 and len(images) == 10
     for program in (in_onnxruntime, in_opencv) if suffix == "onnx" else (in_torch,):
         run = program(path)
@@ -137,16 +158,17 @@ def test_ten_photographs_in_batches_of_one_and_five(made, suffix, tmp_path):
 
 @pytest.mark.slow
 @needs_bvlc
-def test_bvlcs_network_in_onnxruntime_gives_the_logits_that_caffes_weights_should_give(tmp_path):
-    model, info = bvlc()
-    path = export(model, tmp_path / "bvlc.onnx", info)
+def test_bvlcs_network_in_onnxruntime_gives_the_logits_that_caffes_weights_should_give(whole):
+    on_photographs, file = whole
+    _, info, *_ = on_photographs(papers)
     expected = np.load(SHARED / "weights" / "expected_bvlc_logits.npz")
     with tarfile.open(SHARED / "datasets" / "imagenet-samples-384.tar") as tar:
         images = [
             info.preprocess(read_picture(tar.extractfile(f"imagenet-samples-384/{name}")))
             for name in expected["photo"][:10]
         ]
-    assert np.abs(in_onnxruntime(path)(torch.stack(images)) - expected["logits"][:10]).max() < 1e-3
+    logits = in_onnxruntime(file(papers, "onnx"))(torch.stack(images))
+    assert np.abs(logits - expected["logits"][:10]).max() < 1e-3
 
 
 # --------------------------------------------------------------------------------------------- what is in it
@@ -215,32 +237,46 @@ def operators(program):
 
 @pytest.mark.slow
 def test_lrn_is_onnxs_own_operator_for_whoever_exports():
-    model = tiny(googlenet(width=0.05, classes=7, heads=False))
+    model = tiny(shortened(googlenet(width=0.05, classes=7, heads=False)))
     found = operators(torch.onnx.export(model, (torch.zeros(1, 3, 64, 64),), verbose=False))
     assert found.keys() == {"Conv", "Relu", "MaxPool", "Concat", "LRN", "ReduceMean", "Reshape", "Gemm"}
-    assert found["LRN"] == 2 and found["Conv"] == 57
+    assert found["LRN"] == 2 and found["Conv"] == 3 + 2 * 6
+
+
+class Norms(nn.Module):
+    """LRN of several sizes, each on the same input."""
+
+    def __init__(self, *sizes):
+        super().__init__()
+        self.norms = nn.ModuleList(
+            layers.LRN(LRN(name="norm", size=size, alpha=2, beta=0.75, k=1)) for size in sizes
+        )
+
+    def forward(self, x):
+        return tuple(norm(x) for norm in self.norms)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [1, 4, 5])
 @pytest.mark.parametrize("half", [False, True])
-def test_lrn_of_any_size_and_of_half_precision_is_exported_right(size, half, tmp_path):
+def test_lrn_of_any_size_and_of_half_precision_is_exported_right(half, tmp_path):
     """ONNX's window of an even size begins one channel later than torch's: that one is written out."""
-    norm = layers.LRN(LRN(name="norm", size=size, alpha=2, beta=0.75, k=1)).eval()
+    sizes = 1, 4, 5
     x = torch.randn(2, 9, 3, 3, generator=torch.Generator().manual_seed(0))
-    expected = nn.functional.local_response_norm(x, size, 2.0, 0.75, 1.0)
+    expected = [nn.functional.local_response_norm(x, size, 2.0, 0.75, 1.0) for size in sizes]
     x = x.half() if half else x
-    program = torch.onnx.export(norm, (x,), input_names=["x"], verbose=False)
+    program = torch.onnx.export(Norms(*sizes).eval(), (x,), input_names=["x"], verbose=False)
     program.save(tmp_path / "norm.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "norm.onnx", providers=["CPUExecutionProvider"])
-    found = session.run(None, {"x": x.numpy()})[0]
-    assert found.dtype == x.numpy().dtype and operators(program)["LRN"] == size % 2
-    np.testing.assert_allclose(found, expected, atol=2e-3 if half else 1e-5)
+    native = [n.attribute for n in program.model_proto.graph.node if n.op_type == "LRN"]
+    assert sorted(a.i for attributes in native for a in attributes if a.name == "size") == [1, 5]
+    for found, right in zip(session.run(None, {"x": x.numpy()}), expected, strict=True):
+        assert found.dtype == x.numpy().dtype
+        np.testing.assert_allclose(found, right, atol=2e-3 if half else 1e-5)
 
 
 @pytest.mark.slow
 def test_the_older_exporter_of_torch_works_too(tmp_path):
-    model, x = tiny(googlenet(width=0.05, classes=7, heads=False)), torch.randn(2, 3, 64, 64)
+    model, x = tiny(shortened(googlenet(width=0.05, classes=7, heads=False))), torch.randn(2, 3, 64, 64)
     with warnings.catch_warnings(action="ignore"):
         torch.onnx.export(
             model.as_classifier(), (x,), tmp_path / "x.onnx", dynamo=False, input_names=["images"],
@@ -253,9 +289,9 @@ def test_the_older_exporter_of_torch_works_too(tmp_path):
 
 
 SMALL = {
-    "inception5h": googlenet("inception5h", width=0.1, classes=3, input_size=96),
-    "separable": googlenet(stem="separable", width=0.1, classes=3, input_size=96),
-    "torchvision": googlenet("torchvision", width=0.1, classes=3, input_size=96),
+    "inception5h": shortened(googlenet("inception5h", width=0.1, classes=3, input_size=96)),
+    "separable": shortened(googlenet(stem="separable", width=0.1, classes=3, input_size=96)),
+    "torchvision": shortened(googlenet("torchvision", width=0.1, classes=3, input_size=96)),
     "one channel": build("lenet5"),
     "even LRN": Architecture(
         name="even",
@@ -326,7 +362,7 @@ def test_a_network_that_no_file_can_describe(tmp_path):
     model, info = network(0)
     assert "only a Network" in wrong(nn.Linear(3, 4), tmp_path / "x.pt2")
     assert "2 class names for the 3 outputs" in wrong(model, tmp_path / "x.pt2", info, classes=["x", "y"])
-    model.classifier.linear = nn.Linear(102, 5)
+    model.classifier.linear = nn.Linear(model.classifier.linear.in_features, 5)
     assert "a layer was exchanged" in wrong(model, tmp_path / "x.pt2", info)
     model, info = network(0)
     model.classifier.linear.bias.data[1] = torch.nan

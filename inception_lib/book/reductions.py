@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +34,7 @@ from inception_lib.book.photographs import PHOTOGRAPHS as PHOTOGRAPHS
 from inception_lib.book.photographs import photographs as photographs
 from inception_lib.data.images import Preprocess
 from inception_lib.errors import InceptionError
-from inception_lib.nn.network import Network, activations
+from inception_lib.nn.network import Activation, Network, activations
 
 SIDES = (256, 288, 320, 352)  #: shorter sides at which each photograph is looked at: the paper's test scales
 GRID = 3  #: 224x224 views per scale, along each side
@@ -129,8 +130,9 @@ def principal_errors(fit: Moments, test: Moments) -> tuple[np.ndarray, float]:
 
 def mapped(x: Moments, weight: np.ndarray) -> Moments:
     """Moments of (x, W x) from those of x; a bias would change no linear guess, so there is none."""
-    both = np.concatenate([np.eye(weight.shape[1]), weight])
-    return Moments(x.places, both @ x.first, both @ x.second @ both.T)
+    across = weight @ x.second
+    second = np.block([[x.second, across.T], [across, across @ weight.T]])
+    return Moments(x.places, np.concatenate([x.first, weight @ x.first]), second)
 
 
 def views(picture: Image.Image, preprocess: Preprocess) -> Iterator[torch.Tensor]:
@@ -195,21 +197,42 @@ def measure(
     for picture in tqdm(pictures, desc="photographs", disable=not progress):
         of_picture: dict[str, Moments] = {}
         for batch in views(picture, preprocess):
-            for path, seen in activations(network, batch.to(device), paths).items():
-                flat = (t.movedim(1, -1).flatten(0, -2).cpu().numpy() for t in (seen.input, seen.output))
-                new = Moments.of(*flat)
-                of_picture[path] = of_picture[path] + new if path in of_picture else new
+            seen = activations(network, batch.to(device), paths)
+            # the reductions of a module share their input, and what it takes to multiply it by itself
+            for _, some in groupby(paths, key=lambda path: path.partition("/")[0]):
+                for path, new in _of_module({path: seen[path] for path in some}).items():
+                    of_picture[path] = of_picture[path] + new if path in of_picture else new
         moments.append(of_picture)
     rng = np.random.default_rng(seed)
     weights = network.state_dict()
-    kept, curves = [], {}
+    kept: list[Kept] = []
+    curves: dict[str, np.ndarray] = {}
+    left_out: list[np.ndarray] = []
     for path in tqdm(paths, desc="reductions", disable=not progress):
         weight = weights[f"{path.replace('/', '.')}.conv.weight"].flatten(1).cpu().numpy()
         of_path = [of_picture[path] for of_picture in moments]
-        curve = _curve(_sum(of_path).head(weight.shape[1]))
-        kept.append(_kept(path, weight, of_path, curve, rng))
-        curves[path.partition("/")[0]] = curve.tolist()
-    return Measured(kept, curves)
+        module = path.partition("/")[0]
+        if module not in curves:  # what depends on the input alone is the same for its other reductions
+            inputs = [m.head(weight.shape[1]) for m in of_path]
+            curves[module] = _curve(_sum(inputs))
+            left_out = [principal_errors(fit, test)[0] for fit, test in _folds(inputs)]
+        kept.append(_kept(path, weight, of_path, curves[module], left_out, rng))
+    return Measured(kept, {module: curve.tolist() for module, curve in curves.items()})
+
+
+def _of_module(seen: dict[str, Activation]) -> dict[str, Moments]:
+    """Moments of the input and the output of each reduction of one module, whose inputs are one tensor."""
+    first = next(iter(seen.values()))
+    both = first.input, *(one.output for one in seen.values())
+    flat = [t.movedim(1, -1).flatten(0, -2).cpu().numpy() for t in both]
+    together = Moments.of(*flat)
+    channels = flat[0].shape[1]
+    found, start = {}, channels
+    for path, output in zip(seen, flat[1:], strict=True):
+        own = np.r_[:channels, start : start + output.shape[1]]
+        found[path] = Moments(together.places, together.first[own], together.second[np.ix_(own, own)])
+        start += output.shape[1]
+    return found
 
 
 def _curve(x: Moments) -> np.ndarray:
@@ -218,23 +241,29 @@ def _curve(x: Moments) -> np.ndarray:
 
 
 def _kept(
-    path: str, weight: np.ndarray, moments: list[Moments], curve: np.ndarray, rng: np.random.Generator
+    path: str,
+    weight: np.ndarray,
+    moments: list[Moments],
+    curve: np.ndarray,
+    left_out: list[np.ndarray],
+    rng: np.random.Generator,
 ) -> Kept:
+    """Of one reduction; `left_out` are the `principal_errors` on each photograph, fitted on the others."""
     width, channels = weight.shape
     both = _sum(moments)  # of the input and of what comes out after the ReLU
     inputs = [m.head(channels) for m in moments]
     x = _sum(inputs)
 
     def kept_by(matrix: np.ndarray) -> float:
-        error, total = squared_error(mapped(x, matrix), mapped(x, matrix), channels)
+        pair = mapped(x, matrix)
+        error, total = squared_error(pair, pair, channels)
         return 1 - error / total
 
     linear = kept_by(weight)
     after, total = squared_error(both, both, channels)
-    components = guess = deviation = 0.0
-    for i, test in enumerate(inputs):
-        fit = _sum(inputs[:i] + inputs[i + 1 :])
-        components += float(principal_errors(fit, test)[0][width])
+    components = sum(float(errors[width]) for errors in left_out)
+    guess = deviation = 0.0
+    for fit, test in _folds(inputs):
         error, about_mean = squared_error(mapped(fit, weight), mapped(test, weight), channels)
         guess += error
         deviation += about_mean
@@ -251,6 +280,12 @@ def _kept(
         pca_carried=float(1 - components / deviation),
         linear_carried=1 - guess / deviation,
     )
+
+
+def _folds(moments: list[Moments]) -> Iterator[tuple[Moments, Moments]]:
+    """All but one, and that one, in turn."""
+    for i, test in enumerate(moments):
+        yield _sum(moments[:i] + moments[i + 1 :]), test
 
 
 def _sum(moments: list[Moments]) -> Moments:
