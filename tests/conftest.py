@@ -131,6 +131,7 @@ class Visit:
     off_machine: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    answers: list[object] = field(default_factory=list)
 
     def look(self, *, width: int = 1280, scheme: str = "light") -> Visit:
         """The same page in a window of another width, or in the other color scheme."""
@@ -147,20 +148,31 @@ class Visit:
 
 
 def open_page(
-    chromium, url: str, *, width: int = 1280, scheme: str = "light", touch: bool = False, late: int = 50
+    chromium,
+    url: str,
+    *,
+    width: int = 1280,
+    height: int = 900,
+    scheme: str = "light",
+    touch: bool = False,
+    late: int = 50,
+    math: bool = True,
 ) -> Visit:
     """Open an address in a new browser profile, the network refused; give the Visit once it is at rest.
 
-    `late` are the milliseconds in which a page may still do something, where a test is about that.
+    `late` are the milliseconds in which a page may still do something, where a test is about that. Without
+    `math` the page gets an empty MathJax, which is much of the work of opening it.
     """
     context = chromium.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, has_touch=touch
+        viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=touch
     )
     seen = Visit(context.new_page())
 
     def gate(route):
         address = route.request.url
-        if address.startswith(("http://127.0.0.1:", "file:", "data:", "blob:")):
+        if not math and "/mathjax/" in address:
+            route.fulfill(body="", content_type="text/javascript")
+        elif address.startswith(("http://127.0.0.1:", "file:", "data:", "blob:")):
             route.continue_()
         else:
             seen.off_machine.append(address)
@@ -170,9 +182,10 @@ def open_page(
     seen.page.on("console", lambda m: seen.errors.append(m.text) if m.type == "error" else None)
     seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
     seen.page.on("requestfailed", lambda request: seen.failed.append(request.url))
+    seen.page.on("response", lambda answer: seen.answers.append(answer))
     seen.page.on("response", lambda r: seen.failed.append(r.url) if r.status >= 400 else None)
     seen.page.goto(url, wait_until="load")
-    if seen.page.locator(MATH).count():
+    if math and seen.page.locator(MATH).count():
         seen.page.wait_for_selector("mjx-container", state="attached")
     if seen.page.locator('script[type="application/vnd.jupyter.widget-state+json"]').count():
         seen.page.wait_for_function("document.documentElement.dataset.widgetsReady === '1'")
@@ -207,6 +220,6 @@ def beside_the_network(tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(chromium, site_url, name):
     """The page `name`, which a module's tests are parametrized by, opened once for all of them."""
-    seen = open_page(chromium, f"{site_url}/{name}", late=300)
+    seen = open_page(chromium, f"{site_url}/{name}", height=720, late=300)
     yield seen
     seen.page.context.close()

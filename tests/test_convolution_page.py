@@ -13,7 +13,7 @@ from test_widgets import drawn
 from test_widgets_browser import camel
 from test_xray_page import MOVED as XRAY_MOVED
 from test_xray_page import network as network  # the bundled one, as the page has it
-from widget_page import address_of, move_and_wait, write_page
+from widget_page import address_of, move_and_wait, rgb, write_page
 
 from inception_lib.book.bundled import bundled
 from inception_lib.book.live import page as live_page
@@ -65,7 +65,7 @@ def arriving(visit, folder, network):
     seen = visit(write_page(folder / "xray.html", [XrayWidget()], head=HEAD))
     root = seen.page.locator(".inception-widget")
     (found,) = seen.page.evaluate(XRAY_MOVED, [root.element_handle(), [[]]])
-    x = next(bundled(1)).info.preprocess(np.array(found["pixels"], np.uint8).reshape(INPUT, INPUT, 3))
+    x = next(bundled(1)).info.preprocess(rgb(found["pixels"], INPUT))
     with torch.no_grad():
         return activations(network, x[None], [BEFORE])[BEFORE].output[0]
 

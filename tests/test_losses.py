@@ -16,7 +16,7 @@ from test_accessibility import serious_problems
 from test_widgets import drawn
 from test_widgets_browser import camel
 from test_xray_page import network as network  # a fixture
-from widget_page import move_and_wait, opening, wander, write_page
+from widget_page import move_and_wait, opening, pixels_of, rgb, wander, write_page
 
 from inception_lib.book import results
 from inception_lib.book.bundled import bundled
@@ -35,10 +35,7 @@ pytestmark = pytest.mark.book
 SETTINGS = 200
 HEAD = '<meta name="viewport" content="width=device-width"><style>:root { color-scheme: light dark; }</style>'
 SETTLED = "root => root.dataset.answered && root.dataset.answered === root.dataset.settings"
-MOVED = move_and_wait(
-    SETTLED,
-    f"pixels: [...root.querySelector('canvas').getContext('2d').getImageData(0, 0, {SIDE}, {SIDE}).data]",
-)
+MOVED = move_and_wait(SETTLED, f"pixels: {pixels_of('canvas', SIDE)}")
 
 
 @pytest.fixture
@@ -152,8 +149,7 @@ def test_random_settings_give_pythons_and_torchs_numbers(opened, network, heads)
         assert json.loads(said["settings"]) == settings | {"drawing": ""}
         result = ThreeLossesWidget(**settings).result()
         assert {name: int(said[camel(name)]) for name in result} == pytest.approx(result, abs=1)
-        image = np.array(said["pixels"], np.uint8).reshape(1, SIDE, SIDE, 4)[..., :3].copy()
-        wanted = shares(network, heads, preprocess.batch(torch.from_numpy(image)))
+        wanted = shares(network, heads, preprocess(rgb(said["pixels"], SIDE))[None])
         for name, p in json.loads(said["shares"]).items():
             np.testing.assert_allclose(p, wanted[name][0], atol=1e-4)
     assert seen.errors == [] and seen.off_machine == []

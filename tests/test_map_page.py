@@ -12,7 +12,7 @@ import torch
 from playwright.sync_api import expect
 from test_accessibility import serious_problems
 from test_widgets import drawn
-from widget_page import address_of, move_and_wait, write_page
+from widget_page import address_of, move_and_wait, pixels_of, rgb, write_page
 
 from inception_lib.book import map as network
 from inception_lib.book.bundled import bundled
@@ -34,8 +34,7 @@ STILL = "!document.getAnimations().some((a) => a.playState !== 'finished')"
 SHOWS_IMAGES = "JSON.parse(root.dataset.settings).view === 'sees'"
 MOVED = move_and_wait(
     f"(root) => !({SHOWS_IMAGES}) || ({SETTLED})(root)",
-    f"""pixels: {SHOWS_IMAGES} ? [...root.querySelector("canvas[data-path=input]").getContext("2d")
-      .getImageData(0, 0, {SIDE}, {SIDE}).data].filter((_, i) => i % 4 < 3) : null""",
+    f"pixels: {SHOWS_IMAGES} ? {pixels_of('canvas[data-path=input]', SIDE)} : null",
 )
 PLACES = """root => [...root.querySelectorAll(".iw-map-part")].map(({ style }) =>
   ["left", "top", "width", "height"].map((side) => parseFloat(style[side])))"""
@@ -106,7 +105,7 @@ def test_random_settings_give_pythons_numbers_and_torchs_maps(opened, live):
         if settings["view"] != "sees":
             assert said["probabilities"] == said["maps"] == ""
             continue
-        x = preprocess(np.array(said["pixels"], np.uint8).reshape(SIDE, SIDE, 3))[None]
+        x = preprocess(rgb(said["pixels"], SIDE))[None]
         with torch.no_grad():
             p = live(x).logits.softmax(1)[0].numpy()
             maps = activations(live, x, [part.path for part in ours])

@@ -7,6 +7,7 @@ import math
 import re
 
 import pytest
+from conftest import open_page
 
 from inception_lib import count, googlenet, networks
 from inception_lib.book.quizzes import QUIZZES, quiz
@@ -155,6 +156,27 @@ def name(key):
     return PAGES[key]
 
 
+# Of each question the answers in their order, and what is said to each of them once it is checked.
+ANSWERED = """root => [...root.querySelectorAll("fieldset")].map((box) => {
+  const check = [...box.querySelectorAll("button")].find(({ textContent }) => textContent === "Check");
+  const status = box.querySelector('[role="status"]');
+  return [...box.querySelectorAll("label")].map((label) => {
+    label.control.click();
+    const before = status.innerText;
+    check.click();
+    return [label.innerText, before, status.innerText];
+  });
+})"""
+
+
+@pytest.fixture(scope="module")
+def served(chromium, site_url, name):
+    """The page of a quiz, opened once for all its tests."""
+    seen = open_page(chromium, f"{site_url}/{name}", math=False)
+    yield seen
+    seen.page.context.close()
+
+
 @pytest.fixture
 def shown(served):
     """The page of a quiz, one for all its tests, and the quiz, which is begun anew for each."""
@@ -169,18 +191,23 @@ def test_each_answer_gets_its_feedback(shown, key):
     boxes = root.get_by_role("group").all()
     assert len(boxes) == len(questions)
     assert root.locator(".iw-title").inner_text() == f"Quiz: {QUIZZES[key][0]}"
-    for number, (box, question) in enumerate(zip(boxes, questions, strict=True), 1):
-        assert box.locator("legend").inner_text() == f"{number}. {question['text']}"
-        shown_answers = [label.inner_text() for label in box.locator("label").all()]
-        assert shown_answers == [answer["text"] for answer in question["answers"]]
-        status = box.get_by_role("status")
+    legends = root.locator("legend").all_inner_texts()
+    assert legends == [f"{number}. {question['text']}" for number, question in enumerate(questions, 1)]
+    for box in boxes:
         box.get_by_role("button", name="Check").click()
-        assert status.inner_text() == "Choose an answer first."
-        for answer in sorted(question["answers"], key=lambda answer: answer["right"]):
-            box.get_by_label(answer["text"], exact=True).check()
-            assert status.inner_text() == ""
-            box.get_by_role("button", name="Check").click()
-            assert status.inner_text() == ("✓ Right. " if answer["right"] else "✗ No. ") + answer["feedback"]
+    assert root.get_by_role("status").all_inner_texts()[: len(boxes)] == ["Choose an answer first."] * len(
+        boxes
+    )
+    said = {right: "✓ Right. " if right else "✗ No. " for right in (True, False)}
+    assert root.evaluate(ANSWERED) == [
+        [[a["text"], "", said[a["right"]] + a["feedback"]] for a in question["answers"]]
+        for question in questions
+    ]
+    for box, question in zip(boxes, questions, strict=True):  # and by the mouse
+        (answer,) = [answer for answer in question["answers"] if answer["right"]]
+        box.get_by_label(answer["text"], exact=True).check()
+        box.get_by_role("button", name="Check").click()
+        assert box.get_by_role("status").inner_text() == said[True] + answer["feedback"]
     total = len(questions)
     assert f"{total} of {total} right" in root.inner_text()
     root.get_by_role("button", name="Start again").click()

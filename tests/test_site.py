@@ -15,6 +15,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from conftest import open_page
 from playwright.sync_api import expect
 
 from inception_lib.book import widgets
@@ -186,12 +187,18 @@ def test_every_control_has_a_name(served):
     assert nameless == []
 
 
-@every_page
-def test_a_page_opened_as_a_file_is_quiet(visit, pages, name):
-    seen = visit((pages / name).as_uri(), late=300)
-    assert_quiet(seen)
-    assert seen.page.locator("mjx-merror").count() == 0
-    broken = seen.page.eval_on_selector_all("img", "all => all.filter(i => !i.naturalWidth).map(i => i.src)")
+@pytest.fixture(scope="module", params=PAGE_NAMES)
+def filed(request, chromium, pages):
+    """A page opened as a file, on a phone in dark, once for the tests of it."""
+    seen = open_page(chromium, (pages / request.param).as_uri(), width=390, scheme="dark", late=300)
+    yield seen
+    seen.page.context.close()
+
+
+def test_a_page_opened_as_a_file_is_quiet(filed):
+    assert_quiet(filed)
+    assert filed.page.locator("mjx-merror").count() == 0
+    broken = filed.page.eval_on_selector_all("img", "all => all.filter(i => !i.naturalWidth).map(i => i.src)")
     assert broken == []
 
 
@@ -211,18 +218,16 @@ LAID_OUT = """() => {
 }"""
 
 
-@every_page
-def test_layout_on_a_phone_and_on_a_desk(visit, site_url, name):
+def test_layout_on_a_phone_and_on_a_desk(filed):
     """Wide things leave the column; what is too wide scrolls inside itself, and has a shadow."""
-    seen = visit(f"{site_url}/{name}", width=390, scheme="dark")
     for scheme in ("dark", "light"):
-        page = seen.look(width=390, scheme=scheme).page
+        page = filed.look(width=390, scheme=scheme).page
         assert page.evaluate("document.documentElement.dataset.theme") == scheme
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
     phone = page.evaluate(LAID_OUT)
     assert phone["wrong"] == [] and all(width <= 390 for width in phone["wide"])
-    assert seen.look(width=640).page.evaluate("document.documentElement.scrollWidth") <= 640  # 200 % zoom
-    desk = seen.look(width=1280).page.evaluate(LAID_OUT)
+    assert filed.look(width=640).page.evaluate("document.documentElement.scrollWidth") <= 640  # 200 % zoom
+    desk = filed.look(width=1280).page.evaluate(LAID_OUT)
     assert desk["column"] <= 704 and all(900 <= width <= 960 for width in desk["wide"])
     assert desk["wrong"] == [] and desk["code"] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
@@ -257,18 +262,11 @@ def test_no_flash_of_the_wrong_theme(chromium, site_url, scheme):
 NOT_OWN = ("/mathjax/", "/live.js", "/live-large.js")
 
 
-@every_page
-def test_bytes_and_files_of_the_first_view(chromium, site_url, name):
-    context = chromium.new_context(viewport={"width": 1280, "height": 720})
-    page = context.new_page()
-    own: dict[str, int] = {}
-    # as a server sends it: compressed
-    page.on("response", lambda answer: own.update({answer.url: len(gzip.compress(answer.body()))}))
-    page.goto(f"{site_url}/{name}", wait_until="load")
-    page.wait_for_timeout(300)
-    context.close()
-    own = {url: size for url, size in own.items() if not any(part in url for part in NOT_OWN)}
-    assert sum(own.values()) < MAX_PAGE_BYTES, own
+@pytest.mark.parametrize("name", PAGE_NAMES, indirect=True, scope="module")
+def test_bytes_and_files_of_the_first_view(served, name):
+    loaded = [answer for answer in served.answers if not any(part in answer.url for part in NOT_OWN)]
+    own = {answer.url: len(gzip.compress(answer.body())) for answer in loaded}  # as a server sends it
+    assert f"/{name}" in loaded[0].url and sum(own.values()) < MAX_PAGE_BYTES, own
     assert not [url for url in own if "fontawesome" in url or "searchindex" in url]
     code = [url for url in own if url.endswith((".js", ".css")) or ".js?" in url or ".css?" in url]
     assert len([url for url in code if "/widgets/" not in url]) <= 4, code

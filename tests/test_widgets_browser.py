@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import expect
 from test_widgets import drawn
-from widget_page import MOVE, address_of
+from widget_page import MOVE, address_of, wander, write_page
 
 from inception_lib.book.widgets import (
     ComparisonWidget,
@@ -80,11 +80,11 @@ def widget(served, cls):
 
 
 @pytest.fixture
-def opened(visit, site_url):
-    """Open a widget's page anew; give the visit and the widget's root."""
+def opened(visit, tmp_path):
+    """Open a page with a widget only, as its address says; give the visit and the widget's root."""
 
-    def open_widget(cls, query: str = "", **more):
-        seen = visit(f"{site_url}/{PAGES[cls]}{query}", **more)
+    def open_widget(cls, query: str = ""):
+        seen = visit(write_page(tmp_path / "page.html", [cls()], head="") + query)
         return seen, root_of(seen, cls)
 
     return open_widget
@@ -92,7 +92,10 @@ def opened(visit, site_url):
 
 @dataclass
 class Moves:
-    """Random settings, what the widget said to each, and the milliseconds that an entry took."""
+    """Random settings, what the widget said to each, and the milliseconds that an entry took.
+
+    From one to the next some change, and only these are typed: each entry is painted.
+    """
 
     settings: list[dict]
     shown: list[dict]
@@ -104,8 +107,11 @@ class Moves:
 def moves(served, cls):
     rng = random.Random(cls.key)
     labels = {f["name"]: f["label"] for f in cls().fields}
-    chosen = [drawn(cls, rng) for _ in range(SETTINGS)]
-    typed = [[[labels[name], value] for name, value in settings.items()] for settings in chosen]
+    chosen, entered = wander(lambda: drawn(cls, rng), rng, SETTINGS, min(len(labels), 3))
+    # some choices bring other settings with them, as a module its widths, so all are typed after one
+    presets = {f["name"] for f in cls().fields if "options" in f}
+    entered = [all_ if presets & some.keys() else some for all_, some in zip(chosen, entered, strict=True)]
+    typed = [[[labels[name], value] for name, value in settings.items()] for settings in entered]
     shown, took = served.page.evaluate(
         f"(given) => {{ const move = {MOVE}; const start = performance.now(); const shown = move(given);"
         " return [shown, performance.now() - start]; }",
@@ -193,7 +199,7 @@ def test_settings_live_in_the_address(widget, visit, cls):
     settings = root.get_attribute("data-settings")
     address = address_of(seen.page)
     assert f"?{cls.key}." in address
-    again = root_of(visit(address), cls)
+    again = root_of(visit(address, math=False), cls)
     assert again.get_attribute("data-settings") == settings
     root.get_by_role("button", name="Reset").click()
     assert f"{cls.key}." not in address_of(seen.page).partition("?")[2]
@@ -277,7 +283,7 @@ def test_it_fits_a_phone(widget, scheme):
 
 
 def test_it_works_from_a_file(visit, pages, cls):
-    seen = visit((pages / PAGES[cls]).as_uri())
+    seen = visit((pages / PAGES[cls]).as_uri(), math=False)
     root = root_of(seen, cls)
     set_first(root)
     assert json.loads(root.get_attribute("data-settings")) != cls().settings

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from test_accessibility import serious_problems
 from test_widgets import drawn
 from test_xray import layers_to
-from widget_page import address_of, move_and_wait, opening, wander, write_page
+from widget_page import address_of, move_and_wait, opening, pixels_of, rgb, wander, write_page
 
 from inception_lib.architecture import Branches, walk
 from inception_lib.book.bundled import bundled
@@ -32,12 +32,8 @@ HEAD = "<style>:root { color-scheme: light dark; }</style>"
 SETTLED = """root => root.dataset.answered && root.dataset.answered === root.dataset.settings
   && (root.dataset.explained || root.dataset.settings.includes('"path":"input"'))"""
 
-# and the image, as RGB
-MOVED = move_and_wait(
-    SETTLED,
-    f"""pixels: [...root.querySelector("canvas").getContext("2d").getImageData(0, 0, {SIDE}, {SIDE}).data]
-      .filter((_, i) => i % 4 < 3)""",
-)
+# and the image
+MOVED = move_and_wait(SETTLED, f"pixels: {pixels_of('canvas', SIDE)}")
 
 
 @pytest.fixture
@@ -111,8 +107,7 @@ def test_random_settings_give_torchs_numbers(opened, network):
     changed = fields_seen = 0
     for settings, said in zip(chosen, found, strict=True):
         assert {**json.loads(said["settings"]), "drawing": ""} == settings | {"drawing": ""}
-        picture = np.array(said["pixels"], np.uint8).reshape(SIDE, SIDE, 3)
-        x = preprocess(picture)[None]
+        x = preprocess(rgb(said["pixels"], SIDE))[None]
         path = settings["path"]
         module = settings["off_in"] or (path.partition("/")[0] if "/" in path else None)
         off = [name for name in BRANCHES if settings[f"off_{name}"]] if module else []

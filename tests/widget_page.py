@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import shutil
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ipywidgets.embed import dependency_state, embed_data
 
 from inception_lib.book.widgets.base import FOLDER
@@ -46,6 +48,18 @@ MOVE = f"""([root, settings, read]) => settings.map((all) => {{
   ({TYPE})(root, all);
   return read ? eval(read)(root) : {{ ...root.dataset }};
 }})"""
+
+
+def pixels_of(canvas: str, side: int) -> str:
+    """JavaScript for the pixels of a square canvas in `root`, for `rgb`: as text, since lists come slowly."""
+    return f"""btoa(String.fromCharCode(
+      ...root.querySelector("{canvas}").getContext("2d").getImageData(0, 0, {side}, {side}).data))"""
+
+
+def rgb(text: str, side: int) -> np.ndarray:
+    """The image (side, side, 3) out of what `pixels_of` gave."""
+    rgba = np.frombuffer(base64.b64decode(text), np.uint8).reshape(side, side, 4)
+    return np.ascontiguousarray(rgba[..., :3])
 
 
 def move_and_wait(settled: str, more: str = "") -> str:
