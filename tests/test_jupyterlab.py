@@ -44,10 +44,9 @@ Shown()
 """
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """The address of a JupyterLab that shows, for each test, a notebook of its own."""
-    tmp_path = tmp_path_factory.mktemp("lab")
+@pytest.fixture
+def lab(tmp_path):
+    """The address of a JupyterLab that shows a notebook with a widget and a cell that reads its settings."""
     cells = [
         new_code_cell(
             "from inception_lib.book.widgets import ReductionWidget\n"
