@@ -154,9 +154,6 @@ def test_users_of_the_library_get_its_types(installed, tmp_path):
         "total: int = count(googlenet()).macs\n"
         "googlenet(width='wide')\n"
     )
-    # the library's types are the question, and most of the time would go into reading torch's
-    settings = tmp_path / "mypy.ini"
-    settings.write_text("[mypy]\n[mypy-torch.*,numpy.*,pandas.*,PIL.*]\nfollow_imports = skip\n")
     done = start(
         sys.executable,
         "-m",
@@ -164,7 +161,7 @@ def test_users_of_the_library_get_its_types(installed, tmp_path):
         "--python-executable",
         installed / "python",
         "--config-file",
-        settings,
+        os.devnull,
         "--cache-dir",
         tmp_path / "cache",
         program,

@@ -30,8 +30,8 @@ def plot_experiment(
     fig, (left, right) = plt.subplots(1, 2, figsize=(WIDE, 0.36 * rows + 1.1), layout="constrained")
     _draw_arms(left, {name: top1(outcome, arm) for arm, name in arms.items()})
     if training:
-        trained = {name: top1(outcome, arm, training=True) for arm, name in arms.items()}
-        for y, values in enumerate(trained.values()):
+        for y, arm in enumerate(arms):
+            values = top1(outcome, arm, training=True)
             left.plot(values, [y] * len(values), "o", markerfacecolor="none", color=INK, markersize=5)
         left.set_title("top-1 accuracy, %: ● validation, ○ training")
     found = answers(outcome)
