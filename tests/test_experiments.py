@@ -267,14 +267,14 @@ def test_every_third_class_is_kept_under_its_name(settings):
 @pytest.mark.slow
 def test_what_is_done_is_not_done_again(found, settings):
     again = Found("ensemble", settings)
-    assert list(again.jobs()) == [] and again.seeds("inception", "same start") == [0, 1]
+    assert list(again.jobs()) == [] and again.seeds("cosine schedule", "same start") == [0, 1]
     more_seeds = Found("ensemble", replace(settings, scale=settings.scale._replace(seeds=3)))
     assert {job.seed for job in more_seeds.jobs()} >= {2} and all(job.seed >= 2 for job in more_seeds.jobs())
 
 
 @pytest.mark.slow
 def test_arms_of_one_kind_are_trained_once(found, settings):
-    shared = [job for job in Found("heads", settings).jobs() if job.arm == "inception"]
+    shared = [job for job in Found("averages", settings).jobs() if job.arm == "cosine schedule"]
     assert shared == []
 
 
@@ -285,22 +285,22 @@ def test_networks_with_the_same_start_differ_after_it(found):
         return next(network_of(job, found.settings, ("a", "b", "c")).parameters())
 
     assert torch.equal(first("same start", 0), first("same start", 1))
-    assert not torch.equal(first("inception", 0), first("inception", 1))
-    assert torch.equal(first("inception", 0), first("same start", 1))
+    assert not torch.equal(first("cosine schedule", 0), first("cosine schedule", 1))
+    assert torch.equal(first("cosine schedule", 0), first("same start", 1))
     answers = [found.probabilities("same start", seed)[0] for seed in (0, 1)]
     assert not np.array_equal(*answers)
 
 
 @pytest.mark.slow
 def test_a_result_says_what_its_weights_say(found):
-    run_ = found.run("inception", 1)
-    job = Job("ensemble", "inception", run_["lr"], 1, False)
+    run_ = found.run("cosine schedule", 1)
+    job = Job("ensemble", "cosine schedule", run_["lr"], 1, False)
     _, val = found.open("imagenette")
     recipe = job.recipe(found.settings)
     probabilities, labels = probes.answers(
         trained(job, found.settings), probes.Batches(val, recipe, torch.device("cpu"))
     )
-    kept, kept_labels = found.probabilities("inception", 1)
+    kept, kept_labels = found.probabilities("cosine schedule", 1)
     assert np.array_equal(kept_labels, labels) and np.allclose(kept, probabilities, atol=1e-5)
     assert run_["top1"] == pytest.approx(rate(kept.argmax(1) == labels).value, abs=1e-5)
     assert run_["gap"] == pytest.approx(run_["train_top1"] - run_["top1"], abs=2e-5)
@@ -308,9 +308,11 @@ def test_a_result_says_what_its_weights_say(found):
 
 @pytest.mark.slow
 def test_claims_are_decided_by_differences_of_the_same_seed(found):
-    claim = Claim("x", (Term(1, "inception"), Term(-2, "same start", "train_top1"), Term(1, "same start")))
+    claim = Claim(
+        "x", (Term(1, "cosine schedule"), Term(-2, "same start", "train_top1"), Term(1, "same start"))
+    )
     answer = decided(claim, found, 4)
-    runs = [[found.run(arm, seed) for arm in ("inception", "same start")] for seed in (0, 1)]
+    runs = [[found.run(arm, seed) for arm in ("cosine schedule", "same start")] for seed in (0, 1)]
     values = [a["top1"] - 2 * b["train_top1"] + b["top1"] for a, b in runs]
     assert answer["values"] == pytest.approx(values, abs=1e-5)
     assert answer["mean"] == pytest.approx(np.mean(values), abs=1e-5)
@@ -376,7 +378,7 @@ def test_a_record_is_continued_on_another_machine(tmp_path):
     assert found.read(Job("pooling", "average", 0.02, 2, False)) is None
     elsewhere = replace(settings, work=tmp_path / "elsewhere", scale=Scale(width=0.5))
     assert take_up("pooling", elsewhere, recorded) == 0  # other trainings than those of the record
-    assert take_up("ensemble", settings, {"runs": [done("ensemble", "inception", 0.01, 0)]}) == 0
+    assert take_up("ensemble", settings, {"runs": [done("ensemble", "cosine schedule", 0.01, 0)]}) == 0
 
 
 # ---- probes

@@ -308,11 +308,12 @@ FOLLOWED: dict[str, Any] = {
     "watch": ("averages",),
     "at": {"epochs": 6.0, "choice_epochs": 2.25, "batch": 32},
 }
+COSINE = Arm("cosine schedule", plain, **FOLLOWED)
 AVERAGES_EXPERIMENT = Experiment(
     about="Averages of the weights: Polyak's from half or from nine tenths on, and a moving one",
     arms=(
         Arm("step schedule", plain, changes=STEP, **FOLLOWED),
-        Arm("cosine schedule", plain, **FOLLOWED),
+        COSINE,
     ),
     claims=(
         *(
@@ -335,12 +336,12 @@ AVERAGES_EXPERIMENT = Experiment(
     also=probes.of_averages,
 )
 
-SEVEN: dict[str, Any] = {"seeds": 7, "at": {"epochs": 5.0, "choice_epochs": 1.875, "batch": 32}}
+#: The trainings with the cosine schedule are those of the averages, and more of them.
 ENSEMBLE_EXPERIMENT = Experiment(
     about="Seven networks from the same initial weights, and seven from different ones",
     arms=(
-        Arm("inception", plain, **SEVEN),
-        Arm("same start", plain, changes={"init_seed": 0}, rate_of="inception", **SEVEN),
+        replace(COSINE, seeds=7),
+        Arm("same start", plain, changes={"init_seed": 0}, rate_of=COSINE.name, seeds=7, at=FOLLOWED["at"]),
     ),
     claims=(),
     also=probes.of_ensembles,

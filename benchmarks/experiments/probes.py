@@ -345,17 +345,18 @@ def of_averages(found: Found) -> tuple[dict[str, Any], list[str]]:
 
 def of_ensembles(found: Found) -> tuple[dict[str, Any], list[str]]:
     """The mean of each family's networks, how alike their errors are, and both compared on all images."""
-    families = {"different": "inception", "same": "same start"}
+    families = {"different": "cosine schedule", "same": "same start"}
     rows, right = {}, {}
+    seeds = found.seeds(*families.values())  # as many of each, also where not all are done
+    if len(seeds) < 2:
+        return {}, []
     for family, arm in families.items():
-        kept = [found.probabilities(arm, seed) for seed in found.seeds(arm)]
-        if len(kept) < 2:
-            return {}, []
+        kept = [found.probabilities(arm, seed) for seed in seeds]
         stacked, labels = np.stack([p for p, _ in kept]), kept[0][1]
         wrong = stacked.argmax(2) != labels
         right[family] = stacked.mean(0).argmax(1) == labels
         rows[family] = {
-            "networks": len(kept),
+            "networks": len(seeds),
             "single": spread((~wrong).mean(1).tolist()),
             "error_correlation": round(pairs_mean(error_correlation(wrong)), 5),
             "by_number": by_number(stacked, labels),
@@ -363,10 +364,9 @@ def of_ensembles(found: Found) -> tuple[dict[str, Any], list[str]]:
         }
     gain = metrics.change(right["same"], right["different"])
     correlation = [rows[family]["error_correlation"] for family in ("different", "same")]
-    sizes = [rows[family]["networks"] for family in ("different", "same")]
     said = [
-        f"{sizes[0]} networks from different initial weights are together better than {sizes[1]} from the "
-        f"same: "
+        f"{len(seeds)} networks from different initial weights are together better than {len(seeds)} from "
+        f"the same: "
         f"{verdict(gain.low, gain.high)}, {gain} (paired over the images, for these networks alone). "
         f"Their errors correlate by {correlation[0]:.3f} and {correlation[1]:.3f} (means over all pairs)."
     ]
