@@ -17,6 +17,7 @@ import pytest
 import torch
 import tyro
 from experiments import exchanges as ex
+from experiments import jobs as jobs_of
 from experiments import probes, sharing
 from experiments.arms import EXPERIMENTS, RECIPE, Claim, Scale, Term, arms_by_name, headed, more, plain, shots
 from experiments.data import Settings, every, opened, trial
@@ -460,6 +461,30 @@ def test_an_average_watched_is_the_average_trained(settings, tmp_path):
         seen = watch.averages[name].network.state_dict()
         assert all(torch.allclose(kept[k], seen[k], atol=1e-6) for k in seen)
         assert isinstance(watch.averages[name], Average) and watch.epoch().keys() >= {"raw", name}
+
+
+@pytest.mark.slow
+def test_what_was_watched_of_a_seed_is_kept_from_the_others(settings, tmp_path, monkeypatch):
+    """Both are interrupted when they have trained, and go on."""
+    apart = replace(settings, work=tmp_path)
+    (tmp_path / "jobs").mkdir()
+    jobs = [Job("heads", "both heads", 0.01, seed, False) for seed in (0, 1)]
+    before = []
+
+    def interrupted(found, *_):
+        before.append(found["history"])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs_of, "finish", interrupted)
+        for job in jobs:
+            with pytest.raises(KeyboardInterrupt):
+                one(job, apart)
+    for job, history in zip(jobs, before, strict=True):
+        one(job, apart)
+        kept = tmp_path / "jobs" / f"{job.key(apart)}.json"
+        assert json.loads(kept.read_text())["history"] == history and "heads" in history[0]
+    assert not list((tmp_path / "going").iterdir())
 
 
 def test_heads_are_judged_without_their_dropout(settings):

@@ -124,7 +124,7 @@ def one(job: Job, settings: Settings) -> None:
         for name in (() if job.chooses else arm.watch)
     }
     going = settings.work / "going" / key
-    watched_path = going.with_suffix(".json")
+    watched_path = going.with_name(f"{key}.json")  # a rate has a dot, so a suffix would take its place
     if not all(watcher.lasts for watcher in watchers.values()):
         shutil.rmtree(going, ignore_errors=True)
     resumes = any(going.glob("checkpoint-*.pt"))

@@ -181,7 +181,7 @@ function linesOf(ballot, choose) {
       });
       body.replaceChildren(...rows.map(({ root }) => root));
     }
-    head[1].textContent = place.replace("row", "Row");
+    head[1].textContent = place.replace("row", "Row").replace(/ (\d)/g, "\u00a0$1"); // no number alone on a line
     head[2].textContent = `Mean of ${count}`;
     head[3].textContent = "Fully connected";
     head[3].hidden = !connected;
