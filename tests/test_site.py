@@ -205,7 +205,7 @@ def test_a_page_opened_as_a_file_is_quiet(filed):
 LAID_OUT = """() => {
   const folded = (e) => !e.offsetHeight || e.closest("details:not([open])");
   const seen = [...document.querySelectorAll(".bd-article *")].filter((e) => !folded(e));
-  const kinds = ".inception-figure, .inception-table, mjx-container[display=true]";
+  const kinds = ".inception-figure, .inception-table, mjx-container[display=true], pre";
   const boxes = seen.filter((e) => e.matches(kinds));
   const over = (e) => e.scrollWidth > e.clientWidth + 1;
   const shadow = (e) => getComputedStyle(e).backgroundImage !== "none";

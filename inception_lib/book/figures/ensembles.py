@@ -121,11 +121,11 @@ def plot_simplex(panels: Sequence[Simplex]) -> Figure:
         ensemble, members, spread = panel.identity
         middle = math.sqrt(0.5)
         for x, number, color, name in (
-            (-0.55, f"{ensemble:.2f}", COLORS["accent"], "error of\nthe mean"),
+            (-0.55, f"{ensemble:.3f}", COLORS["accent"], "error of\nthe mean"),
             (-0.275, "=", INK, ""),
-            (0.0, f"{members:.2f}", INK, "mean error\nof the seven"),
+            (0.0, f"{members:.3f}", INK, "mean error\nof the seven"),
             (0.275, "−", INK, ""),
-            (0.55, f"{spread:.2f}", COLORS["violet"], "their\nspread"),
+            (0.55, f"{spread:.3f}", COLORS["violet"], "their\nspread"),
         ):
             ax.text(middle + x, -0.33, number, ha="center", va="center", fontsize=15, color=color)
             ax.text(middle + x, -0.43, name, ha="center", va="top", fontsize=9.5)

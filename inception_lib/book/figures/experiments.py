@@ -33,7 +33,8 @@ def plot_experiment(
         for y, arm in enumerate(arms):
             values = top1(outcome, arm, training=True)
             left.plot(values, [y] * len(values), "o", markerfacecolor="none", color=INK, markersize=5)
-        left.set_title("top-1 accuracy, %: ● validation, ○ training")
+        left.set_title("top-1 accuracy, %")
+        left.set_xlabel("● validation   ○ training")
     found = answers(outcome)
     _draw_answers(right, {name: found[claim] for claim, name in claims.items()})
     for ax in (left, right):
@@ -46,7 +47,7 @@ def _draw_arms(ax: Axes, arms: Mapping[str, Sequence[float]]) -> None:
         mean = sum(values) / len(values)
         ax.plot([mean, mean], [y - 0.3, y + 0.3], color=COLORS["accent"], linewidth=2)
         ax.plot(values, [y] * len(values), "o", color=INK, alpha=0.7, markersize=5)
-    ax.set_title("top-1 accuracy on validation, %")
+    ax.set_title("top-1 on validation, %")
     draw_rows(ax, list(arms))
 
 

@@ -7,6 +7,7 @@ can be read in light and in dark; photographs inside it stay as they are.
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import io
 import re
@@ -21,6 +22,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from inception_lib.book.figures.tables import table
+from inception_lib.book.figures.views import views
 
 #: One color per branch, everywhere in the book (Okabe and Ito's palette, safe for color-blind readers), and
 #: those of all else. Violet, olive and berry were searched for: apart from each other for all kinds of color
@@ -116,6 +118,7 @@ def to_svg(fig: Figure, alt: str) -> str:
     svg = re.sub(r"(?<=>) +(?=[^\s<][^<]*</text>)|(?<=[^\s>]) +(?=</text>)", _held, svg)
     svg = _RASTER.sub(_lighter, without_family(svg))
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = svg.replace('id="figure_1"', f'id="drawing-{hashlib.sha256(svg.encode()).hexdigest()[:8]}"', 1)
     size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg)
     assert size is not None, "matplotlib writes the size of its SVG in points"
     width, height = map(float, size.groups())
@@ -170,6 +173,8 @@ class Picture:
     def __init__(self, fig: Figure, alt: str):
         self.alt = alt
         self._svg = to_svg(fig, alt)
+        (name,) = re.findall(r'<g id="(drawing-\w+)"', self._svg)
+        self._views = views(fig, name)
         with io.BytesIO() as buffer:
             fig.savefig(buffer, format="png", dpi=120, facecolor="white")
             self._png = buffer.getvalue()
@@ -180,7 +185,7 @@ class Picture:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         bundle = {
             "text/plain": repr(self),
-            "text/html": f'<figure class="inception-figure">{self._svg}</figure>',
+            "text/html": f'<figure class="inception-figure">{self._svg}{self._views}</figure>',
             "image/png": base64.b64encode(self._png).decode(),
         }
         return bundle, {"image/png": {"alt": self.alt}}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NAMES = {
     "top1": "top-1",
     "top5": "top-5",
+    "bvlc_quick": "bvlc_quick",  # as one types it
     "aux1": "first head",
     "aux2": "second head",
     "images_per_s": "images/s",

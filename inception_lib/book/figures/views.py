@@ -1,0 +1,104 @@
+"""A wide figure for a narrow page: its plots one under the other, each a view of the same drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+
+PAD = 3  #: points around what is shown
+TICK = 4.5  #: points that an axis and its ticks take
+MOST = 8  #: plots; more of them are a table, which is read across
+WHOLE = 0.75  #: of a figure's width: a plot this wide gains nothing by a view of its own
+
+
+class Box(NamedTuple):
+    """A part of a figure, in points from its top left."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def overlaps(self, other: Box) -> bool:
+        """Whether they have more in common than their edges."""
+        return (
+            min(self.right, other.right) - max(self.left, other.left) > PAD
+            and min(self.bottom, other.bottom) - max(self.top, other.top) > PAD
+        )
+
+
+def views(fig: Figure, name: str) -> str:
+    """A `div` with a view of each legend and each plot, or nothing where these cannot be told apart.
+
+    Args:
+        fig: drawn before, so that its parts have places.
+        name: id of the element of the page's SVG that holds the drawing.
+    """
+    plots = [ax for ax in fig.axes if ax.get_visible() and (ax.axison or ax.has_data() or ax.texts)]
+    if not 2 <= len(plots) <= MOST or fig.texts or fig.lines or fig.patches or fig.images:
+        return ""
+    boxes = [_box(fig, part) for part in (*fig.legends, *plots)]
+    width = 72 * fig.get_figwidth()
+    if any(b.right - b.left > WHOLE * width for b in boxes[len(fig.legends) :]):
+        return ""
+    if any(one.overlaps(other) for one, other in combinations(boxes, 2)) or any(map(_lacks_x, plots)):
+        return ""
+    scales = [None] * len(fig.legends) + [_scale(fig, ax, plots) for ax in plots]
+    shown = "".join(
+        _view([scale, box] if scale else [box], name) for scale, box in zip(scales, boxes, strict=True)
+    )
+    return f'<div class="inception-views" style="display:none" aria-hidden="true">{shown}</div>'
+
+
+def _box(fig: Figure, part: Artist) -> Box:
+    found = part.get_tightbbox(fig.canvas.get_renderer())
+    points, height = 72 / fig.dpi, 72 * fig.get_figheight()
+    return Box(
+        found.x0 * points - PAD,
+        height - found.y1 * points - PAD,
+        found.x1 * points + PAD,
+        height - found.y0 * points + PAD,
+    )
+
+
+def _lacks_x(ax: Axes) -> bool:
+    """Whether the numbers of its horizontal axis are written at another plot."""
+    return ax.axison and len(ax.get_shared_x_axes().get_siblings(ax)) > 1 and not _labels(ax.xaxis, "bottom")
+
+
+def _labels(axis: Axis, side: str) -> bool:
+    return bool(axis.get_tick_params()[f"label{side}"])
+
+
+def _scale(fig: Figure, ax: Axes, plots: Sequence[Axes]) -> Box | None:
+    """Where the numbers of its vertical axis are, if they are written at another plot of its row."""
+    if not ax.axison or _labels(ax.yaxis, "left"):
+        return None
+    own = _box(fig, ax)
+    for other in ax.get_shared_y_axes().get_siblings(ax):
+        if other in plots and _labels(other.yaxis, "left"):
+            place = other.get_position()
+            if abs(place.y0 - ax.get_position().y0) < 0.01:
+                edge = 72 * fig.get_figwidth() * place.x0 - TICK
+                return Box(_box(fig, other).left, own.top, edge, own.bottom)
+    return None
+
+
+def _view(parts: Sequence[Box], name: str) -> str:
+    """An SVG of these parts of the drawing, side by side."""
+    height = parts[-1].bottom - parts[-1].top
+    pieces, at = "", 0.0
+    for left, top, right, _ in parts:
+        width = right - left
+        pieces += (
+            f'<svg x="{at:.1f}" width="{width:.1f}" height="{height:.1f}" '
+            f'viewBox="{left:.1f} {top:.1f} {width:.1f} {height:.1f}"><use href="#{name}"/></svg>'
+        )
+        at += width
+    return f'<svg style="--drawn:{at * 4 / 3:.0f}px" viewBox="0 0 {at:.1f} {height:.1f}">{pieces}</svg>'
