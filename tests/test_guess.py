@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -156,3 +157,28 @@ def test_of_several_answers_the_wrong_ones_are_named(shown):
     root.get_by_label("can pay").select_option("yes")
     root.get_by_role("button", name="Check").click()
     expect(root.get_by_role("status")).to_have_text("✓ Right.")
+
+
+@pytest.mark.browser
+@pytest.mark.book
+def test_the_answer_on_the_page_waits_for_the_guess(visit, site_url):
+    page = visit(f"{site_url}/01_from_lenet_to_googlenet.html").page
+    curve, share = (page.locator(".iw-guess").nth(i) for i in (0, 1))
+    covered = page.locator(".iw-covered")
+    share.scroll_into_view_if_needed()
+    expect(covered).to_have_count(2)
+    expect(covered.nth(0).get_by_role("img")).to_have_accessible_name(re.compile("winners of ILSVRC"))
+    expect(covered.nth(1)).to_contain_text("37,752,832 parameters")
+    expect(covered.nth(1)).to_have_css("filter", "blur(8px)")
+    page.emulate_media(media="print")
+    expect(covered.nth(1)).to_have_css("filter", "none")
+    page.emulate_media(media="screen")
+    curve.get_by_role("button", name="Just show it").click()
+    expect(covered).to_have_count(1)
+    assert curve.get_attribute("data-committed") == "" and curve.get_by_role("button").count() == 1
+    share.get_by_role("slider").press("ArrowRight")
+    expect(covered).to_have_count(1)
+    share.get_by_role("button", name="That is my guess").click()
+    expect(covered).to_have_count(0)
+    share.get_by_role("button", name="Guess again").click()
+    expect(covered).to_have_count(0)  # what has been seen has been seen

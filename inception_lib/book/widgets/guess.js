@@ -1,4 +1,5 @@
-// A guess before the answer: a marker, or a curve's points, that the reader drags; then the truth over it.
+// A guess before the answer: a marker, or a curve's points, that the reader drags; then the truth over it.  What
+// the page says next is blurred until then.
 import { make, newId } from "./common.js";
 import { slider } from "./hands.js";
 
@@ -19,7 +20,8 @@ export function scaleOf({ low, high, log, unit, whole = false }) {
 }
 
 function ticksOf(low, high, log, whole) {
-  if (whole) return [...new Set([0, 1, 2, 3, 4].map((i) => low + Math.round((high - low) * i / 4)))];
+  if (whole && high - low <= 8) return Array.from({ length: high - low + 1 }, (_, i) => low + i);
+  if (whole) return [0, 1, 2, 3, 4].map((i) => low + Math.round((high - low) * i / 4));
   if (!log) return [0, 1, 2, 3, 4].map((i) => low + (high - low) * i / 4);
   const found = [];
   for (let power = Math.ceil(Math.log10(low) - 1e-9); 10 ** power <= high * (1 + 1e-9); power++) {
@@ -36,6 +38,9 @@ export function distance(guess, truth, { log, text }) {
   const ratio = Math.max(guess / truth, truth / guess);
   return ratio < 1.15 ? "very close" : `${ratio.toFixed(ratio < 10 ? 1 : 0)} times too ${word}`;
 }
+
+// What the page says next, if it is what a cell computes: mostly the answer.
+const answerOf = (el) => el.closest(".cell")?.nextElementSibling?.querySelector(":scope.cell > .cell_output");
 
 function render({ model, el }) {
   const [question, truth, labels, says] = ["question", "truth", "labels", "says"].map((n) => model.get(n));
@@ -116,11 +121,20 @@ function render({ model, el }) {
 
   const said = make("p", { class: "iw-said", role: "status", "aria-live": "polite" });
   const commit = make("button", { type: "button" });
+  const skip = make("button", { type: "button" }, "Just show it");
+  const answer = answerOf(el);
+  const cover = (on) => {
+    answer?.classList.toggle("iw-covered", on);
+    skip.hidden = !answer?.classList.contains("iw-covered");
+  };
+  const reveal = () => cover(false);
+  skip.addEventListener("click", reveal);
+  for (const sign of ["click", "focusin"]) answer?.addEventListener(sign, reveal);
   field.append(plot);
   root.append(
     make("p", { class: "iw-title", id }, question),
     field,
-    make("div", { class: "iw-actions" }, commit),
+    make("div", { class: "iw-actions" }, commit, skip),
     said,
   );
 
@@ -135,6 +149,7 @@ function render({ model, el }) {
       committed = touched = false;
       guess.fill(middle);
     } else committed = true;
+    reveal();
     paint();
   });
 
@@ -184,8 +199,12 @@ function render({ model, el }) {
     );
   };
   paint();
+  cover(true);
   el.append(root);
-  return () => root.remove();
+  return () => {
+    reveal();
+    root.remove();
+  };
 }
 
 export default { render };
