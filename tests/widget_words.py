@@ -294,8 +294,8 @@ def heads(widget: HeadsWidget) -> Said:
     top1 = "In color the chosen weight, in gray the others."
     if epoch:
         reached = {w: percent(round(1e4 * run[epoch - 1]["top1"]), 100, 1) for w, run in runs.items()}
-        others = ", ".join(f"{w}: {reached[w]}" for w in ("0", "0.1", "0.3", "1") if w != weight)
-        top1 = f"{when}: {reached[weight]}. Gray, the other weights: {others}."
+        others = ", ".join(f"{reached[w]} with weight {w}" for w in ("0", "0.1", "0.3", "1") if w != weight)
+        top1 = f"{when}: {reached[weight]}. Gray: {others}."
     norms = {
         name: {
             m: precise(found[f"{part}_{i}"] / 1e6) for i, m in enumerate(modules, 1) if f"{part}_{i}" in found
@@ -366,7 +366,7 @@ def ensemble(widget: EnsembleWidget) -> Said:
             *others, last = map(str, models)
             verdict = f"Here {', '.join(others)} and {last} networks were tested, not {widget.models}."
     elif start:
-        verdict = "This is the test that changes are counted from."
+        verdict = "This is the baseline: changes are counted from here."
     else:
         change = found[f"change{top}"]
         verb = "falls" if change < 0 else "rises"

@@ -40,6 +40,7 @@ INNER = {
     "inception_lib.cli.train",
 }
 WIDTH = 88
+MOST_VALUES = 12  # of a widget's setting; of more, the gallery names some
 # what a widget that cannot be made without is made of, in the gallery
 EXAMPLES: dict[str, dict[str, Any]] = {
     "Answer": {"hint": "The grid cancels.", "factor": 21.4},
@@ -278,7 +279,10 @@ def _state(widget: Any) -> dict[str, Any]:
 
 def _values(field: Mapping) -> str:
     if "options" in field:
-        return ", ".join(f"`{value}`" for value, _ in field["options"])
+        values = [f"`{value}`" if value != "" else "nothing" for value, _ in field["options"]]
+        if len(values) > MOST_VALUES:
+            return f"{', '.join(values[:3])}, ... {values[-1]}, {len(values)} in all"
+        return ", ".join(values)
     if "pattern" in field:
         return "text, made in the widget"
     if "min" not in field:

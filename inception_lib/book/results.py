@@ -48,8 +48,8 @@ class Result:
     def note(self, more: str = "") -> str:
         """`source()`, and sentences after it, folded into one line: a block of Markdown for a page."""
         said = f"{self.source()} {more}".strip()
-        date = self.provenance["date"][:10]
-        return f'<details class="recorded"><summary>recorded {date}</summary>\n\n{said}\n\n</details>'
+        short = f"how this was measured ({self.provenance['date'][:10]})"
+        return f'<details class="recorded"><summary>{short}</summary>\n\n{said}\n\n</details>'
 
     def source(self) -> str:
         """What was run, where and when, and whether it needs that commit."""

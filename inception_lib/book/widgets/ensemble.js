@@ -101,7 +101,7 @@ function details(cell, top, start) {
 }
 
 function judgment(cell, top, start) {
-  if (start) return "This is the test that changes are counted from.";
+  if (start) return "This is the baseline: changes are counted from here.";
   const change = cell[`change${top}`], low = cell[`change${top}_low`], high = cell[`change${top}_high`];
   const by = `${change < 0 ? "falls" : "rises"} by ${(Math.abs(change) / 100).toFixed(2)} points`;
   const said = `The top-${top} error ${change === 0 ? "stays as it was" : by}`;

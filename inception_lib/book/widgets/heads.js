@@ -154,9 +154,10 @@ function layout(results, { table }) {
     }
     top1.at(epoch, epoch ? [runs[chosen].top1[epoch - 1] / 1e4] : []);
     const reached = (weight) => percent(runs[weight].top1[epoch - 1]);
-    const others = () => weights.filter((w) => w !== chosen).map((w) => `${w}: ${reached(w)}`).join(", ");
+    const others = () =>
+      weights.filter((w) => w !== chosen).map((w) => `${reached(w)} with weight ${w}`).join(", ");
     top1.caption.textContent = epoch
-      ? `After epoch ${epoch}: ${reached(chosen)}. Gray, the other weights: ${others()}.`
+      ? `After epoch ${epoch}: ${reached(chosen)}. Gray: ${others()}.`
       : "In color the chosen weight, in gray the others.";
     top1.svg.setAttribute("aria-label", `Top-1 accuracy over ${epochs} epochs. ${top1.caption.textContent}`);
   };

@@ -56,7 +56,11 @@ export function flowOf(layers, choose) {
     { class: "iw-flows" },
     trunk,
     ...LANES.map(([part, text]) => lane(`Gradient from the ${text}`, SHADES[part], ...streams[part])),
-    lane("All that are on, together; outlined: all three, the heads' weighted 0.3", "ink", ...bars.flat()),
+    lane(
+      "Filled: the losses that are on, together. Outline: all three, the heads' weighted 0.3",
+      "ink",
+      ...bars.flat(),
+    ),
     make("div", { class: "iw-trunk iw-kept", "aria-hidden": "true" }, ...kept),
   );
 

@@ -100,7 +100,10 @@ function layout(results, { model, controls, set, repaint, table, gone }) {
       answers.replaceChildren();
     }
     const words = describe(facts, block, table, address, sees && seer.chosen, drawing.parts);
-    note.replaceChildren(...legend(), captionOf(s.view, table.total));
+    note.replaceChildren(
+      ...legend(),
+      make("span", { class: "iw-map-caption" }, captionOf(s.view, table.total)),
+    );
     const chosen = byName.get(s.block);
     return {
       words: `${words} ${said} ${captionOf(s.view, table.total)}`.replace("  ", " "),
@@ -199,7 +202,8 @@ const legend = () => [
 
 function captionOf(view, { macs, weights, heads, depth }) {
   return {
-    shape: "As wide as its feature map has positions on a side, as high as it has channels, by branch. " +
+    shape:
+      "One side of a block: the positions along a side of its feature map. The other: its channels, by branch. " +
       "The two heads are there in training only.",
     macs: `Area: multiply-accumulates (MACs) for one image, ${short(macs)} in all. Pooling needs none.`,
     weights: `Area: weights, ${short(weights)} in all. The two heads, thrown away after training, have ` +

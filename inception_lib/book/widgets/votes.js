@@ -222,7 +222,7 @@ function rightOf({ right, images }) {
     `positions shuffled, ${of("connected, shuffled")} and ${
       of("pooled, shuffled")
     }. Its logits change with each ` +
-    "shuffle, its class seldom: on maps that were trained to be averaged, it has learned similar weights for " +
+    "shuffle, its class seldom: with so many images it is the more accurate end, and on maps that were trained to be averaged, it has learned similar weights for " +
     "all positions.";
 }
 

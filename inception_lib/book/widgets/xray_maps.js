@@ -192,7 +192,7 @@ export function paintMaps(view, answer, s, root, off) {
   view.scale = s.scale;
   const said = s.scale === "map"
     ? "Black is 0, or each map's smallest value if below, and white its largest."
-    : `Black is ${digits(low, 2)}, white is ${digits(high, 2)}, the largest value of these maps.`;
+    : `Black is ${digits(low, 2)}, the brightest color ${digits(high, 2)}, the largest value of these maps.`;
   return `${said} Point at a map: its numbers are below; a click holds the position, another lets go.`;
 }
 
