@@ -57,7 +57,8 @@ def views(fig: Figure, name: str) -> str:
 
 
 def _box(fig: Figure, part: Artist) -> Box:
-    found = part.get_tightbbox(fig.canvas.get_renderer())
+    found = part.get_tightbbox()
+    assert found is not None, "what is drawn has a size"
     points, height = 72 / fig.dpi, 72 * fig.get_figheight()
     return Box(
         found.x0 * points - PAD,
