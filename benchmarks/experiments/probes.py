@@ -368,7 +368,8 @@ def of_ensembles(found: Found) -> tuple[dict[str, Any], list[str]]:
         f"{len(seeds)} networks from different initial weights are together better than {len(seeds)} from "
         f"the same: "
         f"{verdict(gain.low, gain.high)}, {gain} (paired over the images, for these networks alone). "
-        f"Their errors correlate by {correlation[0]:.3f} and {correlation[1]:.3f} (means over all pairs)."
+        f"Their errors correlate by {correlation[0]:.3f} and {correlation[1]:.3f} (means over all pairs). "
+        f"One network, that of seed 0, is in both families."
     ]
     for family in families:
         row = rows[family]
