@@ -60,6 +60,12 @@ def test_tabs_have_their_script(tmp_path):
     assert "design-tabs" in finishing.finished(page('<div class="sd-tab-set"></div>' + BODY), tmp_path)
 
 
+def test_short_words_of_code_are_marked_so_that_they_do_not_break(tmp_path):
+    code = f'<code><span class="pre">--dry-run</span> <span class="pre">{"long" * 10}</span></code>'
+    done = finishing.finished(page(code + BODY), tmp_path)
+    assert '<span class="pre short">--dry-run</span> <span class="pre">long' in done
+
+
 def test_the_search_keeps_its_scripts_in_order(tmp_path):
     done = finishing.finished(page(), tmp_path, is_search=True)
     order = ("documentation_options.js?v=3", "doctools.js", "searchtools.js", "searchindex.js", "htmlToText")

@@ -24,6 +24,7 @@ TABS = re.compile(r'\s*<script[^>]* src="[^"]*design-tabs\.js[^>]*></script>')
 PRELOADED = re.compile(r'\s*<link rel="preload" as="script"[^>]*>')  # what comes last need not come first
 MATHJAX = re.compile(r'<script defer="defer" src="([^"]*/mathjax/[^"]*)"></script>')
 MATHEMATICS = re.compile(r'class="[^"]*\b(?:math|tex2jax_process)\b')
+SHORT = re.compile(r'(?<=<span class="pre)(?=">[^<]{1,20}</span>)')  # words of code, such as --dry-run
 ROOT = re.compile(r'data-content_root="([^"]*)"')
 
 MATHJAX_LATER = """<script>addEventListener("{event}", () => {{
@@ -58,7 +59,7 @@ def finished(page: str, site: Path, *, is_search: bool = False) -> str:
     if not found:  # the theme renders parts, too
         return page
     root = found[1].removeprefix("./")
-    page = ICONS.sub("", page)
+    page = SHORT.sub(" short", ICONS.sub("", page))
     if is_search:
         head = SEARCH_WITHOUT_TEX
     else:
