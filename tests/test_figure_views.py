@@ -41,17 +41,17 @@ def views_of(html):
 
 def test_each_plot_has_a_view_of_its_own():
     fig, _ = side_by_side(3)
-    fig.legend(["one"], loc="outside lower center")
+    fig.legend(["one", "another"], loc="outside lower center", ncols=2)
     html = html_of(fig)
     found = views_of(html)
-    assert len(found) == 4 and all(len(boxes) == 1 for boxes in found)
+    assert len(found) == 5 and all(len(boxes) == 1 for boxes in found)
     assert not any(one.overlaps(other) for (one,), (other,) in combinations(found, 2))
     width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', html).groups())
     for ((left, top, right, bottom),) in found:
         assert -4 < left < right < width + 4 and -4 < top < bottom < height + 4
-    assert sum(right - left for ((left, _, right, _),) in found[1:]) > 0.8 * width
+    assert sum(right - left for ((left, _, right, _),) in found[2:]) > 0.8 * width
     (drawing,) = re.findall(r'<g id="(drawing-\w+)"', html)
-    assert re.findall(r'<use href="#(\S+?)"', html.partition("inception-views")[2]) == [drawing] * 4
+    assert re.findall(r'<use href="#(\S+?)"', html.partition("inception-views")[2]) == [drawing] * 5
     assert 'aria-hidden="true"' in html and html.count('role="img"') == 1
 
 

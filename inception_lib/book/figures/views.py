@@ -10,6 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 PAD = 3  #: points around what is shown
 TICK = 4.5  #: points that an axis and its ticks take
@@ -34,38 +35,40 @@ class Box(NamedTuple):
 
 
 def views(fig: Figure, name: str) -> str:
-    """A `div` with a view of each legend and each plot, or nothing where these cannot be told apart.
+    """A `div` with a view of each entry of the legend and each plot, or nothing where they are not apart.
 
     Args:
-        fig: drawn before, so that its parts have places.
+        fig: it is drawn again as for the SVG, with 72 dots an inch, so that dots are points.
         name: id of the element of the page's SVG that holds the drawing.
     """
     plots = [ax for ax in fig.axes if ax.get_visible() and (ax.axison or ax.has_data() or ax.texts)]
     if not 2 <= len(plots) <= MOST or fig.texts or fig.lines or fig.patches or fig.images:
         return ""
-    boxes = [_box(fig, part) for part in (*fig.legends, *plots)]
-    width = 72 * fig.get_figwidth()
-    if any(b.right - b.left > WHOLE * width for b in boxes[len(fig.legends) :]):
+    fig.set_dpi(72)
+    fig.draw_without_rendering()
+    entries = [
+        _box(fig, *entry)
+        for legend in fig.legends
+        for entry in zip(legend.legend_handles, legend.get_texts(), strict=True)
+    ]
+    boxes = [_box(fig, ax) for ax in plots]
+    if any(box.right - box.left > WHOLE * 72 * fig.get_figwidth() for box in boxes):
         return ""
-    if any(one.overlaps(other) for one, other in combinations(boxes, 2)) or any(map(_lacks_x, plots)):
+    if any(one.overlaps(other) for one, other in combinations(entries + boxes, 2)):
         return ""
-    scales = [None] * len(fig.legends) + [_scale(fig, ax, plots) for ax in plots]
-    shown = "".join(
-        _view([scale, box] if scale else [box], name) for scale, box in zip(scales, boxes, strict=True)
-    )
-    return f'<div class="inception-views" style="display:none" aria-hidden="true">{shown}</div>'
+    if any(_lacks_x(ax) for ax in plots):
+        return ""
+    shown = [_view([box], name) for box in entries]
+    for ax, box in zip(plots, boxes, strict=True):
+        scale = _scale(fig, ax, plots)
+        shown.append(_view([scale, box] if scale else [box], name))
+    return f'<div class="inception-views" style="display:none" aria-hidden="true">{"".join(shown)}</div>'
 
 
-def _box(fig: Figure, part: Artist) -> Box:
-    found = part.get_tightbbox()
-    assert found is not None, "what is drawn has a size"
-    points, height = 72 / fig.dpi, 72 * fig.get_figheight()
-    return Box(
-        found.x0 * points - PAD,
-        height - found.y1 * points - PAD,
-        found.x1 * points + PAD,
-        height - found.y0 * points + PAD,
-    )
+def _box(fig: Figure, *parts: Artist | None) -> Box:
+    found = Bbox.union([box for part in parts if part and (box := part.get_tightbbox())])
+    height = 72 * fig.get_figheight()
+    return Box(found.x0 - PAD, height - found.y1 - PAD, found.x1 + PAD, height - found.y0 + PAD)
 
 
 def _lacks_x(ax: Axes) -> bool:
