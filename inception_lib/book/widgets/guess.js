@@ -39,8 +39,9 @@ export function distance(guess, truth, { log, text }) {
   return ratio < 1.15 ? "very close" : `${ratio.toFixed(ratio < 10 ? 1 : 0)} times too ${word}`;
 }
 
-// What the page says next, if it is what a cell computes: mostly the answer.
-const answerOf = (el) => el.closest(".cell")?.nextElementSibling?.querySelector(":scope.cell > .cell_output");
+// What the page says next, if it is what a cell computes: the figure, the numbers or the paragraph of the answer.
+const answerOf = (el) =>
+  el.closest(".cell")?.nextElementSibling?.querySelector(":scope.cell > .cell_output > :first-child");
 
 function render({ model, el }) {
   const [question, truth, labels, says] = ["question", "truth", "labels", "says"].map((n) => model.get(n));
