@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -51,16 +51,16 @@ def views(fig: Figure, name: str) -> str:
         for legend in fig.legends
         for entry in zip(legend.legend_handles, legend.get_texts(), strict=True)
     ]
-    boxes = [_box(fig, ax) for ax in plots]
-    if any(box.right - box.left > WHOLE * 72 * fig.get_figwidth() for box in boxes):
+    boxes = {ax: _box(fig, ax) for ax in plots}
+    if any(box.right - box.left > WHOLE * 72 * fig.get_figwidth() for box in boxes.values()):
         return ""
-    if any(one.overlaps(other) for one, other in combinations(entries + boxes, 2)):
+    if any(one.overlaps(other) for one, other in combinations([*entries, *boxes.values()], 2)):
         return ""
     if any(_lacks_x(ax) for ax in plots):
         return ""
     shown = [_view([box], name) for box in entries]
-    for ax, box in zip(plots, boxes, strict=True):
-        scale = _scale(fig, ax, plots)
+    for ax, box in boxes.items():
+        scale = _scale(fig, ax, boxes)
         shown.append(_view([scale, box] if scale else [box], name))
     return f'<div class="inception-views" style="display:none" aria-hidden="true">{"".join(shown)}</div>'
 
@@ -80,17 +80,16 @@ def _labels(axis: Axis, side: str) -> bool:
     return bool(axis.get_tick_params()[f"label{side}"])
 
 
-def _scale(fig: Figure, ax: Axes, plots: Sequence[Axes]) -> Box | None:
+def _scale(fig: Figure, ax: Axes, boxes: Mapping[Axes, Box]) -> Box | None:
     """Where the numbers of its vertical axis are, if they are written at another plot of its row."""
     if not ax.axison or _labels(ax.yaxis, "left"):
         return None
-    own = _box(fig, ax)
     for other in ax.get_shared_y_axes().get_siblings(ax):
-        if other in plots and _labels(other.yaxis, "left"):
+        if other in boxes and _labels(other.yaxis, "left"):
             place = other.get_position()
             if abs(place.y0 - ax.get_position().y0) < 0.01:
                 edge = 72 * fig.get_figwidth() * place.x0 - TICK
-                return Box(_box(fig, other).left, own.top, edge, own.bottom)
+                return Box(boxes[other].left, boxes[ax].top, edge, boxes[ax].bottom)
     return None
 
 
